@@ -1,0 +1,1 @@
+"""Who does what: one actor a file, pure rules beside them in `actors/rules/`."""

@@ -1,0 +1,186 @@
+"""Reads again from the venue's history what the stream may have missed."""
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import attrs
+import trio
+
+from actors.rules.backoff import Backoff
+from actors.rules.gaps import Reading, coalesced, window_s
+from actors.rules.page_edges import cut_transactions, split_at_edge, without_transactions
+from config.schema import StreamConfig
+from protocols.channels import Inbox, Outbox
+from protocols.clock import Random
+from protocols.errors import RejectedError, TransientError
+from protocols.ingest import GapReason, GapRequest, TargetView, TradeHistory, TradeStore
+from protocols.trades import Lane, RawTrade
+from protocols.venue.data_api import PageRow, TradePage
+
+_log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class GapFiller:
+    """gap requests → raw trades: one platform-wide window, read again 15 s later because history is late.
+
+    Only when that fails is the window read wallet by wallet, lane 0 first. A planned recycling lost nothing, so its
+    readings stop after one page: two calls, whatever the number of wallets.
+    """
+
+    requests: Inbox[GapRequest]
+    trades: Outbox[RawTrade]
+    history: TradeHistory
+    store: TradeStore
+    targets: TargetView
+    config: StreamConfig
+    rng: Random
+    readings: Counter[str] = attrs.field(init=False, factory=Counter)
+    """Finished readings by reason."""
+    rows_found: int = attrs.field(init=False, default=0)
+    rows_malformed: Counter[str] = attrs.field(init=False, factory=Counter)
+    _responses: int = attrs.field(init=False, default=0)
+    _due: list[Reading] = attrs.field(init=False, factory=list)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Fills gaps until the stream of requests ends or it is cancelled."""
+        task_status.started()
+        while True:
+            if self._due:
+                requests = await self._requests_until(min(reading.due_s for reading in self._due))
+            else:
+                requests = await self.requests.batch(16)
+                if not requests:
+                    return
+            await self._plan(requests)
+            await self._read_what_is_due()
+
+    async def _requests_until(self, due_s: float) -> list[GapRequest]:
+        with trio.move_on_after(max(0.0, due_s - trio.current_time())):
+            requests = await self.requests.batch(16)
+            if not requests:
+                await trio.sleep_forever()
+            return requests
+        return []
+
+    async def _plan(self, requests: list[GapRequest]) -> None:
+        last_ms = None
+        if any(request.since_ms is None for request in requests):
+            last_ms = await self._last_trade_ms()
+        now_s = trio.current_time()
+        readings = 2 if self.config.gap_reread_s > 0 else 1
+        for request in coalesced(requests, touching_ms=5_000):
+            if request.since_ms is None:
+                if last_ms is None:
+                    continue
+                request = attrs.evolve(request, since_ms=min(last_ms, request.until_ms))
+            self._due.append(Reading(due_s=now_s, request=request, readings_left=readings))
+
+    async def _last_trade_ms(self) -> int | None:
+        backoff = Backoff(first_s=0.2, max_s=5, rng=self.rng)
+        while True:
+            try:
+                return await self.store.last_trade_ms()
+            except TransientError as error:
+                _log.warning("last committed trade not known yet", extra={"error": str(error)})
+                await trio.sleep(backoff.next_s())
+
+    async def _read_what_is_due(self) -> None:
+        now_s = trio.current_time()
+        for reading in [reading for reading in self._due if reading.due_s <= now_s]:
+            await self._read(reading.request)
+            # Only now is it done: a crash above leaves it in the plan.
+            self._due.remove(reading)
+            if reading.readings_left > 1:
+                due_s = trio.current_time() + self.config.gap_reread_s
+                left = reading.readings_left - 1
+                self._due.append(Reading(due_s=due_s, request=reading.request, readings_left=left))
+
+    async def _read(self, request: GapRequest) -> None:
+        at_start = request.reason is GapReason.START
+        overlap_s = self.config.gap_start_overlap_s if at_start else self.config.gap_overlap_s
+        window = window_s(
+            request,
+            last_trade_ms=None,
+            overlap_ms=round(overlap_s * 1000),
+            longest_ms=round(self.config.gap_start_max_s * 1000),
+        )
+        if window is None:
+            return
+        before = self.rows_found
+        pages_max = 1 if request.reason is GapReason.RECYCLE else self.config.gap_pages_max
+        try:
+            await self._read_window(*window, wallet=None, pages_max=pages_max)
+        except RejectedError as error:
+            _log.warning("platform-wide reading failed, going wallet by wallet", extra={"error": str(error)})
+            await self._read_by_wallet(*window)
+        self.readings[request.reason.value] += 1
+        fields = {"reason": request.reason.value, "window_s": window[1] - window[0], "rows": self.rows_found - before}
+        _log.info("gap read", extra=fields)
+
+    async def _read_by_wallet(self, since_s: int, until_s: int) -> None:
+        for wallet in self.targets.current().wallets(Lane.TARGET, Lane.FOLLOWED):
+            try:
+                await self._read_window(since_s, until_s, wallet=wallet, pages_max=self.config.gap_pages_max)
+            except RejectedError as error:
+                _log.error("history of a wallet refused", extra={"wallet": wallet, "error": str(error)})
+
+    async def _read_window(self, since_s: int, until_s: int, *, wallet: str | None, pages_max: int) -> None:
+        """Sends on every followed row of the window; a transaction cut by a page edge is read alone."""
+        held: list[PageRow] = []
+        held_scope = ""
+        async for page in self._pages(since_s, until_s, wallet=wallet, pages_max=pages_max):
+            self.rows_malformed.update(page.malformed)
+            cuts = cut_transactions(held, page.rows)
+            await self._send(without_transactions(held, cuts), held_scope)
+            for cut in cuts:
+                for owner in sorted(cut.wallets & self.targets.current().lanes.keys()):
+                    alone = await self._page(cut.trade_s, cut.trade_s, owner, None)
+                    rows = [item for item in alone.rows if item.row.transaction_hash == cut.transaction_hash]
+                    await self._send(rows, self._next_scope())
+            scope = self._next_scope()
+            safe, held = split_at_edge(without_transactions(page.rows, cuts))
+            held_scope = scope
+            await self._send(safe, scope)
+        await self._send(held, held_scope)
+
+    async def _pages(
+        self, since_s: int, until_s: int, *, wallet: str | None, pages_max: int
+    ) -> AsyncIterator[TradePage]:
+        cursor = None
+        for number in range(pages_max):
+            page = await self._page(since_s, until_s, wallet, cursor)
+            yield page
+            cursor = page.next_cursor
+            if cursor is None or (number == 0 and pages_max == 1):
+                return
+        raise RejectedError(f"more than {pages_max} pages")
+
+    async def _page(self, since_s: int, until_s: int, wallet: str | None, cursor: str | None) -> TradePage:
+        backoff = Backoff(first_s=0.5, max_s=30, rng=self.rng)
+        while True:
+            try:
+                return await self.history.page(since_s=since_s, until_s=until_s, wallet=wallet, cursor=cursor)
+            except TransientError as error:
+                pause_s = backoff.next_s()
+                _log.warning(
+                    "history not read, trying again", extra={"error": str(error), "pause_s": round(pause_s, 2)}
+                )
+                await trio.sleep(pause_s)
+
+    def _next_scope(self) -> str:
+        self._responses += 1
+        return f"gap:{self._responses}"
+
+    async def _send(self, rows: list[PageRow], scope: str) -> None:
+        lanes = self.targets.current().lanes
+        now_s = trio.current_time()
+        wanted = [
+            RawTrade(row=item.row, scope=scope, text=item.text, seen_s=now_s)
+            for item in rows
+            if item.row.proxy_wallet.lower() in lanes
+        ]
+        self.rows_found += len(wanted)
+        if wanted:
+            await self.trades.send_many(wanted)

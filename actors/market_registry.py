@@ -1,0 +1,134 @@
+"""Learns the markets of stored trades."""
+
+import logging
+from collections.abc import Sequence
+
+import attrs
+import trio
+
+from actors.rules.backoff import Backoff
+from actors.rules.log_limit import LogLimit
+from actors.rules.recent_set import RecentSet
+from config.schema import MarketsConfig
+from protocols.channels import Inbox
+from protocols.clock import Random
+from protocols.errors import RejectedError, TransientError
+from protocols.ingest import MarketCatalog, MarketStore
+from protocols.markets import Market
+
+_log = logging.getLogger(__name__)
+BATCH_MAX = 50
+UNKNOWN_MAX = 2_000
+
+
+@attrs.define(eq=False, kw_only=True)
+class MarketRegistry:
+    """unknown ids → markets. One reader and batches: an unknown market costs one call, however many trades name it.
+
+    The catalog verifies ids, so a market is either the right one or absent (D59). Absent ids are asked again with growing
+    pauses; ids that were lost on the way are found again by a sweep over stored trades.
+    """
+
+    requests: Inbox[str]
+    store: MarketStore
+    catalog: MarketCatalog
+    config: MarketsConfig
+    rng: Random
+    learned: int = attrs.field(init=False, default=0)
+    calls: int = attrs.field(init=False, default=0)
+    absent: dict[str, "_Absent"] = attrs.field(init=False, factory=dict)
+    """Ids that the venue did not know when asked last."""
+    _known: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(5_000))
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+    _swept_s: float = attrs.field(init=False, default=float("-inf"))
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Learns markets until the stream of ids ends."""
+        task_status.started()
+        while True:
+            ended, asked = False, list[str]()
+            with trio.move_on_after(self._next_check_in_s()):
+                asked = await self.requests.batch(BATCH_MAX)
+                ended = not asked
+            if ended:
+                return
+            await self._learn([*dict.fromkeys([*asked, *self._due_again(), *await self._sweep()])])
+
+    def _next_check_in_s(self) -> float:
+        now_s = trio.current_time()
+        due_s = min((absent.due_s for absent in self.absent.values()), default=float("inf"))
+        return max(0.05, min(due_s, self._swept_s + self.config.sweep_interval_s) - now_s)
+
+    def _due_again(self) -> list[str]:
+        now_s = trio.current_time()
+        return [id_ for id_, absent in self.absent.items() if absent.due_s <= now_s][:BATCH_MAX]
+
+    async def _sweep(self) -> list[str]:
+        if trio.current_time() < self._swept_s + self.config.sweep_interval_s:
+            return []
+        self._swept_s = trio.current_time()
+        try:
+            found = await self.store.traded_without_market(UNKNOWN_MAX)
+        except TransientError as error:
+            self._warn("sweep", "stored trades without market not looked for", error)
+            return []
+        return [id_ for id_ in found if id_ not in self.absent]
+
+    async def _learn(self, condition_ids: Sequence[str]) -> None:
+        """Asks for ids that are not stored yet, retrying while the world fails."""
+        backoff = Backoff(first_s=0.5, max_s=60, rng=self.rng)
+        for start in range(0, len(condition_ids), BATCH_MAX):
+            wanted = [id_ for id_ in condition_ids[start : start + BATCH_MAX] if id_ not in self._known]
+            while wanted:
+                try:
+                    await self._learn_batch(wanted)
+                    break
+                except TransientError as error:
+                    self._warn("learn", "markets not learned, trying again", error)
+                    await trio.sleep(backoff.next_s())
+            backoff.reset()
+
+    async def _learn_batch(self, wanted: Sequence[str]) -> None:
+        missing = await self.store.missing(wanted)
+        found = await self._ask(missing) if missing else []
+        try:
+            if found:
+                await self.store.upsert(found)
+        except RejectedError as error:
+            _log.error("markets refused by the database", extra={"error": str(error), "markets": len(found)})
+            found = []
+        self.learned += len(found)
+        unknown = set(missing) - {market.condition_id for market in found}
+        for condition_id in wanted:
+            if condition_id in unknown:
+                self._remember_absent(condition_id)
+            else:
+                self.absent.pop(condition_id, None)
+                self._known.add(condition_id)
+
+    async def _ask(self, missing: Sequence[str]) -> list[Market]:
+        """One call; a second one only for ids that may be hidden because they are closed (venue.md §3.1)."""
+        self.calls += 1
+        found = await self.catalog.markets(missing, closed=None)
+        rest = sorted(set(missing) - {market.condition_id for market in found})
+        if rest:
+            self.calls += 1
+            found += await self.catalog.markets(rest, closed=True)
+        return found
+
+    def _remember_absent(self, condition_id: str) -> None:
+        tries = self.absent[condition_id].tries + 1 if condition_id in self.absent else 1
+        pause_s = min(86_400.0, self.config.retry_missing_s * 2.0 ** (tries - 1))
+        if len(self.absent) >= UNKNOWN_MAX:
+            self.absent.pop(next(iter(self.absent)))
+        self.absent[condition_id] = _Absent(due_s=trio.current_time() + pause_s, tries=tries)
+
+    def _warn(self, key: str, message: str, error: Exception) -> None:
+        if self._log_limit.allows(key, trio.current_time()) is not None:
+            _log.warning(message, extra={"error": str(error)})
+
+
+@attrs.frozen(kw_only=True)
+class _Absent:
+    due_s: float
+    tries: int

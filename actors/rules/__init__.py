@@ -1,0 +1,1 @@
+"""Pure decisions: functions of values to values, shared by every path that needs them."""

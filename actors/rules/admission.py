@@ -1,0 +1,74 @@
+"""Decides for a batch of raw trades which are kept, as what, and in which lane."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from actors.rules.ordinals import OrdinalCounter, Place
+from actors.rules.recent_set import RecentSet
+from protocols.errors import MalformedError
+from protocols.trade_identity import fill_key, trade_id_of
+from protocols.trades import Lane, LanedTrade, RawTrade, trade_from_row
+from protocols.venue.rtds import payload_json
+
+IGNORED = "none"
+"""Label of trades whose wallet nobody named."""
+
+
+@attrs.define(eq=False)
+class Admission:
+    """What a batch comes to. Nothing is remembered until `Memory.commit` is given it."""
+
+    kept: list[LanedTrade] = attrs.field(factory=list)
+    repeated: int = 0
+    """Fills that were seen before, on another topic, connection or source."""
+    ignored: int = 0
+    malformed: Counter[str] = attrs.field(factory=Counter)
+    counts: dict[Place, int] = attrs.field(factory=dict)
+    _ids: set[str] = attrs.field(factory=set)
+
+
+@attrs.define(eq=False)
+class Memory:
+    """What de-duplication remembers between batches; bounded. The database decides where memory ends."""
+
+    recent: RecentSet
+    ordinals: OrdinalCounter = attrs.field(factory=OrdinalCounter)
+
+    def commit(self, admission: Admission) -> None:
+        """Remembers a batch that was passed on."""
+        self.ordinals.commit(admission.counts)
+        for laned in admission.kept:
+            self.recent.add(laned.trade.trade_id)
+
+
+def admit(batch: Sequence[RawTrade], lanes: Mapping[str, Lane], memory: Memory) -> Admission:
+    """Returns which trades of `batch` to keep. Changes nothing: a batch may be decided again after a crash.
+
+    One look-up per trade for wallets that nobody named; everything else happens only to the others.
+    """
+    admission = Admission()
+    for raw in batch:
+        wallet = raw.row.proxy_wallet.lower()
+        lane = lanes.get(wallet)
+        if lane is None:
+            admission.ignored += 1
+            continue
+        try:
+            _admit_one(raw, wallet, lane, memory, admission)
+        except MalformedError as error:
+            admission.malformed[error.reason] += 1
+    return admission
+
+
+def _admit_one(raw: RawTrade, wallet: str, lane: Lane, memory: Memory, admission: Admission) -> None:
+    key = fill_key(raw.row, wallet)
+    ordinal = memory.ordinals.tentative(raw.scope, key, admission.counts)
+    trade_id = trade_id_of(key, ordinal)
+    if trade_id in memory.recent or trade_id in admission._ids:
+        admission.repeated += 1
+        return
+    trade = trade_from_row(raw, trade_id=trade_id, wallet=wallet, payload_json=payload_json(raw))
+    admission._ids.add(trade_id)
+    admission.kept.append(LanedTrade(trade, lane))

@@ -1,0 +1,58 @@
+"""What a page edge may have cut.
+
+Equal fills of a transaction are counted within one response. Pages are ordered by time, so only rows of a page's last
+second can belong to a transaction that goes on in the next page.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+
+from protocols.errors import MalformedError
+from protocols.timestamps import epoch_ms
+from protocols.venue.data_api import PageRow
+
+
+@attrs.frozen(kw_only=True)
+class CutTransaction:
+    """A transaction of which two pages have rows; it has to be read alone."""
+
+    transaction_hash: str
+    wallets: frozenset[str]
+    trade_s: int
+
+
+def trade_second(item: PageRow) -> int | None:
+    """Returns the row's time in whole seconds, or None when it has none."""
+    try:
+        return epoch_ms(item.row.timestamp) // 1000
+    except MalformedError:
+        return None
+
+
+def split_at_edge(rows: Sequence[PageRow]) -> tuple[list[PageRow], list[PageRow]]:
+    """Returns the rows that no later page can touch, and those of the last second."""
+    if not rows:
+        return [], []
+    edge_s = trade_second(rows[-1])
+    safe = [item for item in rows if trade_second(item) != edge_s]
+    return safe, [item for item in rows if trade_second(item) == edge_s]
+
+
+def cut_transactions(held: Sequence[PageRow], following: Sequence[PageRow]) -> list[CutTransaction]:
+    """Returns the transactions with rows both among those held back and on the following page."""
+    across = {item.row.transaction_hash for item in held} & {item.row.transaction_hash for item in following}
+    cuts = []
+    for transaction_hash in sorted(across):
+        rows = [item for item in (*held, *following) if item.row.transaction_hash == transaction_hash]
+        second = trade_second(rows[0])
+        if second is not None:
+            wallets = frozenset(item.row.proxy_wallet.lower() for item in rows)
+            cuts.append(CutTransaction(transaction_hash=transaction_hash, wallets=wallets, trade_s=second))
+    return cuts
+
+
+def without_transactions(rows: Sequence[PageRow], cuts: Sequence[CutTransaction]) -> list[PageRow]:
+    """Returns the rows that belong to none of the cut transactions."""
+    hashes = {cut.transaction_hash for cut in cuts}
+    return [item for item in rows if item.row.transaction_hash not in hashes]

@@ -1,0 +1,179 @@
+"""Reads the platform's trades from the real-time data stream and never lets anybody make it wait."""
+
+import logging
+from collections import Counter
+
+import attrs
+import trio
+
+from actors.rules.backoff import Backoff
+from actors.rules.gaps import merged
+from actors.rules.log_limit import LogLimit
+from actors.rules.stall import StallWatch
+from actors.stream_session import StreamSession
+from config.schema import StreamConfig
+from protocols.channels import Outbox
+from protocols.clock import Random, WallClock
+from protocols.errors import TransientError
+from protocols.ingest import GapReason, GapRequest, StreamDialer
+from protocols.trades import RawTrade
+
+_log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class StreamReader:
+    """RTDS socket → raw trades, and requests to re-read what a lost or silent socket may have missed.
+
+    One socket at a time; only a planned recycling overlaps two, for at most `recycle_overlap_s`. A socket lives while data
+    arrives: PONG proves nothing (venue.md §1.3).
+    """
+
+    dialer: StreamDialer
+    trades: Outbox[RawTrade]
+    gaps: Outbox[GapRequest]
+    config: StreamConfig
+    clock: WallClock
+    rng: Random
+    frames: Counter[str] = attrs.field(init=False, factory=Counter)
+    """Frames by result: `trade`, `keep_alive`, `other`, `refused`, or why they were malformed."""
+    reconnects: Counter[str] = attrs.field(init=False, factory=Counter)
+    """New sockets by reason."""
+    overflowed: int = attrs.field(init=False, default=0)
+    last_data_s: float | None = attrs.field(init=False, default=None)
+    connected: bool = attrs.field(init=False, default=False)
+    _connections: int = attrs.field(init=False, default=0)
+    _pending_gap: GapRequest | None = attrs.field(init=False, default=None)
+    _gap_wanted: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _backoff: Backoff = attrs.field(init=False)
+    _stall: StallWatch = attrs.field(init=False)
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+
+    def __attrs_post_init__(self) -> None:
+        self._backoff = Backoff(
+            first_s=self.config.reconnect_delay_s, max_s=self.config.reconnect_delay_max_s, rng=self.rng
+        )
+        self._stall = StallWatch(timeout_s=self.config.stall_timeout_s, timeout_max_s=self.config.stall_timeout_max_s)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Reads until cancelled."""
+        task_status.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._send_gaps)
+            reason = GapReason.START if self._connections == 0 else GapReason.RECONNECT
+            session = await self._connect(nursery, reason)
+            while True:
+                reason = await self._until_replaced(session)
+                if reason is GapReason.RECYCLE:
+                    session = await self._recycle(nursery, session)
+                else:
+                    session.close()
+                    self.connected = False
+                    session = await self._connect(nursery, reason)
+
+    async def _connect(self, nursery: trio.Nursery, reason: GapReason) -> StreamSession:
+        """Opens a socket, however long it takes, one attempt a back-off step."""
+        if reason is not GapReason.START:
+            # A server that accepts and drops at once must not be hammered: only data resets the pause.
+            await trio.sleep(self._backoff.next_s() if self._backoff.failures else 0)
+        while True:
+            try:
+                session = await self._open(nursery)
+            except TransientError as error:
+                self._warn("connect", "stream not reached", error=str(error))
+                await trio.sleep(self._backoff.next_s())
+                continue
+            self.connected = True
+            self.reconnects[reason.value] += 1
+            if self._backoff.failures == 0:
+                self._backoff.failures = 1
+            self._want_gap(self._gap_since_last_data(reason))
+            return session
+
+    async def _open(self, nursery: trio.Nursery) -> StreamSession:
+        with trio.move_on_after(self.config.connect_timeout_s) as scope:
+            socket = await self.dialer.dial()
+        if scope.cancelled_caught:
+            raise TransientError(f"no handshake within {self.config.connect_timeout_s:g} s")
+        self._connections += 1
+        session = StreamSession(
+            number=self._connections, socket=socket, reader=self, config=self.config, opened_s=trio.current_time()
+        )
+        await nursery.start(session.serve)
+        return session
+
+    async def _until_replaced(self, session: StreamSession) -> GapReason:
+        """Waits until the session is lost, silent for too long, or old, and says which."""
+        while True:
+            now_s = trio.current_time()
+            silent_at_s = session.last_data_s + self._stall.current_s
+            recycle_at_s = session.recycle_at_s
+            with trio.move_on_after(max(0.0, min(silent_at_s, recycle_at_s) - now_s)):
+                await session.ended.wait()
+                self._warn("lost", "stream lost", error=session.end_reason)
+                return GapReason.RECONNECT
+            now_s = trio.current_time()
+            if now_s >= session.last_data_s + self._stall.current_s:
+                self._warn("stall", "stream silent, replacing the socket", silence_s=round(self._stall.current_s, 1))
+                self._stall.stalled()
+                return GapReason.STALL
+            if now_s >= session.recycle_at_s:
+                return GapReason.RECYCLE
+
+    async def _recycle(self, nursery: trio.Nursery, old: StreamSession) -> StreamSession:
+        """Replaces a healthy socket: the new one first, the old one closed as soon as the new one delivers."""
+        try:
+            new = await self._open(nursery)
+        except TransientError as error:
+            self._warn("recycle", "no new socket for recycling, the old one stays", error=str(error))
+            old.recycle_at_s = trio.current_time() + self.config.recycle_interval_s / 4
+            return old
+        with trio.move_on_after(self.config.recycle_overlap_s):
+            await new.first_data.wait()
+        old.close()
+        self.reconnects[GapReason.RECYCLE.value] += 1
+        self._want_gap(self._gap_since_last_data(GapReason.RECYCLE))
+        return new
+
+    def keep(self, trade: RawTrade) -> None:
+        """Takes a decoded trade from a session; drops it, counted and to be re-read, when nobody can take it."""
+        self.last_data_s = trade.seen_s
+        if not self.trades.send_nowait(trade):
+            self.overflowed += 1
+            now_ms = self.clock.now_ms()
+            self._want_gap(GapRequest(reason=GapReason.OVERFLOW, since_ms=now_ms, until_ms=now_ms))
+
+    def data_arrived(self) -> None:
+        """A session delivered its first data: the stream is alive."""
+        self._stall.data_arrived()
+        self._backoff.reset()
+
+    def malformed(self, reason: str, detail: str) -> None:
+        """Counts a frame that was not understood; one log line for many."""
+        self.frames[reason] += 1
+        self._warn(f"malformed {reason}", "frame not understood", reason=reason, detail=detail)
+
+    def _gap_since_last_data(self, reason: GapReason) -> GapRequest:
+        now_ms = self.clock.now_ms()
+        since_ms = None
+        if self.last_data_s is not None:
+            since_ms = now_ms - round((trio.current_time() - self.last_data_s) * 1000)
+        return GapRequest(reason=reason, since_ms=since_ms, until_ms=now_ms)
+
+    def _want_gap(self, request: GapRequest) -> None:
+        self._pending_gap = request if self._pending_gap is None else merged(self._pending_gap, request)
+        self._gap_wanted.set()
+
+    async def _send_gaps(self) -> None:
+        """Hands gaps on; waits for the gap filler so that no reading loop has to."""
+        while True:
+            await self._gap_wanted.wait()
+            self._gap_wanted = trio.Event()
+            request, self._pending_gap = self._pending_gap, None
+            if request is not None:
+                await self.gaps.send(request)
+
+    def _warn(self, key: str, message: str, **fields: object) -> None:
+        held = self._log_limit.allows(key, trio.current_time())
+        if held is not None:
+            _log.warning(message, extra={**fields, "more_since_last": held})

@@ -1,0 +1,68 @@
+"""Keeps the last good sets of wallets that matter."""
+
+import logging
+
+import attrs
+import trio
+
+from actors.rules.backoff import Backoff
+from actors.rules.log_limit import LogLimit
+from config.schema import FilterConfig
+from protocols.clock import Random
+from protocols.errors import TransientError
+from protocols.ingest import TargetSets, TargetStore
+from protocols.trades import Lane
+
+_log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class TargetRegistry:
+    """follows, traders → sets. One reader, so never more than one refresh at a time (D68); a failure keeps the last set."""
+
+    store: TargetStore
+    config: FilterConfig
+    rng: Random
+    refreshes: int = attrs.field(init=False, default=0)
+    failures: int = attrs.field(init=False, default=0)
+    _sets: TargetSets = attrs.field(init=False, factory=lambda: TargetSets(lanes={}, version=-1))
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+
+    def current(self) -> TargetSets:
+        """Returns the sets as last read; never waits."""
+        return self._sets
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Reads the sets, says that it started, and follows their version until cancelled."""
+        backoff = Backoff(first_s=self.config.targets_poll_s / 2, max_s=30.0, rng=self.rng)
+        started = False
+        while True:
+            try:
+                await self._refresh_if_changed()
+            except TransientError as error:
+                self.failures += 1
+                if self._log_limit.allows("refresh", trio.current_time()) is not None:
+                    _log.warning("wallet sets not refreshed, the last good ones stay", extra={"error": str(error)})
+                await trio.sleep(backoff.next_s())
+                continue
+            backoff.reset()
+            if not started:
+                started = True
+                task_status.started()
+            await self.store.wait_changed(self.config.targets_poll_s)
+
+    async def _refresh_if_changed(self) -> None:
+        version = await self.store.version()
+        if version == self._sets.version:
+            return
+        lanes: dict[str, Lane] = {}
+        async for chunk in self.store.wallets():
+            for wallet, lane in chunk:
+                if lane < lanes.get(wallet, Lane.KNOWN + 1):
+                    lanes[wallet] = lane
+        self._sets = TargetSets(lanes=lanes, version=version)
+        self.refreshes += 1
+        counts = {str(lane.value): 0 for lane in Lane}
+        for lane in lanes.values():
+            counts[str(lane.value)] += 1
+        _log.info("wallet sets read", extra={"version": version, "wallets_by_lane": counts})

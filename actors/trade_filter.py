@@ -1,0 +1,69 @@
+"""Identifies trades, drops what was seen before, and gives each its lane."""
+
+import logging
+from collections import Counter
+
+import attrs
+import trio
+
+from actors.rules.admission import IGNORED, Admission, Memory, admit
+from actors.rules.log_limit import LogLimit
+from actors.rules.recent_set import RecentSet
+from config.schema import FilterConfig
+from protocols.channels import Inbox, Outbox
+from protocols.ingest import TargetView
+from protocols.trades import LanedTrade, RawTrade
+
+_log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class TradeFilter:
+    """raw trades → lanes. One set look-up per trade of a wallet that nobody named; such trades are counted and forgotten."""
+
+    trades: Inbox[RawTrade]
+    kept: Outbox[LanedTrade]
+    markets: Outbox[str]
+    targets: TargetView
+    config: FilterConfig
+    seen_by_lane: Counter[str] = attrs.field(init=False, factory=Counter)
+    """Trades by lane ("0", "1", "2", "none"), repeats not counted."""
+    repeated: int = attrs.field(init=False, default=0)
+    malformed: Counter[str] = attrs.field(init=False, factory=Counter)
+    _memory: Memory = attrs.field(init=False)
+    _markets_asked: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(2_000))
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+
+    def __attrs_post_init__(self) -> None:
+        self._memory = Memory(RecentSet(self.config.recent_max))
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Filters until the stream of raw trades ends."""
+        task_status.started()
+        while batch := await self.trades.batch(self.config.batch_max):
+            admission = admit(batch, self.targets.current().lanes, self._memory)
+            if admission.kept:
+                await self.kept.send_many(admission.kept)
+            # From here on the batch counts: a crash before this line decides it again from the same memory.
+            self._memory.commit(admission)
+            self._count(admission)
+            self._ask_for_markets(admission)
+            # What arrives meanwhile is taken together: under load this saves a wake-up per trade.
+            await trio.sleep(self.config.linger_ms / 1000)
+
+    def _count(self, admission: Admission) -> None:
+        self.seen_by_lane[IGNORED] += admission.ignored
+        for laned in admission.kept:
+            self.seen_by_lane[str(laned.lane.value)] += 1
+        self.repeated += admission.repeated
+        for reason, count in admission.malformed.items():
+            self.malformed[reason] += count
+            held = self._log_limit.allows(reason, trio.current_time())
+            if held is not None:
+                _log.warning("trade not understood", extra={"reason": reason, "more_since_last": held + count - 1})
+
+    def _ask_for_markets(self, admission: Admission) -> None:
+        for laned in admission.kept:
+            condition_id = laned.trade.condition_id
+            if condition_id not in self._markets_asked and self.markets.send_nowait(condition_id):
+                self._markets_asked.add(condition_id)

@@ -1,0 +1,220 @@
+"""Every setting of the engine, with its default, allowed range and meaning.
+
+A class a section; the unit stands in the name. `polycopy config schema` prints this file as a table.
+"""
+
+import re
+
+import attrs
+
+from config.field import choice, named_sections, number, secret, section, text, whole
+from config.secrets import Secret
+
+_WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
+_HTTP_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
+
+
+def _ws_url(default: str, doc: str) -> str:
+    allowed = "a ws:// or wss:// address"
+    return text(default, allowed=allowed, check=lambda value: bool(_WS_URL.fullmatch(value)), doc=doc)  # type: ignore[no-any-return]
+
+
+def _http_url(default: str, doc: str) -> str:
+    allowed = "an http:// or https:// address without a query"
+    return text(default, allowed=allowed, check=lambda value: bool(_HTTP_URL.fullmatch(value)), doc=doc)  # type: ignore[no-any-return]
+
+
+def _path(doc: str) -> str:
+    return text("", allowed="a path, or empty for the default place", check=lambda value: "\0" not in value, doc=doc)  # type: ignore[no-any-return]
+
+
+@attrs.frozen(kw_only=True)
+class DatabaseConfig:
+    """Where trades are kept. Without `url` the engine runs its own embedded server."""
+
+    url: Secret | None = secret(doc="postgresql:// address of a server from version 15 on; empty: the embedded server")
+    direct_url: Secret | None = secret(doc="the same server past a pooler, for NOTIFY; empty: same as url")
+    data_dir: str = _path("where the embedded server keeps its files")
+    connect_timeout_s: float = number(10, at_least=0.5, at_most=120, doc="longest wait for a connection")
+    statement_timeout_s: float = number(
+        30, at_least=1, at_most=600, doc="longest wait for an answer before reconnecting"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class VenueConfig:
+    """Addresses of the venue; each may point to a simulator on loopback."""
+
+    rtds_url: str = _ws_url("wss://ws-live-data.polymarket.com", "real-time data stream")
+    clob_ws_url: str = _ws_url("wss://ws-subscriptions-clob.polymarket.com", "order book sockets")
+    clob_url: str = _http_url("https://clob.polymarket.com", "order book API")
+    gamma_url: str = _http_url("https://gamma-api.polymarket.com", "market metadata API")
+    data_url: str = _http_url("https://data-api.polymarket.com", "trade history API")
+    chain_id: int = whole(137, at_least=1, at_most=2**31, doc="137 Polygon, 80002 Amoy")
+    user_agent: str = text("polycopy/0.1", allowed="1 to 200 printable characters", doc="sent with every request",
+                           check=lambda value: 0 < len(value) <= 200 and value.isprintable())  # fmt: skip
+    request_timeout_s: float = number(10, at_least=0.5, at_most=120, doc="longest wait for an HTTP answer")
+
+
+@attrs.frozen(kw_only=True)
+class HttpConfig:
+    """The engine's own HTTP server."""
+
+    host: str = text("127.0.0.1", allowed="an address or host name", check=bool, doc="address to listen on")
+    port: int = whole(8087, at_least=0, at_most=65535, doc="port to listen on; 0 takes any free one")
+    allowed_hosts: str = text("localhost, 127.0.0.1, [::1]", allowed="names separated by commas, or *", check=bool,
+                              doc="host names a request may be addressed to")  # fmt: skip
+    admin_token: Secret | None = secret(doc="bootstrap token of the user admin")
+    metrics_token: Secret | None = secret(doc="bearer token that may read /metrics from elsewhere than loopback")
+    connections_max: int = whole(256, at_least=8, at_most=10_000, doc="connections served at once; more get 503")
+
+
+@attrs.frozen(kw_only=True)
+class StreamConfig:
+    """The socket to the real-time data stream, and what happens when it falls silent."""
+
+    topics: str = choice("trades+orders_matched", "trades+orders_matched", "trades", "orders_matched",
+                         doc="activity types to subscribe to; both cost little and cover each other")  # fmt: skip
+    connect_timeout_s: float = number(10, at_least=0.5, at_most=60, doc="longest wait for the handshake")
+    stall_timeout_s: float = number(30, at_least=1, at_most=600, doc="silence after which the socket is replaced")
+    stall_timeout_max_s: float = number(
+        300, at_least=1, at_most=3600, doc="the same, doubled while new sockets stay silent"
+    )
+    ping_interval_s: float = number(5, at_least=0.5, at_most=60, doc="text PING; the feed ends after minutes without")
+    recycle_interval_s: float = number(
+        600, at_least=10, at_most=86_400, doc="age at which a healthy socket is replaced"
+    )
+    recycle_overlap_s: float = number(5, at_least=0.1, at_most=5, doc="longest time that old and new socket overlap")
+    reconnect_delay_s: float = number(0.5, at_least=0.05, at_most=60, doc="first pause after a failed connection")
+    reconnect_delay_max_s: float = number(
+        30, at_least=0.1, at_most=600, doc="longest pause; in between it doubles, jittered"
+    )
+    frame_bytes_max: int = whole(1 << 20, at_least=4096, at_most=16 << 20, doc="larger frames close the socket")
+    gap_overlap_s: float = number(10, at_least=1, at_most=600, doc="read this much before a gap, for late rows")
+    gap_start_overlap_s: float = number(
+        120, at_least=1, at_most=86_400, doc="the same at start, before the last committed trade"
+    )
+    gap_start_max_s: float = number(86_400, at_least=0, at_most=30 * 86_400, doc="longest interval re-read at start")
+    gap_reread_s: float = number(15, at_least=0, at_most=600, doc="pause before the second reading: history is late")
+    gap_pages_max: int = whole(
+        200, at_least=1, at_most=10_000, doc="pages of one platform-wide reading before it goes by wallet"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ChannelConfig:
+    """One channel: its size, and for `writer` from where on lane 2 is shed."""
+
+    capacity: int = whole(1_000, at_least=1, at_most=1_000_000, doc="items that may wait")
+    shed_above: int = whole(50, at_least=1, at_most=1_000_000, doc="lane 2 is shed when more items wait (writer only)")
+
+
+@attrs.frozen(kw_only=True)
+class FilterConfig:
+    """Identity, de-duplication and the sets of wallets."""
+
+    targets_poll_s: float = number(2, at_least=0.2, at_most=60, doc="how often the version of the wallet sets is asked")
+    batch_max: int = whole(256, at_least=1, at_most=10_000, doc="trades taken at once")
+    linger_ms: float = number(
+        1, at_least=0, at_most=100, doc="pause between two batches, so that bursts are taken together"
+    )
+    recent_max: int = whole(
+        8_000, at_least=100, at_most=1_000_000, doc="trade ids remembered; the database decides beyond"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class WriterConfig:
+    """Group commit, and the journal that holds trades while the database cannot."""
+
+    batch_max: int = whole(500, at_least=1, at_most=5_000, doc="trades committed at once")
+    patience_ms: float = number(
+        1_000, at_least=10, at_most=60_000, doc="wait for a commit before trades go to the journal"
+    )
+    retry_delay_s: float = number(0.2, at_least=0.01, at_most=60, doc="first pause after a failed commit")
+    retry_delay_max_s: float = number(
+        5, at_least=0.1, at_most=600, doc="longest pause; in between it doubles, jittered"
+    )
+    spill_dir: str = _path("where the journal lives")
+    spill_bytes_max: int = whole(
+        256 << 20, at_least=1 << 20, at_most=1 << 40, doc="size of the journal; then rows are re-read later"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class MarketsConfig:
+    """The market registry."""
+
+    retry_missing_s: float = number(
+        60, at_least=1, at_most=86_400, doc="pause before an unknown market is asked again; doubles"
+    )
+    sweep_interval_s: float = number(
+        300, at_least=10, at_most=86_400, doc="how often stored trades without market are looked for"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class LimitsConfig:
+    """Bounds of the process."""
+
+    memory_mb: int = whole(
+        0, at_least=0, at_most=1 << 20, doc="memory limit to warn against; 0: the control group's or the machine's"
+    )
+    memory_warn_ratio: float = number(
+        0.8, at_least=0.1, at_most=1, doc="share of the limit from which the heap line warns"
+    )
+    drain_s: float = number(10, at_least=0.1, at_most=300, doc="longest stop: after it, what is left is reported")
+    lease_ttl_s: float = number(15, at_least=2, at_most=300, doc="how long a dead engine keeps its lease")
+
+
+@attrs.frozen(kw_only=True)
+class LoggingConfig:
+    """Log lines on standard error."""
+
+    level: str = choice("info", "debug", "info", "warning", "error", doc="least level that is written")
+    format: str = choice("auto", "auto", "json", "text", doc="auto: text on a terminal, else JSON")
+    heap_interval_s: float = number(60, at_least=1, at_most=3600, doc="interval of the heap line")
+
+
+def default_channels() -> dict[str, ChannelConfig]:
+    """The channels of the engine and their default sizes."""
+    return {
+        "raw_trades": ChannelConfig(capacity=4_096),
+        "writer": ChannelConfig(capacity=4_096, shed_above=50),
+        "gap_requests": ChannelConfig(capacity=16),
+        "market_requests": ChannelConfig(capacity=1_000),
+    }
+
+
+@attrs.frozen(kw_only=True)
+class EngineConfig:
+    """The whole configuration."""
+
+    database: DatabaseConfig = section(DatabaseConfig)
+    venue: VenueConfig = section(VenueConfig)
+    http: HttpConfig = section(HttpConfig)
+    stream: StreamConfig = section(StreamConfig)
+    channels: dict[str, ChannelConfig] = named_sections(default_channels)
+    filter: FilterConfig = section(FilterConfig)
+    writer: WriterConfig = section(WriterConfig)
+    markets: MarketsConfig = section(MarketsConfig)
+    limits: LimitsConfig = section(LimitsConfig)
+    logging: LoggingConfig = section(LoggingConfig)
+
+
+def cross_checks(config: EngineConfig) -> list[str]:
+    """Returns what is wrong between settings that are each fine alone, as `path: reason` lines."""
+    problems = []
+    stream = config.stream
+    if stream.stall_timeout_max_s < stream.stall_timeout_s:
+        problems.append("stream.stall_timeout_max_s: must not be less than stream.stall_timeout_s")
+    if stream.reconnect_delay_max_s < stream.reconnect_delay_s:
+        problems.append("stream.reconnect_delay_max_s: must not be less than stream.reconnect_delay_s")
+    if stream.ping_interval_s >= stream.stall_timeout_s:
+        problems.append("stream.ping_interval_s: must be less than stream.stall_timeout_s")
+    if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
+        problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
+    return problems
+
+
+__all__ = ["ChannelConfig", "EngineConfig", "cross_checks", "default_channels"]

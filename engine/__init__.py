@@ -1,0 +1,1 @@
+"""The machine that hosts the actors: runtime, adapters, simulator, wiring, command line."""

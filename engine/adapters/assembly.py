@@ -1,0 +1,119 @@
+"""Opens every adapter of the ingest for as long as the engine holds its lease."""
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import attrs
+import trio
+
+from config.schema import DatabaseConfig, EngineConfig, VenueConfig
+from engine.adapters.database_source import listening_options
+from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.postgres.database import Connection, DatabaseOptions, listen
+from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.target_store import PostgresTargetStore
+from engine.adapters.postgres.trade_store import PostgresTradeStore
+from engine.adapters.rtds_socket import RtdsDialer
+from engine.adapters.spill_journal import SpillJournal, open_journal
+from engine.adapters.trade_history import DataApiHistory
+from engine.adapters.upstream import Upstream, open_upstream
+from protocols.clock import Random, WallClock
+from protocols.errors import TransientError
+
+_log = logging.getLogger(__name__)
+TARGETS_CHANNEL = "polycopy_targets"
+LISTEN_PAUSE_S = 30.0
+
+
+@attrs.frozen(kw_only=True)
+class IngestAdapters:
+    """What the wiring puts behind the ports of the ingest."""
+
+    dialer: RtdsDialer
+    history: DataApiHistory
+    catalog: GammaCatalog
+    trades: PostgresTradeStore
+    targets: PostgresTargetStore
+    markets: PostgresMarketStore
+    spill: SpillJournal
+
+
+@asynccontextmanager
+async def open_adapters(
+    config: EngineConfig,
+    options: DatabaseOptions,
+    lease: LeaseHold,
+    *,
+    spill_dir: Path,
+    clock: WallClock,
+    rng: Random,
+    requests: Counter[tuple[str, str]],
+) -> AsyncIterator[IngestAdapters]:
+    """Opens sockets, HTTP clients, connections and the journal. Raises `JournalBusyError` and `OSError`."""
+    async with AsyncExitStack() as stack:
+        journal = open_journal(spill_dir, bytes_max=config.writer.spill_bytes_max, run_id=rng.randbytes(8))
+        stack.callback(journal.close)
+        gamma = await stack.enter_async_context(_api("gamma", config.venue.gamma_url, config.venue, 20, requests))
+        data = await stack.enter_async_context(_api("data", config.venue.data_url, config.venue, 10, requests))
+        connections = {name: Connection(options, name) for name in ("writer", "targets", "markets")}
+        for connection in connections.values():
+            stack.push_async_callback(_close_shielded, connection)
+        targets = PostgresTargetStore(connections["targets"])
+        nursery = await stack.enter_async_context(_background())
+        nursery.start_soon(_listen_for_targets, config.database, options, targets)
+        dialer = RtdsDialer(
+            url=config.venue.rtds_url,
+            user_agent=config.venue.user_agent,
+            frame_bytes_max=config.stream.frame_bytes_max,
+            nursery=nursery,
+        )
+        yield IngestAdapters(
+            dialer=dialer,
+            history=DataApiHistory(api=data, clock=clock),
+            catalog=GammaCatalog(api=gamma),
+            trades=PostgresTradeStore(connections["writer"], lease),
+            targets=targets,
+            markets=PostgresMarketStore(connections["markets"]),
+            spill=journal,
+        )
+
+
+@asynccontextmanager
+async def _background() -> AsyncIterator[trio.Nursery]:
+    """A nursery for tasks that end with the adapters."""
+    async with trio.open_nursery() as nursery:
+        yield nursery
+        nursery.cancel_scope.cancel()
+
+
+def _api(
+    name: str, url: str, venue: VenueConfig, rate_per_s: float, requests: Counter[tuple[str, str]]
+) -> AbstractAsyncContextManager[Upstream]:
+    return open_upstream(
+        name,
+        url,
+        headers={"User-Agent": venue.user_agent},
+        timeout_s=venue.request_timeout_s,
+        rate_per_s=rate_per_s,
+        burst=round(rate_per_s),
+        requests=requests,
+    )
+
+
+async def _close_shielded(connection: Connection) -> None:
+    with trio.CancelScope(shield=True):
+        await connection.aclose()
+
+
+async def _listen_for_targets(config: DatabaseConfig, options: DatabaseOptions, targets: PostgresTargetStore) -> None:
+    """Quickens the version poll where NOTIFY gets through; where it does not, polling alone is right."""
+    while True:
+        try:
+            await listen(listening_options(config, options), TARGETS_CHANNEL, targets.notify)
+        except TransientError as error:
+            _log.debug("no notifications", extra={"error": str(error)})
+        await trio.sleep(LISTEN_PAUSE_S)

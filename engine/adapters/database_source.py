@@ -1,0 +1,56 @@
+"""The database that the configuration asks for: a server elsewhere, or the embedded one, kept alive."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from config.schema import DatabaseConfig
+from engine.adapters.postgres.database import DatabaseOptions
+from engine.adapters.postgres.embedded_server import EmbeddedServer, EmbeddedServerError, run_embedded_server
+
+_log = logging.getLogger(__name__)
+RESTART_PAUSE_S = 1.0
+
+
+@asynccontextmanager
+async def open_database(config: DatabaseConfig, data_dir: Path) -> AsyncIterator[DatabaseOptions]:
+    """Yields how to reach the database; the embedded server runs as long as the context, and again after it died."""
+    if config.url is not None:
+        yield options_for(config, config.url.reveal())
+        return
+    _log.info("starting the embedded database", extra={"data_dir": str(data_dir)})
+    async with run_embedded_server(data_dir=data_dir) as server, trio.open_nursery() as nursery:
+        nursery.start_soon(_keep_running, server)
+        yield options_for(config, server.dsn)
+        nursery.cancel_scope.cancel()
+
+
+def options_for(config: DatabaseConfig, dsn: str) -> DatabaseOptions:
+    """Returns connection options. A `direct_url` beside `url` says that `url` leads through a pooler."""
+    return DatabaseOptions(
+        dsn=dsn,
+        connect_timeout_s=config.connect_timeout_s,
+        statement_timeout_s=config.statement_timeout_s,
+        pooled=config.direct_url is not None,
+    )
+
+
+def listening_options(config: DatabaseConfig, options: DatabaseOptions) -> DatabaseOptions:
+    """Returns how to reach the server past a pooler, for NOTIFY."""
+    if config.direct_url is None:
+        return options
+    return DatabaseOptions(dsn=config.direct_url.reveal(), connect_timeout_s=config.connect_timeout_s)
+
+
+async def _keep_running(server: EmbeddedServer) -> None:
+    while True:
+        await server.wait_dead()
+        _log.error("the embedded database died, starting it again", extra={"log": str(server.log_path)})
+        try:
+            await server.restart()
+        except EmbeddedServerError as error:
+            _log.error("the embedded database did not start", extra={"error": str(error)})
+            await trio.sleep(RESTART_PAUSE_S)

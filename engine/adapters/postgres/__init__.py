@@ -1,0 +1,1 @@
+"""PostgreSQL behind one thin module, its stores and its migrations."""

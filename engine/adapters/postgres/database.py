@@ -1,0 +1,143 @@
+"""The one thin module between trio and asyncpg.
+
+asyncpg runs on asyncio, hosted by trio-asyncio inside the trio loop. A crossing costs about 0.15 ms, so a whole unit of
+work crosses once: `Connection.run` takes one coroutine function and runs it over there.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import attrs
+import trio
+import trio_asyncio
+
+from engine.adapters.postgres.sqlstate import Reaction, reaction_to_error
+from protocols.errors import RejectedError, TransientError
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+Work = Callable[[asyncpg.Connection], Awaitable[T]]
+
+
+@attrs.frozen(kw_only=True)
+class DatabaseOptions:
+    """How to reach a server. `pooled` says that a pooler in transaction mode may stand between."""
+
+    dsn: str = attrs.field(repr=False)
+    connect_timeout_s: float = 10.0
+    statement_timeout_s: float = 30.0
+    pooled: bool = False
+
+
+@asynccontextmanager
+async def database_loop() -> AsyncIterator[None]:
+    """Hosts the asyncio loop; everything that talks to a database has to run inside."""
+    async with trio_asyncio.open_loop():
+        yield
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One long-lived connection, opened when needed and again after it was lost. One user at a time."""
+
+    options: DatabaseOptions
+    name: str
+    _raw: asyncpg.Connection | None = attrs.field(init=False, default=None, repr=False)
+    _pooled: bool = attrs.field(init=False)
+    _lock: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+
+    def __attrs_post_init__(self) -> None:
+        self._pooled = self.options.pooled
+
+    async def run(self, work: Work[T]) -> T:
+        """Runs `work` with the open connection, in one crossing.
+
+        Raises `TransientError` when the same work may succeed later and `RejectedError` when its values never will.
+        The connection is dropped after every failure that is not plainly about values.
+        """
+        async with self._lock:
+            result: T = await trio_asyncio.aio_as_trio(self._run)(work)
+            return result
+
+    async def aclose(self) -> None:
+        """Closes the connection; bounded in time."""
+        if self._raw is not None:
+            with trio.move_on_after(2):
+                await trio_asyncio.aio_as_trio(self._raw.close)(timeout=1)
+            self._drop()
+
+    async def _run(self, work: Work[T]) -> T:
+        try:
+            if self._raw is None or self._raw.is_closed():
+                self._raw = await self._connect()
+            async with asyncio.timeout(self.options.statement_timeout_s):
+                return await work(self._raw)
+        except BaseException as error:
+            raise self._translated(error) from None
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self.options.dsn,
+            timeout=self.options.connect_timeout_s,
+            statement_cache_size=0 if self._pooled else 100,
+            server_settings={"application_name": f"polycopy {self.name}"},
+        )
+
+    def _translated(self, error: BaseException) -> BaseException:
+        reaction = reaction_to_error(error)
+        if reaction is Reaction.REJECT:
+            return RejectedError(_summary(error))
+        self._drop()
+        if reaction is Reaction.REPREPARE and not self._pooled:
+            self._pooled = True
+            _log.warning("the server swaps sessions, going on without prepared statements", extra={"use": self.name})
+        return error if reaction is None else TransientError(_summary(error))
+
+    def _drop(self) -> None:
+        """Forgets the connection without waiting for the server, which may be stalled."""
+        if self._raw is not None:
+            raw, self._raw = self._raw, None
+            raw.terminate()
+
+
+def _summary(error: BaseException) -> str:
+    state = getattr(error, "sqlstate", None)
+    text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return f"{state}: {text}" if state else text
+
+
+async def once(options: DatabaseOptions, name: str, work: Work[T]) -> T:
+    """Runs `work` on a connection of its own. Raises as `Connection.run`."""
+    connection = Connection(options, name)
+    try:
+        return await connection.run(work)
+    finally:
+        with trio.CancelScope(shield=True):
+            await connection.aclose()
+
+
+async def listen(options: DatabaseOptions, channel: str, on_notify: Callable[[], None]) -> None:
+    """Calls `on_notify` for each NOTIFY on `channel` until the connection is lost, then raises `TransientError`."""
+    connection = Connection(options, f"listen {channel}")
+    lost = trio.Event()
+
+    async def subscribe(raw: asyncpg.Connection) -> None:
+        raw.add_termination_listener(lambda _: lost.set())
+        await raw.add_listener(channel, lambda *_: on_notify())
+
+    try:
+        await connection.run(subscribe)
+        await lost.wait()
+        raise TransientError("the listening connection was lost")
+    finally:
+        with trio.CancelScope(shield=True):
+            await connection.aclose()
+
+
+def row_count(status: Any) -> int:
+    """Returns the number of rows in a command status such as `UPDATE 3`."""
+    return int(str(status).rsplit(" ", 1)[-1])

@@ -1,0 +1,88 @@
+"""Leases as rows: who may ingest, fenced by epoch (no session state, so poolers do not matter)."""
+
+import asyncpg
+import attrs
+
+from engine.adapters.postgres.database import Connection
+from protocols.errors import FencedError
+
+# Free, expired, or ours already. Another owner gets a new epoch, which fences off every write of the old one.
+ACQUIRE = """
+INSERT INTO engine_leases AS held (name, owner, holder, epoch, expires_at)
+VALUES ($1, $2, $3, 1, now() + $4 * interval '1 second')
+ON CONFLICT (name) DO UPDATE SET
+    owner = excluded.owner,
+    holder = excluded.holder,
+    epoch = held.epoch + CASE WHEN held.owner = excluded.owner THEN 0 ELSE 1 END,
+    expires_at = excluded.expires_at
+WHERE held.owner = excluded.owner OR held.expires_at <= now()
+RETURNING epoch
+"""
+WHO_HOLDS = "SELECT holder, extract(epoch FROM expires_at - now())::float8 AS left_s FROM engine_leases WHERE name = $1"
+EXTEND = """
+UPDATE engine_leases SET expires_at = now() + $4 * interval '1 second'
+WHERE name = $1 AND owner = $2 AND epoch = $3
+RETURNING 1
+"""
+RELEASE = "UPDATE engine_leases SET expires_at = now() WHERE name = $1 AND owner = $2 AND epoch = $3"
+
+
+@attrs.frozen(kw_only=True)
+class LeaseHold:
+    """A lease that is ours until another owner takes it over."""
+
+    name: str
+    owner: str
+    epoch: int
+
+
+@attrs.frozen(kw_only=True)
+class LeaseRefused:
+    """Somebody else holds the lease."""
+
+    name: str
+    holder: str
+    left_s: float
+
+
+@attrs.define(eq=False, kw_only=True)
+class LeaseOffice:
+    """Takes, extends and gives back leases for one process. All methods raise `TransientError` with the database."""
+
+    connection: Connection
+    owner: str
+    """Unique to this process."""
+    holder: str
+    """Who that is, for people: host and process id."""
+    ttl_s: float
+
+    async def acquire(self, name: str) -> LeaseHold | LeaseRefused:
+        """Takes a lease that is free, expired or ours."""
+
+        async def work(raw: asyncpg.Connection) -> LeaseHold | LeaseRefused:
+            epoch = await raw.fetchval(ACQUIRE, name, self.owner, self.holder, self.ttl_s)
+            if epoch is not None:
+                return LeaseHold(name=name, owner=self.owner, epoch=epoch)
+            row = await raw.fetchrow(WHO_HOLDS, name)
+            if row is None:
+                return LeaseRefused(name=name, holder="nobody any more", left_s=0.0)
+            return LeaseRefused(name=name, holder=row["holder"], left_s=max(0.0, row["left_s"]))
+
+        return await self.connection.run(work)
+
+    async def extend(self, hold: LeaseHold) -> None:
+        """Extends a lease by its whole time. Raises `FencedError` when somebody else took it over."""
+
+        async def work(raw: asyncpg.Connection) -> object:
+            return await raw.fetchval(EXTEND, hold.name, hold.owner, hold.epoch, self.ttl_s)
+
+        if await self.connection.run(work) is None:
+            raise FencedError(f"the lease {hold.name} was taken over by another engine")
+
+    async def release(self, hold: LeaseHold) -> None:
+        """Gives a lease back, unless somebody else has it by now."""
+
+        async def work(raw: asyncpg.Connection) -> object:
+            return await raw.execute(RELEASE, hold.name, hold.owner, hold.epoch)
+
+        await self.connection.run(work)

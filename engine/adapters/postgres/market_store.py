@@ -1,0 +1,111 @@
+"""Markets and their tokens in PostgreSQL."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import attrs
+
+from engine.adapters.postgres.database import Connection
+from protocols.markets import Market
+from protocols.timestamps import utc_datetime
+
+MISSING = """
+SELECT wanted.id FROM unnest($1::text[]) AS wanted (id)
+WHERE NOT EXISTS (SELECT 1 FROM markets WHERE markets.condition_id = wanted.id)
+"""
+TRADED_WITHOUT_MARKET = """
+SELECT condition_id FROM (
+    SELECT condition_id, max(ingest_seq) AS newest FROM trades_public
+    WHERE NOT EXISTS (SELECT 1 FROM markets WHERE markets.condition_id = trades_public.condition_id)
+    GROUP BY condition_id
+) AS orphans ORDER BY newest DESC LIMIT $1
+"""
+UPSERT_MARKETS = """
+INSERT INTO markets (
+    condition_id, gamma_market_id, market_slug, event_slug, title, category, outcomes, outcome_prices, active, closed,
+    accepting_orders, resolution_status, negative_risk, protocol_version, tick_size, order_size_min, start_time, end_time,
+    close_time, image, raw_gamma
+) VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21::jsonb)
+ON CONFLICT (condition_id) DO UPDATE SET
+    gamma_market_id = excluded.gamma_market_id, market_slug = excluded.market_slug,
+    event_slug = coalesce(excluded.event_slug, markets.event_slug), title = excluded.title,
+    category = coalesce(excluded.category, markets.category), outcomes = excluded.outcomes,
+    outcome_prices = coalesce(excluded.outcome_prices, markets.outcome_prices), active = excluded.active,
+    closed = excluded.closed, accepting_orders = excluded.accepting_orders,
+    resolution_status = excluded.resolution_status, negative_risk = excluded.negative_risk,
+    protocol_version = excluded.protocol_version, tick_size = excluded.tick_size,
+    order_size_min = excluded.order_size_min, start_time = excluded.start_time, end_time = excluded.end_time,
+    close_time = excluded.close_time, image = excluded.image, raw_gamma = excluded.raw_gamma, updated_at = now()
+"""
+# A token belongs to one market for ever; a second claim to it is ignored rather than believed.
+INSERT_TOKENS = """
+INSERT INTO market_tokens (token_id, condition_id, outcome, outcome_index) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+"""
+
+
+@attrs.define(eq=False)
+class PostgresMarketStore:
+    """`MarketStore` over one long-lived connection."""
+
+    connection: Connection
+
+    async def missing(self, condition_ids: Sequence[str]) -> list[str]:
+        """Returns those ids that have no market row. Raises `TransientError`."""
+
+        async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
+            return await raw.fetch(MISSING, list(condition_ids))
+
+        return [row["id"] for row in await self.connection.run(work)]
+
+    async def traded_without_market(self, rows_max: int) -> list[str]:
+        """Returns condition ids of stored trades that have no market row, newest first. Raises `TransientError`."""
+
+        async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
+            return await raw.fetch(TRADED_WITHOUT_MARKET, rows_max)
+
+        return [row["condition_id"] for row in await self.connection.run(work)]
+
+    async def upsert(self, markets: Sequence[Market]) -> None:
+        """Writes markets and tokens in one transaction. Raises `TransientError` or `RejectedError`."""
+        rows = [_market_row(market) for market in markets]
+        tokens = [
+            (token.token_id, market.condition_id, token.outcome, token.outcome_index)
+            for market in markets
+            for token in market.tokens
+        ]
+
+        async def work(raw: asyncpg.Connection) -> None:
+            async with raw.transaction():
+                await raw.executemany(UPSERT_MARKETS, rows)
+                await raw.executemany(INSERT_TOKENS, tokens)
+
+        await self.connection.run(work)
+
+
+def _market_row(market: Market) -> tuple[Any, ...]:
+    prices = None if market.outcome_prices is None else json.dumps([str(price) for price in market.outcome_prices])
+    times = [None if ms is None else utc_datetime(ms) for ms in (market.start_ms, market.end_ms, market.close_ms)]
+    return (
+        market.condition_id,
+        market.gamma_market_id,
+        market.slug,
+        market.event_slug,
+        market.title,
+        market.category,
+        json.dumps(market.outcomes),
+        prices,
+        market.active,
+        market.closed,
+        market.accepting_orders,
+        market.resolution_status,
+        market.negative_risk,
+        market.version,
+        market.tick_size,
+        market.order_size_min,
+        *times,
+        market.image,
+        market.raw,
+    )

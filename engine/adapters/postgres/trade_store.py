@@ -1,0 +1,125 @@
+"""Trades in PostgreSQL: one statement a batch, exactly once, fenced by the ingest lease."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import attrs
+
+from engine.adapters.postgres.database import Connection
+from engine.adapters.postgres.leases import LeaseHold
+from protocols.amounts import size_from_micro
+from protocols.errors import FencedError
+from protocols.ingest import WriteResult
+from protocols.trades import LanedTrade
+
+# The lease row is locked first: it proves that we may write, and it orders commits of several writers, so that
+# `ingest_seq` rises in commit order. A repeated row replaces descriptive columns only, and only where something differs.
+WRITE_TRADES = """
+WITH fence AS MATERIALIZED (
+    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
+), written AS (
+    INSERT INTO trades_public AS old (
+        trade_id, lane, trader_wallet, transaction_hash, asset, condition_id, side, size, price, trade_timestamp,
+        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
+    )
+    SELECT
+        new.trade_id, new.lane, new.wallet, new.transaction_hash, new.token_id, new.condition_id, new.side, new.size,
+        new.price, timestamptz 'epoch' + new.trade_ms * interval '1 millisecond',
+        new.outcome, new.outcome_index, new.market_slug, new.event_slug, new.market_title, new.market_image,
+        new.trader_name, new.trader_image, new.raw::jsonb
+    FROM fence CROSS JOIN unnest(
+        $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::numeric[],
+        $12::numeric[], $13::bigint[], $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::text[],
+        $20::text[], $21::text[], $22::text[]
+    ) AS new (
+        trade_id, lane, wallet, transaction_hash, token_id, condition_id, side, size, price, trade_ms,
+        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
+    )
+    ON CONFLICT (trade_id) DO UPDATE SET
+        lane = least(old.lane, excluded.lane),
+        outcome = coalesce(excluded.outcome, old.outcome),
+        outcome_index = coalesce(excluded.outcome_index, old.outcome_index),
+        market_slug = coalesce(excluded.market_slug, old.market_slug),
+        event_slug = coalesce(excluded.event_slug, old.event_slug),
+        market_title = coalesce(excluded.market_title, old.market_title),
+        market_image = coalesce(excluded.market_image, old.market_image),
+        trader_name = coalesce(excluded.trader_name, old.trader_name),
+        trader_image = coalesce(excluded.trader_image, old.trader_image),
+        raw = excluded.raw
+    WHERE (old.raw, old.lane) IS DISTINCT FROM (excluded.raw, least(old.lane, excluded.lane))
+    RETURNING xmax = 0 AS is_new
+)
+SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM written WHERE is_new) AS inserted
+"""
+
+# A trade time in the future is somebody's broken clock; it must not hide a gap.
+LAST_TRADE = """
+SELECT least(
+    (SELECT max(trade_timestamp) FROM trades_public),
+    (SELECT ingested_at FROM trades_public ORDER BY ingest_seq DESC LIMIT 1)
+) AS at
+"""
+
+
+@attrs.define(eq=False)
+class PostgresTradeStore:
+    """`TradeStore` over one long-lived connection."""
+
+    connection: Connection
+    lease: LeaseHold
+
+    async def write(self, trades: Sequence[LanedTrade]) -> WriteResult:
+        """Commits trades in one statement. Raises `TransientError`, `RejectedError` or `FencedError`."""
+        # A key twice in one statement is an error of the server; the later observation wins.
+        latest = list({laned.trade.trade_id: laned for laned in trades}.values())
+        columns = _columns(latest)
+        lease = self.lease
+
+        async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
+            return await raw.fetchrow(WRITE_TRADES, lease.name, lease.owner, lease.epoch, *columns)
+
+        row = await self.connection.run(work)
+        if row is None or not row["fences"]:
+            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+        inserted = int(row["inserted"])
+        return WriteResult(inserted=inserted, repeated=len(trades) - inserted)
+
+    async def last_trade_ms(self) -> int | None:
+        """Returns the time of the newest committed trade, at most its commit time. Raises `TransientError`."""
+
+        async def work(raw: asyncpg.Connection) -> Any:
+            return await raw.fetchval(LAST_TRADE)
+
+        moment = await self.connection.run(work)
+        return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _columns(trades: Sequence[LanedTrade]) -> list[list[Any]]:
+    """Returns the values of `unnest` in the order of `WRITE_TRADES`, one list a column."""
+    rows = [
+        (
+            trade.trade_id,
+            laned.lane.value,
+            trade.wallet,
+            trade.transaction_hash,
+            trade.token_id,
+            trade.condition_id,
+            trade.side,
+            size_from_micro(trade.size_micro),
+            trade.price,
+            trade.trade_ms,
+            trade.outcome,
+            trade.outcome_index,
+            trade.market_slug,
+            trade.event_slug,
+            trade.market_title,
+            trade.market_image,
+            trade.trader_name,
+            trade.trader_image,
+            trade.raw,
+        )
+        for laned in trades
+        for trade in (laned.trade,)
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,94 @@
+"""Runs an engine in this process for a command: signals, the second signal, exit codes."""
+
+import gc
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from config.schema import EngineConfig
+from engine.adapters.postgres.embedded_server import EmbeddedServerError
+from engine.adapters.postgres.migrate import MigrationError
+from engine.adapters.spill_journal import JournalBusyError
+from engine.adapters.system_clock import SystemClock, system_random
+from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
+from engine.lifecycle import EngineHost, Running
+from engine.runtime.logs import configure_logging
+from engine.runtime.supervisor import RestartBudgetExceededError
+
+_log = logging.getLogger(__name__)
+Beside = Callable[[Running, EngineHost], Awaitable[None]]
+
+
+def host_engine(config: EngineConfig, beside: Beside | None = None) -> int:
+    """Runs the engine until a signal; `beside` runs next to it and may set `stop`. Returns the exit code."""
+    clock = SystemClock()
+    configure_logging(config.logging.level, config.logging.format, clock)
+    # What start-up made lives as long as the process; the collector need not walk it again.
+    gc.freeze()
+    host = EngineHost(config=config, clock=clock, rng=system_random())
+    try:
+        trio.run(_run, host, beside)
+    except BaseException as error:
+        return _exit_code(error)
+    return 0
+
+
+async def _run(host: EngineHost, beside: Beside | None) -> None:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_watch_signals, host)
+        engine_done = trio.Event()
+
+        async def engine(*, task_status: trio.TaskStatus[Running]) -> None:
+            report = await host.run(task_status=task_status)
+            if report is not None:
+                level = logging.INFO if report.finished and not report.left_behind else logging.WARNING
+                fields = {
+                    "drain_s": round(report.drain_s, 3),
+                    "finished": report.finished,
+                    "left_behind": dict(report.left_behind),
+                    "dropped": dict(report.dropped),
+                }
+                _log.log(level, "stopped", extra=fields)
+            engine_done.set()
+
+        running = await nursery.start(engine)
+        _log.info("listening", extra={"http": f"http://{host.config.http.host}:{running.http_port}"})
+        if beside is not None:
+            nursery.start_soon(beside, running, host)
+        await engine_done.wait()
+        nursery.cancel_scope.cancel()
+
+
+async def _watch_signals(host: EngineHost, *, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for number in signals:
+            name = signal.Signals(number).name
+            if host.stop.is_set():
+                _log.error("second signal, leaving at once", extra={"signal": name})
+                os._exit(EXIT_FAILED)
+            _log.info("stopping", extra={"signal": name, "drain_s": host.config.limits.drain_s})
+            host.stop.set()
+
+
+def _exit_code(error: BaseException) -> int:
+    """Says in words why the engine ended and returns the exit code for it."""
+    causes = list(_leaves(error))
+    if any(isinstance(cause, RestartBudgetExceededError) for cause in causes):
+        _log.critical("the supervisor gave up", extra={"error": str(causes[0])})
+        return EXIT_GAVE_UP
+    known = (MigrationError, EmbeddedServerError, JournalBusyError, OSError)
+    if causes and all(isinstance(cause, known) for cause in causes):
+        _log.critical("cannot run", extra={"error": "; ".join(str(cause) for cause in causes)})
+        return EXIT_FAILED
+    _log.critical("unexpected failure", exc_info=error)
+    return EXIT_FAILED
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]

@@ -1,0 +1,246 @@
+"""Bounded, named channels whose counters always close: sent = received + dropped + depth.
+
+Channels belong to the wiring, not to actors: an actor that crashes loses nothing, its successor finds the same channel
+and is handed again what its predecessor had in hand.
+"""
+
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Generic, TypeVar
+
+import attrs
+import trio
+
+from engine.runtime.buffers import Buffer, FifoBuffer, LaneBuffer
+from protocols.channels import Overflow
+
+T = TypeVar("T")
+DELIVERIES_MAX = 3
+DEAD_LETTERS_KEPT = 100
+
+
+@attrs.frozen(kw_only=True)
+class LanePolicy(Generic[T]):
+    """How a channel with the policy `lanes` tells importance apart (see `LaneBuffer`)."""
+
+    lanes: int
+    lane_of: Callable[[T], int]
+    shed_from: int
+    shed_above: int
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetter:
+    """An item that made its reader fail three times."""
+
+    channel: str
+    item: str
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class ChannelStatistics:
+    """A consistent reading of one channel."""
+
+    name: str
+    capacity: int
+    depth: int
+    peak_depth: int
+    sent: int
+    received: int
+    """First deliveries: what was handed out again after a crash is counted once."""
+    dropped: int
+    dropped_by: dict[tuple[int, str], int]
+    """By (lane, reason)."""
+    redelivered: int
+    dead_lettered: int
+
+
+@attrs.define(eq=False)
+class _Delivery(Generic[T]):
+    item: T
+    crashes: int = 0
+
+
+@attrs.define(eq=False)
+class Channel(Generic[T]):
+    """One edge of the graph. Create it in the wiring; give actors its `inbox` and an `outbox()` each."""
+
+    name: str
+    capacity: int
+    overflow: Overflow = Overflow.BLOCK
+    lane_policy: LanePolicy[T] | None = None
+    _buffer: Buffer[T] = attrs.field(init=False)
+    _sent: int = attrs.field(init=False, default=0)
+    _received: int = attrs.field(init=False, default=0)
+    _redelivered: int = attrs.field(init=False, default=0)
+    _peak_depth: int = attrs.field(init=False, default=0)
+    _dropped_by: Counter[tuple[int, str]] = attrs.field(init=False, factory=Counter)
+    _in_hand: list[_Delivery[T]] = attrs.field(init=False, factory=list)
+    _again: deque[_Delivery[T]] = attrs.field(init=False, factory=deque)
+    _dead_count: int = attrs.field(init=False, default=0)
+    dead_letters: deque[DeadLetter] = attrs.field(init=False, factory=lambda: deque(maxlen=DEAD_LETTERS_KEPT))
+    _open_outboxes: int = attrs.field(init=False, default=0)
+    _closed: bool = attrs.field(init=False, default=False)
+    _arrival: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+    _room: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+    inbox: "ChannelInbox[T]" = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.capacity < 1:
+            raise ValueError(f"channel {self.name}: capacity must be at least 1")
+        if (self.overflow is Overflow.LANES) != (self.lane_policy is not None):
+            raise ValueError(f"channel {self.name}: the policy `lanes` and a lane policy go together")
+        if self.lane_policy is not None:
+            self._buffer = LaneBuffer(
+                self.capacity,
+                self.lane_policy.lanes,
+                self.lane_policy.lane_of,
+                self.lane_policy.shed_from,
+                self.lane_policy.shed_above,
+            )
+        else:
+            self._buffer = FifoBuffer(self.capacity, drop_oldest=self.overflow is Overflow.DROP_OLDEST)
+        self.inbox = ChannelInbox(self)
+
+    def outbox(self) -> "ChannelOutbox[T]":
+        """Returns a writing end for one more sender; the stream ends when all of them are closed."""
+        if self._closed:
+            raise trio.ClosedResourceError(self.name)
+        self._open_outboxes += 1
+        return ChannelOutbox(self)
+
+    def statistics(self) -> ChannelStatistics:
+        """Returns the counters as they stand now."""
+        return ChannelStatistics(
+            name=self.name,
+            capacity=self.capacity,
+            depth=self._buffer.depth,
+            peak_depth=self._peak_depth,
+            sent=self._sent,
+            received=self._received,
+            dropped=self._dropped_by.total(),
+            dropped_by=dict(self._dropped_by),
+            redelivered=self._redelivered,
+            dead_lettered=self._dead_count,
+        )
+
+    def rewind(self, error: BaseException) -> list[DeadLetter]:
+        """Takes back what the crashed reader had in hand, to hand it out again one by one.
+
+        Returns the letters that are dead now: an item alone in hand whose reader failed for the third time.
+        """
+        dead = []
+        alone = len(self._in_hand) == 1
+        for delivery in reversed(self._in_hand):
+            delivery.crashes += 1
+            if alone and delivery.crashes >= DELIVERIES_MAX:
+                letter = DeadLetter(channel=self.name, item=repr(delivery.item)[:500], error=repr(error)[:300])
+                self.dead_letters.append(letter)
+                self._dead_count += 1
+                dead.append(letter)
+            else:
+                self._again.appendleft(delivery)
+        self._in_hand.clear()
+        return dead
+
+    def close(self) -> None:
+        """Ends the stream at once, whoever still has an outbox; what waits can still be read."""
+        self._closed = True
+        self._arrival.unpark_all()
+        self._room.unpark_all()
+
+    def _put(self, item: T) -> bool:
+        """Returns whether `item` itself was kept."""
+        self._sent += 1
+        gone = self._buffer.put(item)
+        self._peak_depth = max(self._peak_depth, self._buffer.depth)
+        if gone is None:
+            return True
+        victim, lane = gone
+        self._dropped_by[lane, "full" if self.lane_policy is None else "shed"] += 1
+        return victim is not item
+
+    def _must_wait(self, item: T) -> bool:
+        waits = self.overflow is Overflow.BLOCK or self.overflow is Overflow.LANES
+        return waits and not self._buffer.has_room_for(item)
+
+
+@attrs.define(eq=False)
+class ChannelOutbox(Generic[T]):
+    """The writing end of one sender (see `protocols.channels.Outbox`)."""
+
+    _channel: Channel[T]
+    _closed: bool = attrs.field(init=False, default=False)
+
+    async def send(self, item: T) -> None:
+        """Hands one item over, waiting as the channel's policy says."""
+        await self.send_many((item,))
+
+    async def send_many(self, items: Iterable[T]) -> None:
+        """Hands items over in order with one checkpoint; waits for room as the policy says."""
+        channel = self._channel
+        await trio.lowlevel.checkpoint()
+        for item in items:
+            while not self._refused() and channel._must_wait(item):
+                channel._arrival.unpark_all()
+                await channel._room.park()
+            if self._refused():
+                raise trio.ClosedResourceError(channel.name)
+            channel._put(item)
+        channel._arrival.unpark_all()
+
+    def send_nowait(self, item: T) -> bool:
+        """Hands one item over without waiting; False when it was dropped, counted, because there was no room."""
+        channel = self._channel
+        if self._refused():
+            raise trio.ClosedResourceError(channel.name)
+        kept = channel._put(item)
+        if channel._arrival:
+            channel._arrival.unpark_all()
+        return kept
+
+    def close(self) -> None:
+        """Says that this sender is done. Idempotent; the last one ends the stream."""
+        if not self._closed:
+            self._closed = True
+            self._channel._open_outboxes -= 1
+            if self._channel._open_outboxes == 0:
+                self._channel.close()
+
+    def _refused(self) -> bool:
+        return self._closed or self._channel._closed
+
+
+@attrs.define(eq=False)
+class ChannelInbox(Generic[T]):
+    """The reading end; one reader at a time (see `protocols.channels.Inbox`)."""
+
+    _channel: Channel[T]
+
+    async def batch(self, items_max: int) -> list[T]:
+        """Waits for at least one item, then takes what is there; empty means the end of the stream."""
+        channel = self._channel
+        channel._in_hand.clear()
+        await trio.lowlevel.checkpoint()
+        if channel._again:
+            delivery = channel._again.popleft()
+            channel._in_hand.append(delivery)
+            channel._redelivered += 1
+            return [delivery.item]
+        buffer = channel._buffer
+        while not buffer.depth:
+            if channel._closed:
+                return []
+            await channel._arrival.park()
+        items = [buffer.take() for _ in range(min(items_max, buffer.depth))]
+        channel._received += len(items)
+        channel._in_hand.extend(map(_Delivery, items))
+        if channel._room:
+            channel._room.unpark_all()
+        return items
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Item by item; sugar over `batch(1)`."""
+        while items := await self.batch(1):
+            yield items[0]

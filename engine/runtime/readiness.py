@@ -1,0 +1,27 @@
+"""What has to be true before the engine takes traffic, and what is not true yet."""
+
+import attrs
+
+
+@attrs.define(eq=False)
+class Readiness:
+    """Named conditions; ready when none of them is open."""
+
+    _open: dict[str, str] = attrs.field(factory=dict)
+
+    def wait_for(self, name: str, why: str) -> None:
+        """Says that `name` is not true, and why, in words for an operator."""
+        self._open[name] = why
+
+    def reached(self, name: str) -> None:
+        """Says that `name` is true."""
+        self._open.pop(name, None)
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is open."""
+        return not self._open
+
+    def open_conditions(self) -> dict[str, str]:
+        """Returns what is not true yet, by name."""
+        return dict(self._open)

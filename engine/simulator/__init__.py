@@ -1,0 +1,1 @@
+"""The venue's other side, for tests and the demo."""

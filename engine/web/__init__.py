@@ -1,0 +1,1 @@
+"""The HTTP server and the engine's ASGI application."""

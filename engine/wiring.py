@@ -1,0 +1,165 @@
+"""The whole data flow, from top to bottom in flow order. The only file that names both an actor and an adapter.
+
+venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶ writer ──▶ sync_writer ──▶ PostgreSQL
+           │                   ▲               │                          │
+           └─▶ gap_requests ─▶ gap_filler      └─▶ market_requests ─▶ market_registry
+                    ▲                                                     │
+                    └───────────── rows that neither could take ──────────┘
+"""
+
+from collections import Counter
+from typing import Any
+
+import attrs
+import trio
+
+from actors.gap_filler import GapFiller
+from actors.market_registry import MarketRegistry
+from actors.stream_reader import StreamReader
+from actors.sync_writer import SyncWriter
+from actors.target_registry import TargetRegistry
+from actors.trade_filter import TradeFilter
+from actors.watch import Watch
+from config.schema import EngineConfig
+from engine.runtime.channel import Channel, LanePolicy
+from engine.runtime.host import Graph
+from engine.runtime.process_gauges import RuntimeGauges
+from engine.runtime.readiness import Readiness
+from engine.runtime.supervisor import Child, Supervisor
+from protocols.channels import Overflow
+from protocols.clock import Random, WallClock
+from protocols.ingest import (
+    GapRequest,
+    MarketCatalog,
+    MarketStore,
+    SpillStore,
+    StreamDialer,
+    TargetStore,
+    TradeHistory,
+    TradeStore,
+)
+from protocols.instruments import Observer
+from protocols.trades import Lane, LanedTrade, RawTrade
+
+
+@attrs.frozen(kw_only=True)
+class Adapters:
+    """The world behind the ports."""
+
+    dialer: StreamDialer
+    history: TradeHistory
+    catalog: MarketCatalog
+    trades: TradeStore
+    targets: TargetStore
+    markets: MarketStore
+    spill: SpillStore
+    clock: WallClock
+    rng: Random
+    trade_to_row: Observer
+
+
+@attrs.frozen(kw_only=True)
+class Actors:
+    """Every actor of the graph, for those who read their counters."""
+
+    target_registry: TargetRegistry
+    stream_reader: StreamReader
+    gap_filler: GapFiller
+    trade_filter: TradeFilter
+    sync_writer: SyncWriter
+    market_registry: MarketRegistry
+
+
+@attrs.define(eq=False, kw_only=True)
+class Engine:
+    """What a running engine shows to its pages, metrics and tests. `actors` is None until it holds the lease."""
+
+    config: EngineConfig
+    supervisor: Supervisor
+    gauges: RuntimeGauges
+    readiness: Readiness
+    upstream_requests: Counter[tuple[str, str]]
+    actors: Actors | None = None
+    graph: Graph | None = None
+
+    def stream_age_s(self) -> float | None:
+        """Returns the age of the last trade frame, or None before the first."""
+        last_s = self.actors.stream_reader.last_data_s if self.actors else None
+        return None if last_s is None else max(0.0, trio.current_time() - last_s)
+
+
+def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Graph, Actors]:
+    """Returns the graph of the ingest, ready to run."""
+    size = {name: channel.capacity for name, channel in config.channels.items()}
+    lanes = LanePolicy[LanedTrade](
+        lanes=len(Lane),
+        lane_of=lambda laned: laned.lane,
+        shed_from=Lane.KNOWN,
+        shed_above=config.channels["writer"].shed_above,
+    )
+    raw_trades = Channel[RawTrade]("raw_trades", size["raw_trades"])
+    writer = Channel[LanedTrade]("writer", size["writer"], Overflow.LANES, lanes)
+    gap_requests = Channel[GapRequest]("gap_requests", size["gap_requests"])
+    market_requests = Channel[str]("market_requests", size["market_requests"], Overflow.DROP_NEWEST)
+
+    registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
+
+    reader_trades, reader_gaps = raw_trades.outbox(), gap_requests.outbox()
+    stream_reader = StreamReader(
+        dialer=io.dialer, trades=reader_trades, gaps=reader_gaps, config=config.stream, clock=io.clock, rng=io.rng
+    )
+    filler_trades = raw_trades.outbox()
+    gap_filler = GapFiller(
+        requests=gap_requests.inbox,
+        trades=filler_trades,
+        history=io.history,
+        store=io.trades,
+        targets=registry,
+        config=config.stream,
+        rng=io.rng,
+    )
+    filter_kept, filter_markets = writer.outbox(), market_requests.outbox()
+    trade_filter = TradeFilter(
+        trades=raw_trades.inbox, kept=filter_kept, markets=filter_markets, targets=registry, config=config.filter
+    )
+    writer_gaps = gap_requests.outbox()
+    sync_writer = SyncWriter(
+        trades=writer.inbox,
+        gaps=writer_gaps,
+        store=io.trades,
+        spill=io.spill,
+        config=config.writer,
+        rng=io.rng,
+        latency=io.trade_to_row,
+    )
+    market_registry = MarketRegistry(
+        requests=market_requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
+    )
+    watch = Watch(gauges=gauges, limits=config.limits, logging=config.logging)
+
+    graph = Graph(
+        services=(Child(name="target_registry", run=registry.run), Child(name="watch", run=watch.run)),
+        stages=(
+            Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=(filter_kept, filter_markets)),
+            Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps,)),
+            Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
+        ),
+        sources=(
+            Child(name="gap_filler", run=gap_filler.run, reads=(gap_requests,), writes=(filler_trades,)),
+            Child(name="stream_reader", run=stream_reader.run, writes=(reader_trades, reader_gaps)),
+        ),
+        channels=_erased(raw_trades, writer, gap_requests, market_requests),
+    )
+    actors = Actors(
+        target_registry=registry,
+        stream_reader=stream_reader,
+        gap_filler=gap_filler,
+        trade_filter=trade_filter,
+        sync_writer=sync_writer,
+        market_registry=market_registry,
+    )
+    return graph, actors
+
+
+def _erased(*channels: Channel[Any]) -> tuple[Channel[Any], ...]:
+    return channels

@@ -1,0 +1,1 @@
+"""Wire codecs of the venue: bytes to values and back, no I/O."""

@@ -1,0 +1,98 @@
+"""Trade pages of the Data API: v2 envelopes with cursors and v1 bare arrays (venue.md §5)."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import attrs
+import msgspec
+
+from protocols.errors import MalformedError, TransientError
+from protocols.trades import RawTrade, TradeRow
+from protocols.venue.strict_json import read_object
+from protocols.venue.trade_row import trade_row_from
+
+PAGE_ROWS_MAX = 1_000
+V1_OFFSET_MAX = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class PageRow:
+    """One understood row and its JSON in an envelope, as `RawTrade.text` wants it."""
+
+    row: TradeRow
+    text: bytes
+
+
+@attrs.frozen(kw_only=True)
+class TradePage:
+    """The rows of one response, newest first as the API orders them."""
+
+    rows: tuple[PageRow, ...]
+    malformed: Counter[str]
+    """Rows that were not understood, by reason; `not_a_trade` counts rewards and the like."""
+    rows_sent: int
+    next_cursor: str | None
+
+    def raw_trades(self, scope: str, seen_s: float) -> Iterator[RawTrade]:
+        """Yields the rows as raw trades of one counting scope."""
+        for item in self.rows:
+            yield RawTrade(row=item.row, scope=scope, text=item.text, seen_s=seen_s)
+
+
+class _Pagination(msgspec.Struct):
+    has_more: bool | None = None
+    next_cursor: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    data: list[msgspec.Raw]
+    pagination: _Pagination | None = None
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_row = msgspec.json.Decoder(TradeRow).decode
+
+
+def decode_trades_v2(body: bytes) -> TradePage:
+    """Returns a page of `/v2/trades`. Raises `TransientError` for HTML, truncated JSON or another shape."""
+    try:
+        envelope = _decode_envelope(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise TransientError(f"/v2/trades answered no page: {str(error)[:80]}") from None
+    pagination = envelope.pagination or _Pagination()
+    cursor = pagination.next_cursor or None
+    return _page(envelope.data, cursor if pagination.has_more is not False else None)
+
+
+def decode_trades_v1(body: bytes) -> TradePage:
+    """Returns a page of the v1 `/trades` or `/activity`, whose cursor is always None: pages are asked by offset.
+
+    Raises `TransientError` for HTML, truncated JSON or another shape.
+    """
+    try:
+        rows = _decode_array(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise TransientError(f"/trades answered no page: {str(error)[:80]}") from None
+    return _page(rows, None)
+
+
+def _page(items: list[msgspec.Raw], next_cursor: str | None) -> TradePage:
+    rows: list[PageRow] = []
+    malformed: Counter[str] = Counter()
+    for item in items:
+        text = bytes(item)
+        try:
+            rows.append(PageRow(row=_row(text), text=b'{"payload":' + text + b"}"))
+        except MalformedError as error:
+            malformed[error.reason] += 1
+    return TradePage(rows=tuple(rows), malformed=malformed, rows_sent=len(items), next_cursor=next_cursor)
+
+
+def _row(text: bytes) -> TradeRow:
+    if b'"proxyWallet"' in text and b'"type"' not in text:
+        try:
+            return _decode_row(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            pass
+    return trade_row_from(read_object(text))

@@ -1,0 +1,139 @@
+"""Market objects of Gamma (venue.md §3): JSON inside strings, absent fields, two id lengths."""
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from protocols.amounts import decimal_from
+from protocols.errors import MalformedError, TransientError
+from protocols.markets import Market, MarketToken
+from protocols.text import storable_or_none, storable_tree
+from protocols.timestamps import epoch_ms
+from protocols.trades import canonical_condition_id
+from protocols.venue.strict_json import read_object
+
+MARKETS_PER_CALL_MAX = 100
+
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def decode_markets(body: bytes) -> tuple[list[Market], list[MalformedError]]:
+    """Returns the markets of a `/markets` answer and the objects that were not understood.
+
+    Raises `TransientError` when the body is not a list of objects. The caller must compare ids: an unknown filter is
+    ignored by Gamma and unrelated markets come back (D59).
+    """
+    try:
+        items = _decode_array(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise TransientError(f"/markets answered no list: {str(error)[:80]}") from None
+    markets, malformed = [], []
+    for item in items:
+        try:
+            markets.append(market_from(read_object(bytes(item))))
+        except MalformedError as error:
+            malformed.append(error)
+    return markets, malformed
+
+
+def market_from(fields: dict[str, Any]) -> Market:
+    """Returns the market that a Gamma object describes.
+
+    Raises `MalformedError` when it has no id or its outcomes and tokens do not belong together.
+    """
+    condition_id = fields.get("conditionId")
+    if not isinstance(condition_id, str):
+        raise MalformedError("condition_id", repr(condition_id)[:40])
+    outcomes = tuple(storable_or_none(name) or "" for name in _listed(fields, "outcomes"))
+    events = fields.get("events")
+    event = events[0] if isinstance(events, list) and events and isinstance(events[0], dict) else {}
+    return Market(
+        condition_id=canonical_condition_id(condition_id),
+        gamma_market_id=str(fields.get("id", ""))[:40],
+        slug=storable_or_none(fields.get("slug")),
+        event_slug=storable_or_none(event.get("slug")),
+        title=storable_or_none(fields.get("question")),
+        category=storable_or_none(fields.get("category")),
+        outcomes=outcomes,
+        outcome_prices=_prices(fields, len(outcomes)),
+        tokens=_tokens(fields, outcomes),
+        active=_boolean(fields.get("active")),
+        closed=fields.get("closed") is True,
+        accepting_orders=_boolean(fields.get("acceptingOrders")),
+        resolution_status=_status(fields),
+        negative_risk=_boolean(fields.get("negRisk")),
+        version=storable_or_none(fields.get("version"), 10),
+        tick_size=_optional_decimal(fields.get("orderPriceMinTickSize")),
+        order_size_min=_optional_decimal(fields.get("orderMinSize")),
+        start_ms=_optional_ms(fields.get("startDate")),
+        end_ms=_optional_ms(fields.get("endDate")),
+        close_ms=_optional_ms(fields.get("closedTime")),
+        image=storable_or_none(fields.get("image") or fields.get("icon")),
+        raw=_encode(storable_tree(fields)).decode(),
+    )
+
+
+def condition_id_spellings(condition_ids: Iterable[str]) -> list[str]:
+    """Returns the ids to ask Gamma for: a protocol V2 market is known there by 62 digits, elsewhere by 64."""
+    spellings = []
+    for condition_id in condition_ids:
+        spellings.append(condition_id)
+        if len(condition_id) == 66 and condition_id.endswith("00"):
+            spellings.append(condition_id[:64])
+    return spellings
+
+
+def _listed(fields: dict[str, Any], name: str) -> list[Any]:
+    value = fields.get(name)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=Decimal) if value else []
+        except (ValueError, RecursionError):
+            raise MalformedError(name, str(value)[:40]) from None
+    return value if isinstance(value, list) else []
+
+
+def _tokens(fields: dict[str, Any], outcomes: tuple[str, ...]) -> tuple[MarketToken, ...]:
+    ids = [str(token) for token in _listed(fields, "clobTokenIds") or _listed(fields, "positionIds")]
+    if ids and len(ids) != len(outcomes):
+        raise MalformedError("tokens", f"{len(ids)} tokens for {len(outcomes)} outcomes")
+    pairs = zip(ids, outcomes, strict=True)
+    return tuple(MarketToken(token_id=id_, outcome=name, outcome_index=i) for i, (id_, name) in enumerate(pairs))
+
+
+def _prices(fields: dict[str, Any], outcomes: int) -> tuple[Decimal, ...] | None:
+    values = _listed(fields, "outcomePrices")
+    if not values or len(values) != outcomes:
+        return None
+    try:
+        prices = tuple(decimal_from(value, "outcome_prices") for value in values)
+    except MalformedError:
+        return None
+    return prices if all(0 <= price <= 1 for price in prices) else None
+
+
+def _status(fields: dict[str, Any]) -> str | None:
+    value = storable_or_none(fields.get("umaResolutionStatus") or fields.get("resolutionStatus"), 40)
+    return value.lower() if value else None
+
+
+def _boolean(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _optional_decimal(value: object) -> Decimal | None:
+    try:
+        return decimal_from(value, "number")
+    except MalformedError:
+        return None
+
+
+def _optional_ms(value: object) -> int | None:
+    try:
+        return epoch_ms(value)
+    except MalformedError:
+        return None
