@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import attrs
 import trio
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
@@ -26,6 +26,7 @@ from engine.adapters.system_clock import process_owner_id
 from engine.metrics import EngineCollector, trade_to_row_histogram
 from engine.places import postgres_dir, spill_dir
 from engine.runtime.host import DrainReport, run_graph
+from engine.runtime.latency import LatencyRecorder
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
@@ -63,7 +64,7 @@ class EngineHost:
     _engine: Engine = attrs.field(init=False)
     _registry: CollectorRegistry = attrs.field(init=False, factory=CollectorRegistry)
     _loop_lag: LoopLag = attrs.field(init=False, factory=LoopLag)
-    _latency: Histogram = attrs.field(init=False)
+    latency: LatencyRecorder = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         gauges = RuntimeGauges(
@@ -79,7 +80,7 @@ class EngineHost:
             upstream_requests=Counter(),
         )
         self._registry.register(EngineCollector(self._engine))
-        self._latency = trade_to_row_histogram(self._registry)
+        self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.
@@ -198,7 +199,7 @@ class EngineHost:
             requests=self._engine.upstream_requests,
         ) as io:
             ports = Adapters(
-                **attrs.asdict(io, recurse=False), clock=self.clock, rng=self.rng, trade_to_row=self._latency
+                **attrs.asdict(io, recurse=False), clock=self.clock, rng=self.rng, trade_to_row=self.latency
             )
             self._engine.graph, self._engine.actors = build(self.config, ports, self._engine.gauges)
             self._engine.readiness.wait_for("actors", "starting")

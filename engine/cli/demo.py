@@ -1,0 +1,242 @@
+"""`polycopy demo`: the simulator, the engine and a few followed wallets on this machine."""
+
+import contextlib
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+import httpx
+import trio
+
+from engine.adapters.postgres.database import Connection, DatabaseOptions, database_loop, once
+from engine.adapters.postgres.embedded_server import default_data_dir, running_server_dsn
+from engine.adapters.postgres.follow_store import FollowStore
+from engine.adapters.system_clock import process_owner_id
+from engine.cli.hosting import host_engine
+from engine.cli.main import Settings
+from engine.lifecycle import EngineHost, Running
+from engine.runtime.process_gauges import resident_bytes
+from protocols.amounts import size_micro
+
+_log = logging.getLogger(__name__)
+FOLLOWED_WALLETS = 12
+TARGET_WALLETS = 3
+SETTLE_TIMEOUT_S = 20.0
+Fill = tuple[Any, ...]
+"""(transaction hash, wallet, token id, side, micro-shares): identical fills share it."""
+ROWS = """
+SELECT transaction_hash, trader_wallet, asset, side, size, market_title, outcome, price, ingest_seq FROM trades_public
+WHERE ingest_seq > $1 ORDER BY ingest_seq
+"""
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(min=1, max=86_400), help="End by itself after this time.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end and nothing else on stdout.")
+@click.option("--rate", type=click.FloatRange(0.1, 100), default=1.0, show_default=True, help="Times 28 rows a second.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated platform.")
+@click.pass_obj
+def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, seed: int) -> None:
+    """Watch the engine work: a simulated venue, a few followed traders, a database of its own. No network, no keys.
+
+    Nothing outside a directory of the demo's own is touched, and that is deleted at the end.
+    """
+    home = default_data_dir().parent / f"demo-{process_owner_id()[:8]}"
+    with _simulator(rate=rate, seed=seed) as urls:
+        overrides = {f"venue.{name}": url for name, url in urls.items() if name != "control_url"}
+        overrides |= {
+            "database.data_dir": str(home / "postgres"),
+            "writer.spill_dir": str(home / "spill"),
+            "http.port": "0",
+        }
+        if as_json:
+            overrides["logging.level"] = "warning"
+        show = _Demo(control_url=urls["control_url"], data_dir=home / "postgres", seconds=seconds, quiet=as_json)
+        try:
+            code = host_engine(settings.load(overrides), beside=show.run)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+    if show.result is not None:
+        click.echo(json.dumps(show.result) if as_json else _sentence(show.result))
+    sys.exit(code if code or show.result is not None else 1)
+
+
+@contextlib.contextmanager
+def _simulator(*, rate: float, seed: int) -> Iterator[dict[str, str]]:
+    """Runs the venue's other side in a process of its own and yields its addresses."""
+    command = [sys.executable, "-m", "engine.simulator", "--rate", str(rate), "--seed", str(seed), "--lag-scale", "0.2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise click.ClickException("the simulator did not start")
+        yield json.loads(line)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Demo:
+    """What happens beside the engine: choose traders, let the venue play, show rows, count at the end."""
+
+    control_url: str
+    data_dir: Path
+    seconds: float | None
+    quiet: bool
+    result: dict[str, Any] | None = attrs.field(init=False, default=None)
+    _shown_seq: int = attrs.field(init=False, default=0)
+
+    async def run(self, running: Running, host: EngineHost) -> None:
+        """Runs until the time is over or somebody stops the engine."""
+        async with (
+            database_loop(),
+            httpx.AsyncClient(base_url=self.control_url, timeout=10, trust_env=False) as control,
+        ):
+            wallets = await self._busiest_wallets(control)
+            options = await self._database(running)
+            await _follow(options, wallets)
+            await _until(lambda: running.engine.readiness.ready and _knows(running, wallets))
+            before = await _ledger(control, wallets)
+            self._say(f"Following {len(wallets)} traders of the simulated platform; Ctrl-C ends the demo.\n")
+            await _post(control, "/play", {"action": "resume"})
+            with trio.move_on_after(self.seconds or float("inf")):
+                while not host.stop.is_set():
+                    await self._show_new_rows(options)
+                    await trio.sleep(0.25)
+            await _post(control, "/play", {"action": "pause"})
+            await _until_settled(control, running)
+            after = await _ledger(control, wallets)
+            self.result = await _result(options, running, host, after, after - before)
+            host.stop.set()
+
+    async def _busiest_wallets(self, control: httpx.AsyncClient) -> list[str]:
+        """Lets the platform trade for a moment and returns who traded most."""
+        fills: Counter[str] = Counter()
+        while len(fills) < FOLLOWED_WALLETS * 3:
+            await trio.sleep(0.5)
+            answer = await _post(control, "/ledger", {"wallets": None})
+            fills = Counter(fill["wallet"] for fill in answer["fills"] for _ in range(fill["count"]))
+        await _post(control, "/play", {"action": "pause"})
+        await _until_quiet(control)
+        return [wallet for wallet, _ in fills.most_common(FOLLOWED_WALLETS)]
+
+    async def _database(self, running: Running) -> DatabaseOptions:
+        await _until(lambda: "database" not in running.engine.readiness.open_conditions())
+        dsn = await running_server_dsn(self.data_dir)
+        if dsn is None:
+            raise click.ClickException("the demo's database is gone")
+        return DatabaseOptions(dsn=dsn)
+
+    async def _show_new_rows(self, options: DatabaseOptions) -> None:
+        rows = await once(options, "demo", lambda raw: raw.fetch(ROWS, self._shown_seq))
+        for row in rows:
+            self._shown_seq = row["ingest_seq"]
+            what = f"{row['side']:<4} {row['size']:>12.2f} × {row['price']:.3f}  {row['outcome'] or '?'}"
+            self._say(f"{row['trader_wallet'][:10]}…  {what:<40} {row['market_title'] or ''}")
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(text)
+
+
+async def _follow(options: DatabaseOptions, wallets: list[str]) -> None:
+    connection = Connection(options, "demo")
+    follows = FollowStore(connection, "admin")
+    await follows.add(wallets[:TARGET_WALLETS], target=True)
+    await follows.add(wallets[TARGET_WALLETS:], target=False)
+    await connection.aclose()
+
+
+def _knows(running: Running, wallets: list[str]) -> bool:
+    actors = running.engine.actors
+    return actors is not None and len(actors.target_registry.current().lanes) == len(wallets)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(SETTLE_TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110 - conditions of another thread of work, looked at for seconds at most
+            await trio.sleep(0.05)
+
+
+async def _until_quiet(control: httpx.AsyncClient) -> None:
+    with trio.fail_after(SETTLE_TIMEOUT_S):
+        while (await control.get("/state")).json()["rows_in_flight"]:  # noqa: ASYNC110 - another process
+            await trio.sleep(0.1)
+
+
+async def _until_settled(control: httpx.AsyncClient, running: Running) -> None:
+    """Waits until everything that the platform sent is written, or nothing moves any more."""
+    await _until_quiet(control)
+    actors = running.engine.actors
+    assert actors is not None
+    before = -1
+    while (now := actors.stream_reader.frames["trade"] + actors.sync_writer.inserted) != before:
+        before = now
+        await trio.sleep(0.5)
+
+
+async def _post(control: httpx.AsyncClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = await control.post(path, json=body)
+    response.raise_for_status()
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def _ledger(control: httpx.AsyncClient, wallets: list[str]) -> Counter[Fill]:
+    """Returns what the platform says it did: the independent count."""
+    fills = (await _post(control, "/ledger", {"wallets": wallets}))["fills"]
+    names = ("transaction_hash", "wallet", "token_id", "side", "size_micro")
+    return Counter({tuple(fill[name] for name in names): fill["count"] for fill in fills})
+
+
+async def _result(
+    options: DatabaseOptions, running: Running, host: EngineHost, all_fills: Counter[Fill], due: Counter[Fill]
+) -> dict[str, Any]:
+    rows = await once(options, "demo", lambda raw: raw.fetch(ROWS, 0))
+    written = Counter(
+        (row["transaction_hash"], row["trader_wallet"], row["asset"], row["side"], size_micro(row["size"]))
+        for row in rows
+    )
+    actors = running.engine.actors
+    assert actors is not None
+    dropped: Counter[str] = Counter({"0": 0, "1": 0, "2": 0})
+    for stats in running.engine.gauges.channel_statistics():
+        for (lane, _), count in stats.dropped_by.items():
+            dropped[str(lane)] += count if stats.name in ("writer", "raw_trades") else 0
+    quantiles = {f"p{q}": host.latency.quantile_s(q / 100) for q in (50, 99)}
+    return {
+        "trades_seen": actors.stream_reader.frames["trade"],
+        "trades_followed": due.total(),
+        "rows_written": written.total(),
+        "lost": (due - written).total(),
+        "duplicates": (written - all_fills).total(),
+        "dropped": dict(dropped),
+        "trade_to_row_ms": {name: None if s is None else round(s * 1000, 2) for name, s in quantiles.items()},
+        "rss_mb": round(resident_bytes() / 1e6, 1),
+    }
+
+
+def _sentence(result: dict[str, Any]) -> str:
+    latency = result["trade_to_row_ms"]
+    return (
+        f"\n{result['trades_seen']} trades seen, {result['trades_followed']} of followed traders, "
+        f"{result['rows_written']} rows written: {result['lost']} lost, {result['duplicates']} duplicated.\n"
+        f"From the wire to the committed row: {latency['p50']} ms (p50), {latency['p99']} ms (p99). "
+        f"Memory {result['rss_mb']} MB."
+    )
