@@ -91,14 +91,8 @@ class Engine:
 def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Graph, Actors]:
     """Returns the graph of the ingest, ready to run."""
     size = {name: channel.capacity for name, channel in config.channels.items()}
-    lanes = LanePolicy[LanedTrade](
-        lanes=len(Lane),
-        lane_of=lambda laned: laned.lane,
-        shed_from=Lane.KNOWN,
-        shed_above=config.channels["writer"].shed_above,
-    )
     raw_trades = Channel[RawTrade]("raw_trades", size["raw_trades"])
-    writer = Channel[LanedTrade]("writer", size["writer"], Overflow.LANES, lanes)
+    writer = Channel[LanedTrade]("writer", size["writer"], Overflow.LANES, _lanes(config))
     gap_requests = Channel[GapRequest]("gap_requests", size["gap_requests"])
     market_requests = Channel[str]("market_requests", size["market_requests"], Overflow.DROP_NEWEST)
 
@@ -159,6 +153,16 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         market_registry=market_registry,
     )
     return graph, actors
+
+
+def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:
+    """Lane 2 may be shed; lanes 0 and 1 wait."""
+    return LanePolicy(
+        lanes=len(Lane),
+        lane_of=lambda laned: laned.lane,
+        shed_from=Lane.KNOWN,
+        shed_above=config.channels["writer"].shed_above,
+    )
 
 
 def _erased(*channels: Channel[Any]) -> tuple[Channel[Any], ...]:

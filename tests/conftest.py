@@ -1,0 +1,61 @@
+"""Fixtures that several folders use: a real PostgreSQL, a migrated database for each test, the recorded data."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from engine_postgres.server_fixtures import DatabaseServer, database_server  # noqa: E402
+
+from engine.adapters.postgres.database import DatabaseOptions, database_loop  # noqa: E402
+from engine.adapters.postgres.migrate import migrate  # noqa: E402
+
+RECORDED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder with recorded data and payloads, which is not part of the project."""
+    if not (RECORDED / "data").is_dir():
+        pytest.skip("the recorded data is not beside this checkout")
+    return RECORDED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[DatabaseServer]:
+    """A throw-away server for the whole session."""
+    with database_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: DatabaseServer) -> str:
+    """The name of a database with all migrations applied, to be copied for each test."""
+    dsn = postgres.create_database()
+
+    async def prepare() -> None:
+        async with database_loop():
+            await migrate(DatabaseOptions(dsn=dsn))
+
+    trio.run(prepare)
+    from engine_postgres.server_fixtures import database_name
+
+    return database_name(dsn)
+
+
+@pytest.fixture
+def database(postgres: DatabaseServer, migrated_template: str) -> Iterator[DatabaseOptions]:
+    """A migrated database of this test's own."""
+    with postgres.database(template=migrated_template) as dsn:
+        yield DatabaseOptions(dsn=dsn)
+
+
+@pytest.fixture
+async def aio() -> AsyncIterator[None]:
+    """The asyncio loop that database connections need."""
+    async with database_loop():
+        yield
