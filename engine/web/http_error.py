@@ -1,0 +1,16 @@
+"""The two ways a request ends early: we refuse it, or its client is gone."""
+
+__all__ = ["ClientDisconnected", "HttpError"]
+
+
+class HttpError(Exception):
+    """The request is refused: the client gets `status` with `{"error": reason}`, then the connection closes."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+
+class ClientDisconnected(OSError):
+    """Nobody reads the response any more. Raised by `send`; an OSError, as the ASGI specification (2.4) asks."""
