@@ -75,6 +75,17 @@ class IngestWorld:
         finally:
             await connection.aclose()
 
+    @asynccontextmanager
+    async def locked_trades(self) -> AsyncIterator[None]:
+        """Makes every write to `trades_public` wait until the block ends: a database that does not answer."""
+        connection = Connection(self.database, "lock")
+        await connection.run(lambda raw: raw.execute("BEGIN; LOCK TABLE trades_public IN ACCESS EXCLUSIVE MODE"))
+        try:
+            yield
+        finally:
+            with trio.CancelScope(shield=True):
+                await connection.aclose()
+
     async def stored(self) -> Counter[Fill]:
         """Every stored fill, counted."""
         rows = await self.fetch("SELECT transaction_hash, trader_wallet, asset, side, size FROM trades_public")
@@ -82,6 +93,11 @@ class IngestWorld:
             (row["transaction_hash"], row["trader_wallet"], row["asset"], row["side"], int(row["size"] * 1_000_000))
             for row in rows
         )
+
+    async def until_stored(self, count: int = 1, timeout_s: float = 20) -> None:
+        with trio.fail_after(timeout_s):
+            while (await self.stored()).total() < count:
+                await trio.sleep(0.05)
 
     async def fault(self, kind: str, **parameters: Any) -> None:
         response = await self.control.post("/faults", json={"kind": kind, **parameters})
@@ -99,7 +115,7 @@ class IngestWorld:
 
     async def until_played(self, timeout_s: float = 60) -> None:
         with trio.fail_after(timeout_s):
-            while not (await self.state())["finished"]:  # noqa: ASYNC110 - another server's state
+            while not (await self.state())["finished"]:
                 await trio.sleep(0.1)
 
     def knows(self, count: int) -> bool:
@@ -129,7 +145,7 @@ async def ingest_world(database: DatabaseOptions, spill_dir: Path, **options: An
 
 async def eventually(condition: Callable[[], bool], timeout_s: float = 30) -> None:
     with trio.fail_after(timeout_s):
-        while not condition():  # noqa: ASYNC110 - conditions of other actors
+        while not condition():
             await trio.sleep(0.02)
 
 
