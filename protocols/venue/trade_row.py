@@ -69,7 +69,7 @@ def _token(value: object) -> str:
 
 def _timestamp(value: object) -> int | str:
     if isinstance(value, Decimal):
-        return int(value) if value.is_finite() and abs(value) < 10**15 else str(value)[:40]
+        return int(value) if value.is_finite() and value.adjusted() < 16 else str(value)[:40]
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     raise MalformedError("timestamp", repr(value)[:40])
