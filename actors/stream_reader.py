@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 import attrs
 import trio
@@ -96,8 +97,15 @@ class StreamReader:
         if scope.cancelled_caught:
             raise TransientError(f"no handshake within {self.config.connect_timeout_s:g} s")
         self._connections += 1
+        now_s = trio.current_time()
         session = StreamSession(
-            number=self._connections, socket=socket, reader=self, config=self.config, opened_s=trio.current_time()
+            number=self._connections,
+            socket=socket,
+            sink=self,
+            config=self.config,
+            opened_s=now_s,
+            # Half of the interval is jittered, so that engines started together do not recycle together.
+            recycle_at_s=now_s + self.config.recycle_interval_s * (1 + self.rng.random()) / 2,
         )
         await nursery.start(session.serve)
         return session
@@ -135,11 +143,12 @@ class StreamReader:
         self._want_gap(self._gap_since_last_data(GapReason.RECYCLE))
         return new
 
-    def keep(self, trade: RawTrade) -> None:
-        """Takes a decoded trade from a session; drops it, counted and to be re-read, when nobody can take it."""
-        self.last_data_s = trade.seen_s
-        if not self.trades.send_nowait(trade):
-            self.overflowed += 1
+    def keep(self, trades: Sequence[RawTrade]) -> None:
+        """Takes decoded trades from a session; drops what nobody can take, counted and to be read again."""
+        self.last_data_s = trio.current_time()
+        kept = self.trades.send_many_nowait(trades)
+        if kept < len(trades):
+            self.overflowed += len(trades) - kept
             now_ms = self.clock.now_ms()
             self._want_gap(GapRequest(reason=GapReason.OVERFLOW, since_ms=now_ms, until_ms=now_ms))
 

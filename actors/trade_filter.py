@@ -48,8 +48,6 @@ class TradeFilter:
             self._memory.commit(admission)
             self._count(admission)
             self._ask_for_markets(admission)
-            # What arrives meanwhile is taken together: under load this saves a wake-up per trade.
-            await trio.sleep(self.config.linger_ms / 1000)
 
     def _count(self, admission: Admission) -> None:
         self.seen_by_lane[IGNORED] += admission.ignored

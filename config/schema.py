@@ -90,6 +90,9 @@ class StreamConfig:
         30, at_least=0.1, at_most=600, doc="longest pause; in between it doubles, jittered"
     )
     frame_bytes_max: int = whole(1 << 20, at_least=4096, at_most=16 << 20, doc="larger frames close the socket")
+    linger_max_ms: float = number(
+        2, at_least=0, at_most=50, doc="longest pause between two batches of frames; it grows with the load"
+    )
     gap_overlap_s: float = number(10, at_least=1, at_most=600, doc="read this much before a gap, for late rows")
     gap_start_overlap_s: float = number(
         120, at_least=1, at_most=86_400, doc="the same at start, before the last committed trade"
@@ -115,9 +118,6 @@ class FilterConfig:
 
     targets_poll_s: float = number(2, at_least=0.2, at_most=60, doc="how often the version of the wallet sets is asked")
     batch_max: int = whole(256, at_least=1, at_most=10_000, doc="trades taken at once")
-    linger_ms: float = number(
-        1, at_least=0, at_most=100, doc="pause between two batches, so that bursts are taken together"
-    )
     recent_max: int = whole(
         8_000, at_least=100, at_most=1_000_000, doc="trade ids remembered; the database decides beyond"
     )

@@ -23,7 +23,7 @@ from engine.adapters.postgres.database import Connection, DatabaseOptions, datab
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.postgres.migrate import migrate
 from engine.adapters.system_clock import process_owner_id
-from engine.metrics import EngineCollector, trade_to_row_histogram
+from engine.metrics import trade_to_row_histogram
 from engine.places import postgres_dir, spill_dir
 from engine.runtime.host import DrainReport, run_graph
 from engine.runtime.latency import LatencyRecorder
@@ -79,7 +79,6 @@ class EngineHost:
             readiness=Readiness(),
             upstream_requests=Counter(),
         )
-        self._registry.register(EngineCollector(self._engine))
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:

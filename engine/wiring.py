@@ -11,7 +11,6 @@ from collections import Counter
 from typing import Any
 
 import attrs
-import trio
 
 from actors.gap_filler import GapFiller
 from actors.market_registry import MarketRegistry
@@ -82,10 +81,10 @@ class Engine:
     actors: Actors | None = None
     graph: Graph | None = None
 
-    def stream_age_s(self) -> float | None:
-        """Returns the age of the last trade frame, or None before the first."""
+    def stream_age_s(self, now_s: float) -> float | None:
+        """Returns the age of the last trade frame at monotonic time `now_s`, or None before the first."""
         last_s = self.actors.stream_reader.last_data_s if self.actors else None
-        return None if last_s is None else max(0.0, trio.current_time() - last_s)
+        return None if last_s is None else max(0.0, now_s - last_s)
 
 
 def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Graph, Actors]:

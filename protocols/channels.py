@@ -5,7 +5,7 @@ actor noticing: no depth, no peeking, one reader per inbox (design.md §3).
 """
 
 import enum
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -52,4 +52,8 @@ class Outbox(Protocol[Out]):
 
     def send_nowait(self, item: Out) -> bool:
         """Hands one item over without waiting; False when the channel was full and this item was dropped and counted."""
+        ...
+
+    def send_many_nowait(self, items: Sequence[Out]) -> int:
+        """Hands items over without waiting and returns how many were kept; the others were dropped and counted."""
         ...

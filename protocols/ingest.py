@@ -56,8 +56,8 @@ class TargetView(Protocol):
 class WebSocketLike(Protocol):
     """One open socket of the venue."""
 
-    async def receive(self) -> str | bytes:
-        """Waits for the next message. Raises `TransientError` when the connection is gone."""
+    async def receive_many(self, messages_max: int) -> list[str | bytes]:
+        """Waits for a message, then takes what is there. Raises `TransientError` when the connection is gone."""
         ...
 
     async def send(self, message: str) -> None:

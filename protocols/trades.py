@@ -51,7 +51,7 @@ class TradeRow(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     profile_image: str | None = None
 
 
-class RawTrade(msgspec.Struct, gc=False, kw_only=True):
+class RawTrade(msgspec.Struct, gc=False):
     """A row, where it was seen, and the text that it came in.
 
     `scope` names the connection and topic, or the one response, within which equal rows are counted (design.md §4).

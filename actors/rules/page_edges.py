@@ -31,12 +31,12 @@ def trade_second(item: PageRow) -> int | None:
 
 
 def split_at_edge(rows: Sequence[PageRow]) -> tuple[list[PageRow], list[PageRow]]:
-    """Returns the rows that no later page can touch, and those of the last second."""
-    if not rows:
-        return [], []
-    edge_s = trade_second(rows[-1])
-    safe = [item for item in rows if trade_second(item) != edge_s]
-    return safe, [item for item in rows if trade_second(item) == edge_s]
+    """Returns the rows that no later page can touch, and those of the last second; rows without a time are among these."""
+    seconds = [trade_second(item) for item in rows]
+    edge_s = next((second for second in reversed(seconds) if second is not None), None)
+    held = [second is None or second == edge_s for second in seconds]
+    pairs = list(zip(rows, held, strict=True))
+    return [item for item, is_held in pairs if not is_held], [item for item, is_held in pairs if is_held]
 
 
 def cut_transactions(held: Sequence[PageRow], following: Sequence[PageRow]) -> list[CutTransaction]:

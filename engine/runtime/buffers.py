@@ -9,14 +9,24 @@ import attrs
 T = TypeVar("T")
 
 
+@attrs.frozen
+class Displaced(Generic[T]):
+    """An item for which there was no room."""
+
+    item: T
+    lane: int
+    is_offered: bool
+    """Whether it is the very item that was offered, and not one that had waited."""
+
+
 class Buffer(Protocol[T]):
-    """Items in waiting. `put` returns what had to go, with its lane."""
+    """Items in waiting. `put` returns what had to go, if anything."""
 
     depth: int
 
     def has_room_for(self, item: T) -> bool: ...
-    def put(self, item: T) -> tuple[T, int] | None: ...
-    def take(self) -> T: ...
+    def put(self, item: T) -> Displaced[T] | None: ...
+    def take_many(self, items_max: int) -> list[T]: ...
 
 
 @attrs.define(eq=False)
@@ -32,21 +42,23 @@ class FifoBuffer(Generic[T]):
         """Whether `put` would keep everything it has."""
         return self.depth < self.capacity
 
-    def put(self, item: T) -> tuple[T, int] | None:
-        """Keeps `item`; returns the item that had to go and its lane (0), which may be `item` itself."""
+    def put(self, item: T) -> Displaced[T] | None:
+        """Keeps `item`; returns the item that had to go, which may be `item` itself."""
         if self.depth < self.capacity:
             self._items.append(item)
             self.depth += 1
             return None
         if not self.drop_oldest:
-            return item, 0
+            return Displaced(item, 0, is_offered=True)
         self._items.append(item)
-        return self._items.popleft(), 0
+        return Displaced(self._items.popleft(), 0, is_offered=False)
 
-    def take(self) -> T:
-        """Returns the oldest item."""
-        self.depth -= 1
-        return self._items.popleft()
+    def take_many(self, items_max: int) -> list[T]:
+        """Returns the oldest items, at most `items_max`."""
+        count = min(items_max, self.depth)
+        self.depth -= count
+        take = self._items.popleft
+        return [take() for _ in range(count)]
 
 
 @attrs.define(eq=False)
@@ -74,29 +86,30 @@ class LaneBuffer(Generic[T]):
             return True
         return self.depth < self.capacity or any(self._queues[self.shed_from :])
 
-    def put(self, item: T) -> tuple[T, int] | None:
-        """Keeps `item`; returns the item that had to go and its lane, which may be `item` itself.
+    def put(self, item: T) -> Displaced[T] | None:
+        """Keeps `item`; returns the item that had to go, which may be `item` itself.
 
         Called without room, it returns `item`: an item that may not be shed is never exchanged for another.
         """
         lane = self.lane_of(item)
         if not self.has_room_for(item):
-            return item, lane
+            return Displaced(item, lane, is_offered=True)
         self._queues[lane].append(item)
         self.depth += 1
         limit = min(self.shed_above, self.capacity)
         if self.depth <= limit:
             return None
         for victim in range(self.lanes - 1, self.shed_from - 1, -1):
-            if self._queues[victim]:
+            if queue := self._queues[victim]:
                 self.depth -= 1
-                return self._queues[victim].popleft(), victim
+                return Displaced(queue.popleft(), victim, is_offered=victim == lane and not queue)
         return None
 
-    def take(self) -> T:
-        """Returns the oldest item of the most important lane."""
+    def take_many(self, items_max: int) -> list[T]:
+        """Returns at most `items_max` items: the oldest of lane 0, then of lane 1, and so on."""
+        items: list[T] = []
         for queue in self._queues:
-            if queue:
-                self.depth -= 1
-                return queue.popleft()
-        raise IndexError("take from an empty buffer")
+            while queue and len(items) < items_max:
+                items.append(queue.popleft())
+        self.depth -= len(items)
+        return items

@@ -5,7 +5,7 @@ and is handed again what its predecessor had in hand.
 """
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import attrs
@@ -54,12 +54,8 @@ class ChannelStatistics:
     """By (lane, reason)."""
     redelivered: int
     dead_lettered: int
-
-
-@attrs.define(eq=False)
-class _Delivery(Generic[T]):
-    item: T
-    crashes: int = 0
+    unacknowledged: int
+    """Handed out, and neither acknowledged nor dead: with the reader, or waiting to be handed out again."""
 
 
 @attrs.define(eq=False)
@@ -76,8 +72,11 @@ class Channel(Generic[T]):
     _redelivered: int = attrs.field(init=False, default=0)
     _peak_depth: int = attrs.field(init=False, default=0)
     _dropped_by: Counter[tuple[int, str]] = attrs.field(init=False, factory=Counter)
-    _in_hand: list[_Delivery[T]] = attrs.field(init=False, factory=list)
-    _again: deque[_Delivery[T]] = attrs.field(init=False, factory=deque)
+    _in_hand: list[T] = attrs.field(init=False, factory=list)
+    _in_hand_crashes: int = attrs.field(init=False, default=0)
+    """How often readers have crashed with what is in hand."""
+    _again: deque[tuple[T, int]] = attrs.field(init=False, factory=deque)
+    """Items to hand out again, each with the crashes it has seen."""
     _dead_count: int = attrs.field(init=False, default=0)
     dead_letters: deque[DeadLetter] = attrs.field(init=False, factory=lambda: deque(maxlen=DEAD_LETTERS_KEPT))
     _open_outboxes: int = attrs.field(init=False, default=0)
@@ -123,6 +122,7 @@ class Channel(Generic[T]):
             dropped_by=dict(self._dropped_by),
             redelivered=self._redelivered,
             dead_lettered=self._dead_count,
+            unacknowledged=len(self._in_hand) + len(self._again),
         )
 
     def rewind(self, error: BaseException) -> list[DeadLetter]:
@@ -130,19 +130,20 @@ class Channel(Generic[T]):
 
         Returns the letters that are dead now: an item alone in hand whose reader failed for the third time.
         """
-        dead = []
-        alone = len(self._in_hand) == 1
-        for delivery in reversed(self._in_hand):
-            delivery.crashes += 1
-            if alone and delivery.crashes >= DELIVERIES_MAX:
-                letter = DeadLetter(channel=self.name, item=repr(delivery.item)[:500], error=repr(error)[:300])
-                self.dead_letters.append(letter)
-                self._dead_count += 1
-                dead.append(letter)
-            else:
-                self._again.appendleft(delivery)
-        self._in_hand.clear()
-        return dead
+        if len(self._in_hand) == 1 and self._in_hand_crashes + 1 >= DELIVERIES_MAX:
+            letter = DeadLetter(channel=self.name, item=repr(self._in_hand[0])[:500], error=repr(error)[:300])
+            self.dead_letters.append(letter)
+            self._dead_count += 1
+            self._in_hand = []
+            return [letter]
+        self._in_hand_crashes += 1
+        self.take_back()
+        return []
+
+    def take_back(self) -> None:
+        """Takes back what a reader that was cancelled had in hand, to hand it out again; holds it against no item."""
+        self._again.extendleft((item, self._in_hand_crashes) for item in reversed(self._in_hand))
+        self._in_hand = []
 
     def close(self) -> None:
         """Ends the stream at once, whoever still has an outbox; what waits can still be read."""
@@ -153,13 +154,15 @@ class Channel(Generic[T]):
     def _put(self, item: T) -> bool:
         """Returns whether `item` itself was kept."""
         self._sent += 1
-        gone = self._buffer.put(item)
-        self._peak_depth = max(self._peak_depth, self._buffer.depth)
+        buffer = self._buffer
+        gone = buffer.put(item)
+        if buffer.depth > self._peak_depth:
+            self._peak_depth = buffer.depth
         if gone is None:
             return True
-        victim, lane = gone
-        self._dropped_by[lane, "full" if self.lane_policy is None else "shed"] += 1
-        return victim is not item
+        may_be_shed = self.lane_policy is not None and gone.lane >= self.lane_policy.shed_from
+        self._dropped_by[gone.lane, "shed" if may_be_shed else "full"] += 1
+        return not gone.is_offered
 
     def _must_wait(self, item: T) -> bool:
         waits = self.overflow is Overflow.BLOCK or self.overflow is Overflow.LANES
@@ -181,14 +184,17 @@ class ChannelOutbox(Generic[T]):
         """Hands items over in order with one checkpoint; waits for room as the policy says."""
         channel = self._channel
         await trio.lowlevel.checkpoint()
-        for item in items:
-            while not self._refused() and channel._must_wait(item):
-                channel._arrival.unpark_all()
-                await channel._room.park()
-            if self._refused():
-                raise trio.ClosedResourceError(channel.name)
-            channel._put(item)
-        channel._arrival.unpark_all()
+        try:
+            for item in items:
+                while not self._refused() and channel._must_wait(item):
+                    channel._arrival.unpark_all()
+                    await channel._room.park()
+                if self._refused():
+                    raise trio.ClosedResourceError(channel.name)
+                channel._put(item)
+        finally:
+            # However it ends: what was put must not wait for the next sender to wake the reader.
+            channel._arrival.unpark_all()
 
     def send_nowait(self, item: T) -> bool:
         """Hands one item over without waiting; False when it was dropped, counted, because there was no room."""
@@ -196,8 +202,16 @@ class ChannelOutbox(Generic[T]):
         if self._refused():
             raise trio.ClosedResourceError(channel.name)
         kept = channel._put(item)
-        if channel._arrival:
-            channel._arrival.unpark_all()
+        channel._arrival.unpark_all()
+        return kept
+
+    def send_many_nowait(self, items: Sequence[T]) -> int:
+        """Hands items over without waiting and returns how many were kept; the others were dropped, counted."""
+        channel = self._channel
+        if self._refused():
+            raise trio.ClosedResourceError(channel.name)
+        kept = sum(map(channel._put, items))
+        channel._arrival.unpark_all()
         return kept
 
     def close(self) -> None:
@@ -205,6 +219,8 @@ class ChannelOutbox(Generic[T]):
         if not self._closed:
             self._closed = True
             self._channel._open_outboxes -= 1
+            # A task of this sender may be waiting for room; it has to learn that it waits in vain.
+            self._channel._room.unpark_all()
             if self._channel._open_outboxes == 0:
                 self._channel.close()
 
@@ -221,26 +237,32 @@ class ChannelInbox(Generic[T]):
     async def batch(self, items_max: int) -> list[T]:
         """Waits for at least one item, then takes what is there; empty means the end of the stream."""
         channel = self._channel
-        channel._in_hand.clear()
+        channel._in_hand, channel._in_hand_crashes = [], 0
         await trio.lowlevel.checkpoint()
         if channel._again:
-            delivery = channel._again.popleft()
-            channel._in_hand.append(delivery)
+            item, channel._in_hand_crashes = channel._again.popleft()
+            channel._in_hand = [item]
             channel._redelivered += 1
-            return [delivery.item]
+            return [item]
         buffer = channel._buffer
         while not buffer.depth:
             if channel._closed:
                 return []
             await channel._arrival.park()
-        items = [buffer.take() for _ in range(min(items_max, buffer.depth))]
+        items = buffer.take_many(items_max)
         channel._received += len(items)
-        channel._in_hand.extend(map(_Delivery, items))
+        channel._in_hand = items
         if channel._room:
             channel._room.unpark_all()
-        return items
+        return items.copy()
 
-    async def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> AsyncIterator[T]:
         """Item by item; sugar over `batch(1)`."""
-        while items := await self.batch(1):
-            yield items[0]
+        return self
+
+    async def __anext__(self) -> T:
+        """Acknowledges the last item and returns the next one."""
+        # Not a generator: a reader that crashes would leave it half-run, and trio warns of every such one.
+        if not (items := await self.batch(1)):
+            raise StopAsyncIteration
+        return items[0]

@@ -27,7 +27,7 @@ class DrainReport:
     drain_s: float
     finished: bool
     left_behind: Mapping[str, int]
-    """Items still waiting, by channel."""
+    """Items that nobody has dealt with, by channel: waiting, or in the hands of a reader that the deadline stopped."""
     dropped: Mapping[str, int]
     """Items dropped over the whole run, by channel."""
 
@@ -62,7 +62,7 @@ async def run_graph(
     return DrainReport(
         drain_s=trio.current_time() - began_s,
         finished=not stages_scope.cancelled_caught,
-        left_behind={s.name: s.depth for c in graph.channels if (s := c.statistics()).depth},
+        left_behind={s.name: left for c in graph.channels if (left := (s := c.statistics()).depth + s.unacknowledged)},
         dropped={s.name: s.dropped for c in graph.channels if (s := c.statistics()).dropped},
     )
 

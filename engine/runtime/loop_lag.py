@@ -1,6 +1,7 @@
 """How long the loop kept others waiting: the length of each scheduler pass, between two waits for I/O.
 
-Costs two clock readings a pass, not a task step, so a busy feed does not pay for it.
+Costs two clock readings a pass, not a task step, and remembers only passes that somebody could notice: a saturated feed
+makes a pass a frame and must not pay for being measured.
 """
 
 from collections import deque
@@ -9,17 +10,19 @@ from time import perf_counter
 import attrs
 import trio
 
-WINDOW_PASSES = 4_096
+NOTICEABLE_S = 0.001
+PASSES_KEPT = 4_096
 
 
 @attrs.define(eq=False)
 class LoopLag(trio.abc.Instrument):
-    """A trio instrument. `worst_s` is the longest pass since it was last read."""
+    """A trio instrument."""
 
-    _woke_s: float | None = attrs.field(init=False, default=None)
-    _worst_s: float = attrs.field(init=False, default=0.0)
     passes: int = attrs.field(init=False, default=0)
-    _recent_s: deque[float] = attrs.field(init=False, factory=lambda: deque(maxlen=WINDOW_PASSES))
+    _woke_s: float = attrs.field(init=False, default=float("inf"))
+    _long_s: deque[tuple[int, float]] = attrs.field(init=False, factory=lambda: deque(maxlen=PASSES_KEPT))
+    """(number, length) of the last noticeable passes."""
+    _worst_s: float = attrs.field(init=False, default=0.0)
 
     def after_io_wait(self, timeout: float) -> None:
         """The loop woke up; tasks run from here on."""
@@ -27,19 +30,21 @@ class LoopLag(trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         """All runnable tasks have had their step."""
-        if self._woke_s is None:
-            return
-        pass_s = perf_counter() - self._woke_s
         self.passes += 1
-        self._recent_s.append(pass_s)
-        self._worst_s = max(self._worst_s, pass_s)
+        pass_s = perf_counter() - self._woke_s
+        if pass_s > NOTICEABLE_S:
+            self._long_s.append((self.passes, pass_s))
+            if pass_s > self._worst_s:
+                self._worst_s = pass_s
 
     def take_worst_s(self) -> float:
-        """Returns the longest pass since the last call, in seconds, and forgets it."""
+        """Returns the longest noticeable pass since the last call, in seconds, and forgets it; 0 when there was none."""
         worst_s, self._worst_s = self._worst_s, 0.0
         return worst_s
 
-    def quantile_s(self, quantile: float) -> float:
-        """Returns a quantile over the last passes, in seconds; 0 when there were none."""
-        ordered = sorted(self._recent_s)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * quantile))] if ordered else 0.0
+    def quantile_s(self, quantile: float, passes: int = 100_000) -> float:
+        """Returns a quantile over the last `passes`, in seconds; 0 stands for less than a millisecond."""
+        passes = min(passes, self.passes)
+        recent = sorted(length for number, length in self._long_s.copy() if number > self.passes - passes)
+        above = int(passes * (1 - quantile))
+        return recent[-above - 1] if above < len(recent) else 0.0

@@ -54,7 +54,7 @@ class RestartPolicy:
 
     def delay_s(self, restarts_in_window: int, rng: Random) -> float:
         """Returns the pause before the n-th restart (from 0) within a window, with jitter of half its length."""
-        full = min(self.delay_max_s, self.delay_first_s * 2.0**restarts_in_window)
+        full = min(self.delay_max_s, self.delay_first_s * 2.0 ** min(restarts_in_window, 40))
         return full * (0.5 + rng.random() / 2)
 
 
@@ -115,16 +115,20 @@ class Supervisor:
             try:
                 await child.run(task_status=status)
             except Exception as error:
-                state.up = False
                 if not status.was_started or is_fenced(error):
                     raise
                 self._record_crash(child, state, error)
                 delay_s = self._next_delay_s(child, policy, crashes, error)
             else:
-                state.up = False
                 for outbox in child.writes:
                     outbox.close()
                 return
+            finally:
+                state.up = False
+                # After a crash nothing is in hand any more. After a cancellation, alone or with a falling group, the next
+                # run gets what this one had: it must not be taken for acknowledged.
+                for channel in child.reads:
+                    channel.take_back()
             await trio.sleep(delay_s)
 
     def _next_delay_s(self, child: Child, policy: RestartPolicy, crashes: deque[float], error: Exception) -> float:
@@ -137,6 +141,7 @@ class Supervisor:
         return policy.delay_s(len(crashes) - 1, self.rng)
 
     def _record_crash(self, child: Child, state: ActorState, error: Exception) -> None:
+        state.up = False
         state.restarts += 1
         state.last_error = repr(error)[:300]
         _log.error("actor crashed", extra={"actor": child.name, "restarts": state.restarts}, exc_info=error)

@@ -4,21 +4,23 @@ import hmac
 import ipaddress
 from importlib.metadata import version
 
-import trio
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from config.secrets import Secret
+from engine.metrics import EngineCollector, render
 from engine.wiring import Engine
 
 _SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def engine_app(engine: Engine, registry: CollectorRegistry) -> Starlette:
-    """Returns the application over a running engine."""
+    """Returns the application over a running engine, whose figures it adds to `registry`."""
+    collector = EngineCollector(engine)
+    registry.register(collector)
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok", "version": version("polycopy")}, headers=_SECURITY_HEADERS)
@@ -34,7 +36,7 @@ def engine_app(engine: Engine, registry: CollectorRegistry) -> Starlette:
     async def metrics(request: Request) -> Response:
         if not _may_read_metrics(request, engine.config.http.metrics_token):
             return JSONResponse({"error": "metrics need a token from here"}, status_code=401, headers=_SECURITY_HEADERS)
-        text = await trio.to_thread.run_sync(generate_latest, registry)
+        text = await render(registry, collector)
         return Response(text, headers={**_SECURITY_HEADERS, "Content-Type": CONTENT_TYPE_LATEST})
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

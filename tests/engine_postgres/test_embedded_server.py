@@ -32,7 +32,7 @@ async def ask(dsn, sql):
 
 async def until(condition):
     with trio.fail_after(20):
-        while not await condition():  # noqa: ASYNC110 - the state of another program
+        while not await condition():
             await trio.sleep(0.01)
 
 

@@ -1,0 +1,137 @@
+"""Everything behind the six surfaces: the venue's state and the machinery that moves it."""
+
+from functools import partial
+from pathlib import Path
+
+import trio
+from starlette.applications import Starlette
+
+from engine.simulator.clob_reads import ClobReads
+from engine.simulator.clob_sockets import ClobSockets
+from engine.simulator.control_api import ControlApi
+from engine.simulator.cursors import CursorSigner
+from engine.simulator.data_api_accounts import DataApiAccounts
+from engine.simulator.data_api_v1 import CACHE_AGES_S as AGES_S_V1
+from engine.simulator.data_api_v1 import DataApiV1, V1Habits
+from engine.simulator.data_api_v2 import CACHE_AGES_S as AGES_S_V2
+from engine.simulator.data_api_v2 import DataApiV2
+from engine.simulator.delay_line import DelayLine
+from engine.simulator.emission import Emission
+from engine.simulator.faults import FaultBoard
+from engine.simulator.gamma_api import GammaApi
+from engine.simulator.http_faults import FaultyApi
+from engine.simulator.ledger import Ledger
+from engine.simulator.market import MarketDirectory
+from engine.simulator.options import SimulatorOptions
+from engine.simulator.platform import Platform
+from engine.simulator.player import Player
+from engine.simulator.publisher import Publisher
+from engine.simulator.rankings import Rankings
+from engine.simulator.response_cache import ResponseCache
+from engine.simulator.rtds_server import RtdsServer, RtdsSettings
+from engine.simulator.tape import Tape, read_recording
+from engine.simulator.trade_query import TradeFeed, Visibility
+from protocols.clock import Random, WallClock
+
+
+class World:
+    """One simulated venue."""
+
+    def __init__(self, options: SimulatorOptions, *, clock: WallClock, rng: Random) -> None:
+        self._options = options
+        self._clock = clock
+        self._began_s = trio.current_time()
+        self.stop = trio.Event()
+        self.faults = FaultBoard(clock=clock, rng=rng)
+        self.ledger = Ledger(options.fills_max)
+        self.markets = MarketDirectory()
+        self.rtds = RtdsServer(
+            RtdsSettings(
+                send_buffer_bytes_max=options.send_buffer_bytes_max,
+                ping_timeout_s=options.ping_timeout_s,
+            ),
+            self.faults,
+            rng=rng,
+        )
+        self.clob_sockets = ClobSockets()
+        self.line = DelayLine(self.rtds.deliver, self.faults, rng=rng, lag_scale=options.lag_scale)
+        self.publisher = Publisher(
+            self.ledger, self.markets, self.line, clock=clock, seed=options.seed, lag_scale=options.lag_scale
+        )
+        self.player = Player(self.publisher.publish, self.rtds.wait_room)
+        self.emission = Emission(self.markets, clock=clock, rng=rng)
+        self.apis = self._apis(rng)
+        self.control = Starlette(routes=ControlApi(self).routes())
+
+    async def load(self) -> None:
+        """Puts the tape or the synthetic platform of the options on, and starts it unless they say paused."""
+        options = self._options
+        if options.tape is not None:
+            await self.load_tape(options.tape, speed=options.speed, keep_time=options.keep_time)
+        else:
+            self.load_platform()
+        if not options.start_paused:
+            self.player.start()
+
+    def load_platform(self) -> None:
+        """Replaces what is played by the synthetic platform."""
+        options = self._options
+        platform = Platform(
+            self.markets,
+            seed=options.seed,
+            origin_ms=self._clock.now_ms(),
+            wallets=options.wallets,
+            markets=options.markets,
+            rate_scale=options.rate_scale,
+            life_scale=options.life_scale,
+            speed=options.speed or 1.0,
+        )
+        self.player.load(platform, speed=options.speed)
+
+    async def load_tape(self, path: Path, *, speed: float | None, keep_time: bool) -> None:
+        """Replaces what is played by a tape. Raises `TapeError`."""
+        recording = await trio.to_thread.run_sync(partial(read_recording, path))
+        tape = Tape(recording, self.markets, seed=self._options.seed, now_ms=self._clock.now_ms(), keep_time=keep_time)
+        self.player.load(tape, speed=speed)
+
+    def request_stop(self) -> None:
+        """Asks whoever serves this world to end it."""
+        self.stop.set()
+
+    def describe(self) -> dict[str, object]:
+        """Returns the state for `GET /state`."""
+        return {
+            "uptime_s": round(trio.current_time() - self._began_s, 3),
+            "now_ms": self._clock.now_ms(),
+            "seed": self._options.seed,
+            **self.rtds.describe(),
+            "rows_in_flight": len(self.line),
+            "rows_overflowed": self.line.overflowed,
+            "fills": {"total": self.ledger.total, "kept": len(self.ledger), "evicted": self.ledger.evicted},
+            "markets": {"total": len(self.markets), **self.markets.counts()},
+            "tape": self.player.describe(),
+            "finished": self.player.describe()["finished"] and not len(self.line),
+            "faults": self.faults.describe(),
+            "faults_applied": self.faults.applied,
+            "http": {name: api.describe()["requests"] for name, api in self.apis.items()},
+            "http_statuses": {name: api.describe()["statuses"] for name, api in self.apis.items()},
+            "clob_sockets": {"now": self.clob_sockets.connections, "total": self.clob_sockets.connections_total},
+        }
+
+    def _apis(self, rng: Random) -> dict[str, FaultyApi]:
+        options = self._options
+        feed = TradeFeed(self.ledger, Visibility(self._clock, self.faults, lag_scale=options.lag_scale))
+        cache = ResponseCache(self._clock, AGES_S_V1 | AGES_S_V2, scale=options.cache_scale)
+        cursors = CursorSigner(options.seed)
+        rankings = Rankings(feed, self._clock)
+        habits = V1Habits(retired=options.v1_retired, offset_refused=options.v1_offset_refused)
+        routes = {
+            "gamma": GammaApi(self.markets, clock=self._clock, open_only=options.gamma_default_open_only).routes(),
+            "data": [
+                *DataApiV2(feed, self.markets, self.faults, cache, cursors, rng=rng).routes(),
+                *DataApiAccounts(feed, rankings, cache, cursors, rng=rng).routes(),
+                *DataApiV1(feed, rankings, self.faults, cache, habits).routes(),
+            ],
+            "clob": ClobReads(self.markets, clock=self._clock).routes(),
+        }
+        return {name: FaultyApi(Starlette(routes=each), name, self.faults) for name, each in routes.items()}
