@@ -17,6 +17,7 @@ from protocols.instruments import Observer
 from protocols.trades import LanedTrade
 
 _log = logging.getLogger(__name__)
+NEARLY_EMPTY_BYTES = 64 << 10
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -73,6 +74,10 @@ class SyncWriter:
 
     async def _keep(self, batch: list[LanedTrade], nursery: trio.Nursery) -> None:
         """Returns when the batch is durable, in the database or in the journal."""
+        if self._spilling.is_set() and self.stored and self.spill.size_bytes <= NEARLY_EMPTY_BYTES:
+            # Under a steady load the journal would be filled as fast as it is emptied: let the replay win once.
+            with trio.move_on_after(self.config.patience_ms / 1000):
+                await self._emptied.wait()
         if not self._spilling.is_set():
             attempt = _Attempt()
             nursery.start_soon(self._attempt, batch, attempt)
@@ -80,6 +85,7 @@ class SyncWriter:
                 await attempt.finished.wait()
             if attempt.committed:
                 return
+            self.stored = False
         await self._to_journal(batch)
 
     async def _attempt(self, batch: list[LanedTrade], attempt: "_Attempt") -> None:
