@@ -44,10 +44,11 @@ class TradeFilter:
             admission = admit(batch, self.targets.current().lanes, self._memory)
             if admission.kept:
                 await self.kept.send_many(admission.kept)
-            # From here on the batch counts: a crash before this line decides it again from the same memory.
+            self._ask_for_markets(admission)
+            # From here on the batch counts: a crash before this line decides it again from the same memory. Nothing below
+            # may fail, or the batch would be counted twice and its trades get the ordinals of fills that never were.
             self._memory.commit(admission)
             self._count(admission)
-            self._ask_for_markets(admission)
 
     def _count(self, admission: Admission) -> None:
         self.seen_by_lane[IGNORED] += admission.ignored

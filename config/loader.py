@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from config.describe import settings
 from config.field import Rule
 from config.schema import EngineConfig, cross_checks
 from config.secrets import Secret, read_secret_file
@@ -15,6 +16,7 @@ from config.secrets import Secret, read_secret_file
 ENVIRONMENT_PREFIX = "POLYCOPY_"
 CONFIG_FILE_VARIABLE = "POLYCOPY_CONFIG"
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+CREDENTIAL = "systemd credential"
 
 
 class ConfigError(Exception):
@@ -56,7 +58,7 @@ def load_config(
     values: Values = {}
     if file is not None:
         values |= _file_values(file, problems)
-    values |= _credential_values(environ)
+    values |= _credential_values(environ, problems)
     values |= _environment_values(environ)
     values |= {key: _Value(text, "command line", True) for key, text in (overrides or {}).items()}
     config: EngineConfig | None = _build(EngineConfig, "", values, problems)
@@ -85,18 +87,27 @@ def _leaves(prefix: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
         path = f"{prefix}{name}"
         if isinstance(value, Mapping):
+            # An empty section says nothing, but its name may be a slip.
+            if not value and not any(known.startswith(f"{path}.") for known in _all_paths()):
+                yield path, value
             yield from _leaves(f"{path}.", value)
         else:
             yield path, value
 
 
-def _credential_values(environ: Mapping[str, str]) -> Values:
+def _credential_values(environ: Mapping[str, str], problems: list[str]) -> Values:
     directory = environ.get(CREDENTIALS_VARIABLE)
-    if not directory or not Path(directory).is_dir():
+    if not directory:
         return {}
-    files = sorted(Path(directory).iterdir())
+    try:
+        files = sorted(Path(directory).iterdir())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        problems.append(f"{CREDENTIALS_VARIABLE}: {directory} cannot be read: {error.strerror}")
+        return {}
     known = set(_secret_paths(EngineConfig, ""))
-    return {f"{f.name}_file": _Value(str(f), "systemd credential", False) for f in files if f.name in known}
+    return {f"{f.name}_file": _Value(str(f), CREDENTIAL, False) for f in files if f.name in known}
 
 
 def _environment_values(environ: Mapping[str, str]) -> Values:
@@ -106,6 +117,10 @@ def _environment_values(environ: Mapping[str, str]) -> Values:
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
             values[path] = _Value(text, f"environment {name}", True)
     return values
+
+
+def _all_paths() -> list[str]:
+    return [info.path for info in settings()]
 
 
 def _secret_paths(cls: type, prefix: str) -> Iterator[str]:
@@ -161,7 +176,8 @@ def _secret(path: str, values: Values, problems: list[str]) -> Secret | None:
         problems.append(f"{path}_file: must be a path")
         return None
     try:
-        return read_secret_file(Path(file_value.value).expanduser())
+        path_of_file = Path(file_value.value).expanduser()
+        return read_secret_file(path_of_file, by_service_manager=file_value.origin == CREDENTIAL)
     except ValueError as error:
         problems.append(f"{path}_file: {file_value.value} {error}")
         return None
@@ -184,7 +200,7 @@ def _converted(value: _Value, kind: type) -> Any:
     if value.is_text and kind is not str:
         raw = _read_text(str(raw).strip(), kind)
     if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
-        raw = float(raw)
+        raw = float(raw) if raw.bit_length() < 64 else None
     if isinstance(raw, float) and raw != raw:
         return None
     return raw if type(raw) is kind else None

@@ -60,7 +60,8 @@ class VenueConfig:
 class HttpConfig:
     """The engine's own HTTP server."""
 
-    host: str = text("127.0.0.1", allowed="an address or host name", check=bool, doc="address to listen on")
+    host: str = text("127.0.0.1", allowed="an address or host name", doc="address to listen on",
+                     check=lambda value: bool(value) and value.isprintable())  # fmt: skip
     port: int = whole(8087, at_least=0, at_most=65535, doc="port to listen on; 0 takes any free one")
     allowed_hosts: str = text("localhost, 127.0.0.1, [::1]", allowed="names separated by commas, or *", check=bool,
                               doc="host names a request may be addressed to")  # fmt: skip
@@ -205,6 +206,11 @@ class EngineConfig:
 def cross_checks(config: EngineConfig) -> list[str]:
     """Returns what is wrong between settings that are each fine alone, as `path: reason` lines."""
     problems = []
+    for name, address in (("url", config.database.url), ("direct_url", config.database.direct_url)):
+        if address is not None and not address.reveal().startswith(("postgresql://", "postgres://")):
+            problems.append(f"database.{name}: must be an address that begins with postgresql://")
+    if config.database.direct_url is not None and config.database.url is None:
+        problems.append("database.direct_url: goes with database.url; the embedded server has no pooler")
     stream = config.stream
     if stream.stall_timeout_max_s < stream.stall_timeout_s:
         problems.append("stream.stall_timeout_max_s: must not be less than stream.stall_timeout_s")

@@ -9,10 +9,10 @@ import trio
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine_postgres.server_fixtures import DatabaseServer, database_server  # noqa: E402
+from engine_postgres.server_fixtures import DatabaseServer, database_server
 
-from engine.adapters.postgres.database import DatabaseOptions, database_loop  # noqa: E402
-from engine.adapters.postgres.migrate import migrate  # noqa: E402
+from engine.adapters.postgres.database import DatabaseOptions, database_loop
+from engine.adapters.postgres.migrate import migrate
 
 RECORDED = Path(__file__).parents[2] / "shared"
 

@@ -2,17 +2,23 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import trio
 
 from config.schema import DatabaseConfig
 from engine.adapters.postgres.database import DatabaseOptions
-from engine.adapters.postgres.embedded_server import EmbeddedServer, EmbeddedServerError, run_embedded_server
+from engine.adapters.postgres.embedded_server import (
+    EmbeddedServer,
+    EmbeddedServerBusy,
+    EmbeddedServerError,
+    run_embedded_server,
+)
 
 _log = logging.getLogger(__name__)
 RESTART_PAUSE_S = 1.0
+BUSY_WAIT_S = 15.0
 
 
 @asynccontextmanager
@@ -22,10 +28,25 @@ async def open_database(config: DatabaseConfig, data_dir: Path) -> AsyncIterator
         yield options_for(config, config.url.reveal())
         return
     _log.info("starting the embedded database", extra={"data_dir": str(data_dir)})
-    async with run_embedded_server(data_dir=data_dir) as server, trio.open_nursery() as nursery:
+    async with AsyncExitStack() as stack:
+        server = await _entered(stack, data_dir)
+        nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(_keep_running, server)
         yield options_for(config, server.dsn)
         nursery.cancel_scope.cancel()
+
+
+async def _entered(stack: AsyncExitStack, data_dir: Path) -> EmbeddedServer:
+    """Starts the embedded server; a command that holds it for a moment is waited for, another engine is not."""
+    give_up_s = trio.current_time() + BUSY_WAIT_S
+    while True:
+        try:
+            return await stack.enter_async_context(run_embedded_server(data_dir=data_dir))
+        except EmbeddedServerBusy as error:
+            if trio.current_time() > give_up_s:
+                raise
+            _log.warning("waiting for the embedded database", extra={"error": str(error)})
+            await trio.sleep(RESTART_PAUSE_S)
 
 
 def options_for(config: DatabaseConfig, dsn: str) -> DatabaseOptions:

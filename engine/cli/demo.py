@@ -115,10 +115,12 @@ class _Demo:
             before = await _ledger(control, wallets)
             self._say(f"Following {len(wallets)} traders of the simulated platform; Ctrl-C ends the demo.\n")
             await _post(control, "/play", {"action": "resume"})
+            connection = Connection(options, "demo rows")
             with trio.move_on_after(self.seconds or float("inf")):
                 while not host.stop.is_set():
-                    await self._show_new_rows(options)
+                    await self._show_new_rows(connection)
                     await trio.sleep(0.25)
+            await connection.aclose()
             await _post(control, "/play", {"action": "pause"})
             await _until_settled(control, running)
             after = await _ledger(control, wallets)
@@ -143,8 +145,8 @@ class _Demo:
             raise click.ClickException("the demo's database is gone")
         return DatabaseOptions(dsn=dsn)
 
-    async def _show_new_rows(self, options: DatabaseOptions) -> None:
-        rows = await once(options, "demo", lambda raw: raw.fetch(ROWS, self._shown_seq))
+    async def _show_new_rows(self, connection: Connection) -> None:
+        rows = await connection.run(lambda raw: raw.fetch(ROWS, self._shown_seq))
         for row in rows:
             self._shown_seq = row["ingest_seq"]
             what = f"{row['side']:<4} {row['size']:>12.2f} × {row['price']:.3f}  {row['outcome'] or '?'}"

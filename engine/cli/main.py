@@ -1,6 +1,7 @@
 """The command `polycopy`. Each subcommand lives in its own file and is imported only when it is asked for."""
 
 import importlib
+import io
 import sys
 from pathlib import Path
 
@@ -60,6 +61,9 @@ class LazyGroup(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config_file: Path | None, overrides: tuple[str, ...]) -> None:
     """Polycopy: a self-hosted copy-trading engine for Polymarket."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that this terminal's encoding lacks is shown with question marks; it does not end the command.
+        sys.stdout.reconfigure(errors="replace")
     ctx.obj = Settings(config_file, overrides)
 
 
@@ -70,15 +74,19 @@ class Settings:
         self.config_file = config_file
         self.overrides = overrides
 
-    def load(self, extra: dict[str, str] | None = None) -> EngineConfig:
-        """Returns the configuration, or ends the program with every problem listed (exit code 2)."""
+    def read(self, extra: dict[str, str] | None = None) -> EngineConfig:
+        """Returns the configuration. Raises `ConfigError` with every problem."""
         pairs = [text.partition("=") for text in self.overrides]
         wrong = [name for name, separator, _ in pairs if not separator]
         if wrong:
             raise click.UsageError(f"--set needs SECTION.KEY=VALUE, got: {', '.join(wrong)}")
         overrides = {**{name.strip(): value for name, _, value in pairs}, **(extra or {})}
+        return load_config(self.config_file, overrides=overrides)
+
+    def load(self, extra: dict[str, str] | None = None) -> EngineConfig:
+        """Returns the configuration, or ends the program with every problem listed (exit code 2)."""
         try:
-            return load_config(self.config_file, overrides=overrides)
+            return self.read(extra)
         except ConfigError as error:
             count = len(error.problems)
             click.echo(

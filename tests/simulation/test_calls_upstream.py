@@ -19,7 +19,11 @@ async def everybody(world):
 async def test_a_planned_recycling_costs_two_calls_and_overlaps_two_sockets_briefly(database, tmp_path):
     async with ingest_world(database, tmp_path / "spill", **PLATFORM) as world:
         await everybody(world)
-        settings = {"stream.recycle_interval_s": "10", "stream.stall_timeout_s": "20", "stream.stall_timeout_max_s": "20"}
+        settings = {
+            "stream.recycle_interval_s": "10",
+            "stream.stall_timeout_s": "20",
+            "stream.stall_timeout_max_s": "20",
+        }
         async with world.engine(**settings) as running:
             actors = running.engine.actors
             assert actors is not None

@@ -80,12 +80,18 @@ class Connection:
             raise self._translated(error) from None
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
-            self.options.dsn,
-            timeout=self.options.connect_timeout_s,
-            statement_cache_size=0 if self._pooled else 100,
-            server_settings={"application_name": f"polycopy {self.name}"},
-        )
+        try:
+            return await asyncpg.connect(
+                self.options.dsn,
+                timeout=self.options.connect_timeout_s,
+                statement_cache_size=0 if self._pooled else 100,
+                server_settings={"application_name": f"polycopy {self.name}"},
+            )
+        except ValueError as error:
+            if isinstance(error, asyncpg.InterfaceError):
+                raise
+            # The text of the error may hold a part of the address, and so of a password.
+            raise ConnectionError(f"the database address makes no sense ({type(error).__name__})") from None
 
     def _translated(self, error: BaseException) -> BaseException:
         reaction = reaction_to_error(error)
