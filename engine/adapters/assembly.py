@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -71,11 +71,15 @@ async def open_adapters(
             frame_bytes_max=config.stream.frame_bytes_max,
             nursery=nursery,
         )
+        trades = PostgresTradeStore(connections["writer"], lease)
+        with suppress(TransientError):
+            # The first trade must not wait for a connection and a plan.
+            await trades.write(())
         yield IngestAdapters(
             dialer=dialer,
             history=DataApiHistory(api=data, clock=clock),
             catalog=GammaCatalog(api=gamma),
-            trades=PostgresTradeStore(connections["writer"], lease),
+            trades=trades,
             targets=targets,
             markets=PostgresMarketStore(connections["markets"]),
             spill=journal,

@@ -53,6 +53,7 @@ WITH fence AS MATERIALIZED (
 SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM written WHERE is_new) AS inserted
 """
 
+COLUMNS = 19
 # A trade time in the future is somebody's broken clock; it must not hide a gap.
 LAST_TRADE = """
 SELECT least(
@@ -70,7 +71,10 @@ class PostgresTradeStore:
     lease: LeaseHold
 
     async def write(self, trades: Sequence[LanedTrade]) -> WriteResult:
-        """Commits trades in one statement. Raises `TransientError`, `RejectedError` or `FencedError`."""
+        """Commits trades in one statement. Raises `TransientError`, `RejectedError` or `FencedError`.
+
+        No trades at all is fine: it connects, prepares the statement, and proves that the lease is held.
+        """
         # A key twice in one statement is an error of the server; the later observation wins.
         latest = list({laned.trade.trade_id: laned for laned in trades}.values())
         columns = _columns(latest)
@@ -122,4 +126,4 @@ def _columns(trades: Sequence[LanedTrade]) -> list[list[Any]]:
         for laned in trades
         for trade in (laned.trade,)
     ]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(COLUMNS)]
