@@ -2,14 +2,15 @@
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import attrs
 import trio
 
 from actors.rules.backoff import Backoff
 from actors.rules.gaps import Reading, coalesced, window_s
-from actors.rules.page_edges import cut_transactions, split_at_edge, without_transactions
+from actors.rules.page_edges import CutTransaction, cut_transactions, split_at_edge, without_transactions
 from config.schema import StreamConfig
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random
@@ -19,6 +20,7 @@ from protocols.trades import Lane, RawTrade
 from protocols.venue.data_api import PageRow, TradePage
 
 _log = logging.getLogger(__name__)
+GAP_MAX_S = 86_400.0
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -70,11 +72,9 @@ class GapFiller:
             last_ms = await self._last_trade_ms()
         now_s = trio.current_time()
         readings = 2 if self.config.gap_reread_s > 0 else 1
-        for request in coalesced(requests, touching_ms=5_000):
-            if request.since_ms is None:
-                if last_ms is None:
-                    continue
-                request = attrs.evolve(request, since_ms=min(last_ms, request.until_ms))
+        # Resolved one by one first: with an empty database a start has nothing to read, but what came with it does.
+        resolved = [known for request in requests if (known := _resolved(request, last_ms)) is not None]
+        for request in coalesced(resolved, touching_ms=5_000):
             self._due.append(Reading(due_s=now_s, request=request, readings_left=readings))
 
     async def _last_trade_ms(self) -> int | None:
@@ -100,21 +100,29 @@ class GapFiller:
     async def _read(self, request: GapRequest) -> None:
         at_start = request.reason is GapReason.START
         overlap_s = self.config.gap_start_overlap_s if at_start else self.config.gap_overlap_s
+        # What an operator limits is the start. Any other gap is as long as it is, but a row with an absurd time in it
+        # must not ask for years.
+        longest_s = self.config.gap_start_max_s if at_start else max(GAP_MAX_S, self.config.gap_start_max_s)
         window = window_s(
             request,
             last_trade_ms=None,
             overlap_ms=round(overlap_s * 1000),
-            longest_ms=round(self.config.gap_start_max_s * 1000),
+            longest_ms=round(longest_s * 1000),
         )
         if window is None:
             return
         before = self.rows_found
-        pages_max = 1 if request.reason is GapReason.RECYCLE else self.config.gap_pages_max
+        recycling = request.reason is GapReason.RECYCLE
         try:
-            await self._read_window(*window, wallet=None, pages_max=pages_max)
+            await self._read_window(*window, wallet=None, first_page_only=recycling)
         except RejectedError as error:
-            _log.warning("platform-wide reading failed, going wallet by wallet", extra={"error": str(error)})
-            await self._read_by_wallet(*window)
+            if recycling:
+                _log.warning(
+                    "reading after a recycling refused, nothing should be missing", extra={"error": str(error)}
+                )
+            else:
+                _log.warning("platform-wide reading failed, going wallet by wallet", extra={"error": str(error)})
+                await self._read_by_wallet(*window)
         self.readings[request.reason.value] += 1
         fields = {"reason": request.reason.value, "window_s": window[1] - window[0], "rows": self.rows_found - before}
         _log.info("gap read", extra=fields)
@@ -122,40 +130,49 @@ class GapFiller:
     async def _read_by_wallet(self, since_s: int, until_s: int) -> None:
         for wallet in self.targets.current().wallets(Lane.TARGET, Lane.FOLLOWED):
             try:
-                await self._read_window(since_s, until_s, wallet=wallet, pages_max=self.config.gap_pages_max)
+                await self._read_window(since_s, until_s, wallet=wallet)
             except RejectedError as error:
                 _log.error("history of a wallet refused", extra={"wallet": wallet, "error": str(error)})
 
-    async def _read_window(self, since_s: int, until_s: int, *, wallet: str | None, pages_max: int) -> None:
+    async def _read_window(
+        self, since_s: int, until_s: int, *, wallet: str | None, first_page_only: bool = False
+    ) -> None:
         """Sends on every followed row of the window; a transaction cut by a page edge is read alone."""
+        edge: list[PageRow] = []
+        """Every row so far of the last second, which later pages may go on with."""
         held: list[PageRow] = []
-        held_scope = ""
-        async for page in self._pages(since_s, until_s, wallet=wallet, pages_max=pages_max):
-            self.rows_malformed.update(page.malformed)
-            cuts = cut_transactions(held, page.rows)
-            await self._send(without_transactions(held, cuts), held_scope)
-            for cut in cuts:
-                for owner in sorted(cut.wallets & self.targets.current().lanes.keys()):
-                    alone = await self._page(cut.trade_s, cut.trade_s, owner, None)
-                    rows = [item for item in alone.rows if item.row.transaction_hash == cut.transaction_hash]
-                    await self._send(rows, self._next_scope())
-            scope = self._next_scope()
-            safe, held = split_at_edge(without_transactions(page.rows, cuts))
-            held_scope = scope
-            await self._send(safe, scope)
-        await self._send(held, held_scope)
+        """Those of them that were not sent yet, all from one page."""
+        scope = ""
+        async with aclosing(self._pages(since_s, until_s, wallet, first_page_only)) as pages:
+            async for page in pages:
+                self.rows_malformed.update(page.malformed)
+                cuts = cut_transactions(edge, page.rows)
+                await self._send(without_transactions(held, cuts), scope)
+                await self._read_alone(cuts)
+                scope = self._next_scope()
+                safe, held = split_at_edge(without_transactions(page.rows, cuts))
+                edge = split_at_edge([*edge, *page.rows])[1]
+                await self._send(safe, scope)
+        await self._send(held, scope)
+
+    async def _read_alone(self, cuts: list[CutTransaction]) -> None:
+        for cut in cuts:
+            for owner in sorted(cut.wallets & self.targets.current().lanes.keys()):
+                alone = await self._page(cut.trade_s, cut.trade_s, owner, None)
+                rows = [item for item in alone.rows if item.row.transaction_hash == cut.transaction_hash]
+                await self._send(rows, self._next_scope())
 
     async def _pages(
-        self, since_s: int, until_s: int, *, wallet: str | None, pages_max: int
-    ) -> AsyncIterator[TradePage]:
+        self, since_s: int, until_s: int, wallet: str | None, first_page_only: bool
+    ) -> AsyncGenerator[TradePage, None]:
         cursor = None
-        for number in range(pages_max):
+        for _ in range(self.config.gap_pages_max):
             page = await self._page(since_s, until_s, wallet, cursor)
             yield page
             cursor = page.next_cursor
-            if cursor is None or (number == 0 and pages_max == 1):
+            if cursor is None or first_page_only:
                 return
-        raise RejectedError(f"more than {pages_max} pages")
+        raise RejectedError(f"more than {self.config.gap_pages_max} pages")
 
     async def _page(self, since_s: int, until_s: int, wallet: str | None, cursor: str | None) -> TradePage:
         backoff = Backoff(first_s=0.5, max_s=30, rng=self.rng)
@@ -184,3 +201,12 @@ class GapFiller:
         self.rows_found += len(wanted)
         if wanted:
             await self.trades.send_many(wanted)
+
+
+def _resolved(request: GapRequest, last_trade_ms: int | None) -> GapRequest | None:
+    """Returns the request with its start time, or None when there is nothing to read."""
+    if request.since_ms is not None:
+        return request
+    if last_trade_ms is None:
+        return None
+    return attrs.evolve(request, since_ms=min(last_trade_ms, request.until_ms))

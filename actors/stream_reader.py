@@ -15,11 +15,13 @@ from actors.stream_session import StreamSession
 from config.schema import StreamConfig
 from protocols.channels import Outbox
 from protocols.clock import Random, WallClock
-from protocols.errors import TransientError
+from protocols.errors import MalformedError, TransientError
 from protocols.ingest import GapReason, GapRequest, StreamDialer
+from protocols.timestamps import epoch_ms
 from protocols.trades import RawTrade
 
 _log = logging.getLogger(__name__)
+LATE_MAX_MS = 3_600_000
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -68,15 +70,17 @@ class StreamReader:
                 if reason is GapReason.RECYCLE:
                     session = await self._recycle(nursery, session)
                 else:
-                    session.close()
                     self.connected = False
+                    session.close()
+                    await session.ended.wait()
                     session = await self._connect(nursery, reason)
 
     async def _connect(self, nursery: trio.Nursery, reason: GapReason) -> StreamSession:
         """Opens a socket, however long it takes, one attempt a back-off step."""
         if reason is not GapReason.START:
-            # A server that accepts and drops at once must not be hammered: only data resets the pause.
-            await trio.sleep(self._backoff.next_s() if self._backoff.failures else 0)
+            # A server that accepts and drops at once must not be hammered, not even when it replays a burst before it
+            # drops: data makes the pause short again, but never none.
+            await trio.sleep(self._backoff.next_s())
         while True:
             try:
                 session = await self._open(nursery)
@@ -86,8 +90,6 @@ class StreamReader:
                 continue
             self.connected = True
             self.reconnects[reason.value] += 1
-            if self._backoff.failures == 0:
-                self._backoff.failures = 1
             self._want_gap(self._gap_since_last_data(reason))
             return session
 
@@ -115,8 +117,8 @@ class StreamReader:
         while True:
             now_s = trio.current_time()
             silent_at_s = session.last_data_s + self._stall.current_s
-            recycle_at_s = session.recycle_at_s
-            with trio.move_on_after(max(0.0, min(silent_at_s, recycle_at_s) - now_s)):
+            # Data may bring the time-out back at any time, so nothing longer than that is slept at a stretch.
+            with trio.move_on_at(min(silent_at_s, session.recycle_at_s, now_s + self._stall.timeout_s)):
                 await session.ended.wait()
                 self._warn("lost", "stream lost", error=session.end_reason)
                 return GapReason.RECONNECT
@@ -150,7 +152,8 @@ class StreamReader:
         if kept < len(trades):
             self.overflowed += len(trades) - kept
             now_ms = self.clock.now_ms()
-            self._want_gap(GapRequest(reason=GapReason.OVERFLOW, since_ms=now_ms, until_ms=now_ms))
+            since_ms = min(now_ms, *(_trade_ms(trade, now_ms) for trade in trades[kept:]))
+            self._want_gap(GapRequest(reason=GapReason.OVERFLOW, since_ms=since_ms, until_ms=now_ms))
 
     def data_arrived(self) -> None:
         """A session delivered its first data: the stream is alive."""
@@ -176,13 +179,24 @@ class StreamReader:
     async def _send_gaps(self) -> None:
         """Hands gaps on; waits for the gap filler so that no reading loop has to."""
         while True:
-            await self._gap_wanted.wait()
             self._gap_wanted = trio.Event()
-            request, self._pending_gap = self._pending_gap, None
-            if request is not None:
+            while (request := self._pending_gap) is not None:
                 await self.gaps.send(request)
+                # Only now it is handed on: a crash while it waits for room must not lose it. What was merged into it
+                # meanwhile is sent as well.
+                if self._pending_gap is request:
+                    self._pending_gap = None
+            await self._gap_wanted.wait()
 
     def _warn(self, key: str, message: str, **fields: object) -> None:
         held = self._log_limit.allows(key, trio.current_time())
         if held is not None:
             _log.warning(message, extra={**fields, "more_since_last": held})
+
+
+def _trade_ms(trade: RawTrade, now_ms: int) -> int:
+    """Returns the time of a trade that was seen at `now_ms`: rows arrive late, but hardly more than an hour."""
+    try:
+        return max(epoch_ms(trade.row.timestamp), now_ms - LATE_MAX_MS)
+    except MalformedError:
+        return now_ms

@@ -73,9 +73,12 @@ class StreamSession:
                     await self._read()
                     nursery.cancel_scope.cancel()
         finally:
-            self.ended.set()
-            with trio.CancelScope(shield=True):
-                await self.socket.aclose()
+            # Ended is when the socket is gone: whoever waits for that may open the next one.
+            try:
+                with trio.CancelScope(shield=True):
+                    await self.socket.aclose()
+            finally:
+                self.ended.set()
 
     def close(self) -> None:
         """Ends the session; what it has decoded stays."""

@@ -14,7 +14,7 @@ from protocols.clock import Random
 from protocols.errors import RejectedError, StorageFullError, TransientError
 from protocols.ingest import GapReason, GapRequest, SpillStore, TradeStore, WriteResult
 from protocols.instruments import Observer
-from protocols.trades import LanedTrade
+from protocols.trades import LanedTrade, without_description
 
 _log = logging.getLogger(__name__)
 NEARLY_EMPTY_BYTES = 64 << 10
@@ -103,13 +103,19 @@ class SyncWriter:
         try:
             result = await self.store.write(batch)
         except RejectedError as error:
+            self._answered()
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self._commit(batch[:middle])
                 await self._commit(batch[middle:])
                 return
+            bare = without_description(batch[0])
+            if bare != batch[0]:
+                # What describes a trade must not cost it.
+                await self._commit((bare,))
+                return
             self.rejected += 1
-            fields = {"trade_id": batch[0].trade.trade_id, "error": str(error)}
+            fields = {"trade_id": bare.trade.trade_id, "error": str(error)}
             _log.error("the database will never take this trade", extra=fields)
             return
         self._count(batch, result)
@@ -118,12 +124,15 @@ class SyncWriter:
         self.commits += 1
         self.inserted += result.inserted
         self.repeated += result.repeated
-        if not self.stored:
-            self.stored = True
-            _log.info("database takes rows again")
+        self._answered()
         now_s = trio.current_time()
         for laned in batch:
             self.latency.observe(now_s - laned.trade.seen_s)
+
+    def _answered(self) -> None:
+        if not self.stored:
+            self.stored = True
+            _log.info("database takes rows again")
 
     async def _to_journal(self, batch: list[LanedTrade]) -> None:
         try:

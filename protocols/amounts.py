@@ -11,6 +11,7 @@ MICRO = 1_000_000
 # NUMERIC(20,6) holds 14 digits before the point.
 SIZE_MICRO_MAX = 10**20 - 1
 _PRICE_QUANTUM = Decimal(1).scaleb(-18)
+_MILLION = Decimal(MICRO)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -22,7 +23,10 @@ def size_micro(size: Decimal) -> int:
     """
     if not size.is_finite() or size.adjusted() > 14:
         raise MalformedError("size", str(size)[:40])
-    micro = int(size.scaleb(6, _EXACT).to_integral_value(ROUND_HALF_EVEN, _EXACT))
+    scaled = _EXACT.multiply(size, _MILLION)
+    micro = int(scaled)
+    if micro != scaled:
+        micro = int(scaled.to_integral_value(ROUND_HALF_EVEN, _EXACT))
     if not 0 < micro <= SIZE_MICRO_MAX:
         raise MalformedError("size", str(size)[:40])
     return micro
@@ -40,8 +44,9 @@ def exact_price(price: Decimal) -> Decimal:
     """
     if not price.is_finite() or not 0 <= price <= 1:
         raise MalformedError("price", str(price)[:40])
-    exponent = price.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -18:
+    text = str(price)
+    # "0." and 18 digits; a short text with an exponent may still have more decimals.
+    if len(text) > 20 or "E" in text:
         return price.quantize(_PRICE_QUANTUM, context=_EXACT)
     return price
 

@@ -21,7 +21,7 @@ def storable_or_none(value: object, chars_max: int = 2_000) -> str | None:
     """Returns a descriptive field as storable text cut to `chars_max`, or None when it is absent, empty or not text."""
     if not isinstance(value, str) or not value:
         return None
-    return storable(value[:chars_max])
+    return storable(value if len(value) <= chars_max else value[:chars_max])
 
 
 def storable_tree(value: Any) -> Any:

@@ -65,9 +65,8 @@ class RawTrade(msgspec.Struct, gc=False):
     """Monotonic time of arrival, for latency."""
 
 
-@attrs.frozen(kw_only=True)
-class Trade:
-    """One fill of one wallet: exact, identified, and safe to store.
+class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One fill of one wallet: exact, identified, and safe to store. A struct, since it is made for every kept trade.
 
     Identity and amounts never change; title, outcome, names and `raw` describe and may be replaced by a newer observation.
     """
@@ -129,6 +128,23 @@ def trade_from_row(raw: RawTrade, *, trade_id: str, wallet: str, payload_json: s
         raw=payload_json,
         seen_s=raw.seen_s,
     )
+
+
+def without_description(laned: LanedTrade) -> LanedTrade:
+    """Returns the trade with identity, amounts and time only, for a database that refuses a text or number in the rest."""
+    bare = msgspec.structs.replace(
+        laned.trade,
+        outcome=None,
+        outcome_index=None,
+        market_slug=None,
+        event_slug=None,
+        market_title=None,
+        trader_name=None,
+        trader_image=None,
+        market_image=None,
+        raw="{}",
+    )
+    return LanedTrade(bare, laned.lane)
 
 
 def canonical_condition_id(condition_id: str) -> str:

@@ -193,4 +193,4 @@ def _record(trade: LanedTrade) -> bytes:
 
 
 def _without_arrival(laned: LanedTrade) -> LanedTrade:
-    return attrs.evolve(laned, trade=attrs.evolve(laned.trade, seen_s=math.nan))
+    return attrs.evolve(laned, trade=msgspec.structs.replace(laned.trade, seen_s=math.nan))

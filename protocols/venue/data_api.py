@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import attrs
 import msgspec
 
-from protocols.errors import MalformedError, TransientError
+from protocols.errors import MalformedError
 from protocols.trades import RawTrade, TradeRow
-from protocols.venue.strict_json import read_object
+from protocols.venue.strict_json import decode_answer, read_object
 from protocols.venue.trade_row import trade_row_from
 
 PAGE_ROWS_MAX = 1_000
@@ -56,10 +56,7 @@ _decode_row = msgspec.json.Decoder(TradeRow).decode
 
 def decode_trades_v2(body: bytes) -> TradePage:
     """Returns a page of `/v2/trades`. Raises `TransientError` for HTML, truncated JSON or another shape."""
-    try:
-        envelope = _decode_envelope(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise TransientError(f"/v2/trades answered no page: {str(error)[:80]}") from None
+    envelope = decode_answer(_decode_envelope, body, "/v2/trades")
     pagination = envelope.pagination or _Pagination()
     cursor = pagination.next_cursor or None
     return _page(envelope.data, cursor if pagination.has_more is not False else None)
@@ -70,11 +67,7 @@ def decode_trades_v1(body: bytes) -> TradePage:
 
     Raises `TransientError` for HTML, truncated JSON or another shape.
     """
-    try:
-        rows = _decode_array(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise TransientError(f"/trades answered no page: {str(error)[:80]}") from None
-    return _page(rows, None)
+    return _page(decode_answer(_decode_array, body, "/trades"), None)
 
 
 def _page(items: list[msgspec.Raw], next_cursor: str | None) -> TradePage:

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from protocols.amounts import decimal_from
-from protocols.errors import MalformedError, TransientError
+from protocols.errors import MalformedError
 from protocols.markets import Market, MarketToken
 from protocols.text import storable_or_none, storable_tree
 from protocols.timestamps import epoch_ms
 from protocols.trades import canonical_condition_id
-from protocols.venue.strict_json import read_object
+from protocols.venue.strict_json import decode_answer, read_object
 
 MARKETS_PER_CALL_MAX = 100
 
@@ -27,10 +27,7 @@ def decode_markets(body: bytes) -> tuple[list[Market], list[MalformedError]]:
     Raises `TransientError` when the body is not a list of objects. The caller must compare ids: an unknown filter is
     ignored by Gamma and unrelated markets come back (D59).
     """
-    try:
-        items = _decode_array(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise TransientError(f"/markets answered no list: {str(error)[:80]}") from None
+    items = decode_answer(_decode_array, body, "/markets")
     markets, malformed = [], []
     for item in items:
         try:
@@ -92,14 +89,16 @@ def _listed(fields: dict[str, Any], name: str) -> list[Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value, parse_float=Decimal) if value else []
-        except (ValueError, RecursionError):
+        except (ValueError, ArithmeticError, RecursionError):
             raise MalformedError(name, str(value)[:40]) from None
     return value if isinstance(value, list) else []
 
 
 def _tokens(fields: dict[str, Any], outcomes: tuple[str, ...]) -> tuple[MarketToken, ...]:
     ids = [str(token) for token in _listed(fields, "clobTokenIds") or _listed(fields, "positionIds")]
-    if ids and len(ids) != len(outcomes):
+    if not ids:
+        return ()
+    if len(ids) != len(outcomes):
         raise MalformedError("tokens", f"{len(ids)} tokens for {len(outcomes)} outcomes")
     pairs = zip(ids, outcomes, strict=True)
     return tuple(MarketToken(token_id=id_, outcome=name, outcome_index=i) for i, (id_, name) in enumerate(pairs))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from protocols.errors import MalformedError
-from protocols.text import storable_tree
+from protocols.text import storable_or_none, storable_tree
 from protocols.trades import RawTrade, TradeRow
 from protocols.venue.strict_json import read_object
 from protocols.venue.trade_row import trade_row_from
@@ -113,6 +113,8 @@ def payload_json(raw: RawTrade) -> str:
 
 
 def _row_json(row: TradeRow) -> str:
+    """Returns the understood fields, each cut to what is stored of it."""
     names = zip(row.__struct_fields__, row.__struct_encode_fields__, strict=True)
     fields = {wire: getattr(row, ours) for ours, wire in names if getattr(row, ours) is not None}
-    return _encode_fields(storable_tree(fields)).decode()
+    cut = {wire: storable_or_none(value) if isinstance(value, str) else value for wire, value in fields.items()}
+    return _encode_fields(cut).decode()

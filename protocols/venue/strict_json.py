@@ -5,13 +5,20 @@ object as it is, with every trap of the standard library closed: NaN and infinit
 """
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from protocols.errors import MalformedError
+import msgspec
 
+from protocols.errors import MalformedError, TransientError
+from protocols.text import storable_tree
+
+T = TypeVar("T")
 TEXT_CHARS_MAX = 1 << 20
+BODY_CHARS_MAX = 32 << 20
 DEPTH_MAX = 40
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def read_object(text: str | bytes, *, chars_max: int = TEXT_CHARS_MAX) -> dict[str, Any]:
@@ -19,6 +26,36 @@ def read_object(text: str | bytes, *, chars_max: int = TEXT_CHARS_MAX) -> dict[s
 
     Raises `MalformedError` with reason `too_large`, `not_utf8`, `nesting`, `json` or `not_an_object`.
     """
+    value = _read(text, chars_max)
+    if not isinstance(value, dict):
+        raise MalformedError("not_an_object", type(value).__name__)
+    return value
+
+
+def repaired(text: str | bytes, *, chars_max: int) -> bytes:
+    """Returns JSON that a strict decoder and PostgreSQL take: NUL and lone surrogates are replaced, the rest is as it was.
+
+    For answers that a strict decoder refused: one row's name must not cost a page. Raises `MalformedError`.
+    """
+    return _encode(storable_tree(_read(text, chars_max)))
+
+
+def decode_answer(decode: Callable[[bytes], T], body: bytes, path: str) -> T:
+    """Returns what a typed decoder makes of an HTTP answer, repaired first where it refuses it as it is.
+
+    Raises `TransientError` naming `path` for HTML, truncated JSON or another shape: the same call may succeed later.
+    """
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        refusal = str(error)
+    try:
+        return decode(repaired(body, chars_max=BODY_CHARS_MAX))
+    except (MalformedError, msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise TransientError(f"{path} answered something else: {refusal[:80]}") from None
+
+
+def _read(text: str | bytes, chars_max: int) -> Any:
     if len(text) > chars_max:
         raise MalformedError("too_large", f"{len(text)} characters")
     if isinstance(text, bytes):
@@ -32,8 +69,6 @@ def read_object(text: str | bytes, *, chars_max: int = TEXT_CHARS_MAX) -> dict[s
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise MalformedError("json", str(error)[:80]) from None
-    if not isinstance(value, dict):
-        raise MalformedError("not_an_object", type(value).__name__)
     return value
 
 
