@@ -46,7 +46,10 @@ class StreamReader:
     last_data_s: float | None = attrs.field(init=False, default=None)
     connected: bool = attrs.field(init=False, default=False)
     _connections: int = attrs.field(init=False, default=0)
-    _pending_gap: GapRequest | None = attrs.field(init=False, default=None)
+    _began_ms: int | None = attrs.field(init=False, default=None)
+    """Wall-clock time of the first socket."""
+    _pending_gaps: dict[bool, GapRequest] = attrs.field(init=False, factory=dict)
+    """What was not handed on yet, by whether it has a start time; nothing is merged into a gap that has none."""
     _gap_wanted: trio.Event = attrs.field(init=False, factory=trio.Event)
     _backoff: Backoff = attrs.field(init=False)
     _stall: StallWatch = attrs.field(init=False)
@@ -167,25 +170,30 @@ class StreamReader:
 
     def _gap_since_last_data(self, reason: GapReason) -> GapRequest:
         now_ms = self.clock.now_ms()
-        since_ms = None
+        since_ms = self._began_ms
         if self.last_data_s is not None:
             since_ms = now_ms - round((trio.current_time() - self.last_data_s) * 1000)
+        if self._began_ms is None:
+            self._began_ms = now_ms
         return GapRequest(reason=reason, since_ms=since_ms, until_ms=now_ms)
 
     def _want_gap(self, request: GapRequest) -> None:
-        self._pending_gap = request if self._pending_gap is None else merged(self._pending_gap, request)
+        has_start = request.since_ms is not None
+        pending = self._pending_gaps.get(has_start)
+        self._pending_gaps[has_start] = request if pending is None else merged(pending, request)
         self._gap_wanted.set()
 
     async def _send_gaps(self) -> None:
         """Hands gaps on; waits for the gap filler so that no reading loop has to."""
         while True:
             self._gap_wanted = trio.Event()
-            while (request := self._pending_gap) is not None:
+            while self._pending_gaps:
+                has_start, request = next(iter(self._pending_gaps.items()))
                 await self.gaps.send(request)
                 # Only now it is handed on: a crash while it waits for room must not lose it. What was merged into it
                 # meanwhile is sent as well.
-                if self._pending_gap is request:
-                    self._pending_gap = None
+                if self._pending_gaps[has_start] is request:
+                    del self._pending_gaps[has_start]
             await self._gap_wanted.wait()
 
     def _warn(self, key: str, message: str, **fields: object) -> None:

@@ -51,12 +51,15 @@ class SyncWriter:
     _spilling: trio.Event = attrs.field(init=False, factory=trio.Event)
     """Set while the journal holds trades."""
     _emptied: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _oldest: tuple[LanedTrade, ...] | None = attrs.field(init=False, default=None)
+    """The oldest segment of the journal, read once however often its commit fails."""
     _store_lock: trio.Lock = attrs.field(init=False, factory=trio.Lock)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Writes until the lanes end; then the journal gets one patience to empty, and what is left stays on disk."""
         self._store_lock = trio.Lock()
+        self._oldest = None
         self._spilling = trio.Event()
         if self.spill.size_bytes:
             self._start_spilling()
@@ -175,13 +178,15 @@ class SyncWriter:
 
     async def _replay_oldest(self) -> bool:
         """Commits the oldest segment of the journal; True when there was none."""
-        trades = await self.spill.read_oldest()
-        if trades is None:
+        if self._oldest is None:
+            self._oldest = await self.spill.read_oldest()
+        if self._oldest is None:
             return True
-        for start in range(0, len(trades), self.config.batch_max):
-            await self._commit(trades[start : start + self.config.batch_max])
+        for start in range(0, len(self._oldest), self.config.batch_max):
+            await self._commit(self._oldest[start : start + self.config.batch_max])
         await self.spill.discard_oldest()
-        self.replayed += len(trades)
+        self.replayed += len(self._oldest)
+        self._oldest = None
         return False
 
     def _failed(self, error: TransientError) -> None:

@@ -40,6 +40,7 @@ from protocols.errors import TransientError
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 INGEST = "ingest"
+RELEASE_TIMEOUT_S = 2.0
 DATABASE_ID = "SELECT database_id::text FROM engine_meta"
 
 
@@ -153,6 +154,7 @@ class EngineHost:
     ) -> None:
         while not self.stop.is_set():
             self._engine.readiness.wait_for("lease", f"the lease {INGEST} is not ours yet")
+            self._engine.readiness.wait_for("actors", "not started")
             hold = await self._lease(office)
             try:
                 await self._ingest(options, office, hold, database_id)
@@ -160,8 +162,9 @@ class EngineHost:
                 if not is_fenced(error):
                     raise
                 _log.error("another engine took over, standing by", extra={"lease": INGEST, "error": str(error)})
-            else:
-                with trio.move_on_after(2, shield=True):
+            finally:
+                # However it ends, also by a stop in the middle of starting: the next engine must not wait for nothing.
+                with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
                     await self._release(office, hold)
 
     async def _lease(self, office: LeaseOffice) -> LeaseHold:

@@ -8,8 +8,8 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from protocols.errors import MalformedError
 
 MICRO = 1_000_000
-# NUMERIC(20,6) holds 14 digits before the point.
-SIZE_MICRO_MAX = 10**20 - 1
+# Nine million million shares; it travels to the database as a 64-bit integer.
+SIZE_MICRO_MAX = 2**63 - 1
 _PRICE_QUANTUM = Decimal(1).scaleb(-18)
 _MILLION = Decimal(MICRO)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)

@@ -16,7 +16,7 @@ from protocols.ingest import WebSocketLike
 
 QUEUE_MESSAGES = 4_096
 RECEIVE_BUFFER_BYTES = 1 << 16
-CLOSE_TIMEOUT_S = 1.0
+CLOSE_TIMEOUT_S = 0.3
 
 
 @attrs.define(eq=False)
@@ -53,7 +53,7 @@ class RtdsSocket:
             raise TransientError("connection broken") from None
 
     async def aclose(self) -> None:
-        """Says goodbye for at most a second, then drops the connection."""
+        """Says goodbye for a moment, then drops the connection."""
         with trio.move_on_after(CLOSE_TIMEOUT_S), suppress(Exception):
             await self._connection.aclose()
         with suppress(Exception), trio.move_on_after(CLOSE_TIMEOUT_S):

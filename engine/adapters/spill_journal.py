@@ -25,7 +25,7 @@ from protocols.trades import LanedTrade
 _log = logging.getLogger(__name__)
 MAGIC = b"PCSPILL1"
 HEADER_BYTES = 16
-SEGMENT_BYTES = 1 << 20
+SEGMENT_BYTES = 256 << 10
 _RECORD = struct.Struct(">II")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(LanedTrade).decode

@@ -4,7 +4,6 @@ asyncpg runs on asyncio, hosted by trio-asyncio inside the trio loop. A crossing
 work crosses once: `Connection.run` takes one coroutine function and runs it over there.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from protocols.errors import RejectedError, TransientError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+GENERIC_PLANS = "SET plan_cache_mode = force_generic_plan"
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
 
 
@@ -60,8 +60,10 @@ class Connection:
         The connection is dropped after every failure that is not plainly about values.
         """
         async with self._lock:
-            result: T = await trio_asyncio.aio_as_trio(self._run)(work)
-            return result
+            with trio.move_on_after(self.options.statement_timeout_s):
+                result: T = await trio_asyncio.aio_as_trio(self._run)(work)
+                return result
+            raise TransientError(f"no answer within {self.options.statement_timeout_s:g} s")
 
     async def aclose(self) -> None:
         """Closes the connection; bounded in time."""
@@ -74,19 +76,26 @@ class Connection:
         try:
             if self._raw is None or self._raw.is_closed():
                 self._raw = await self._connect()
-            async with asyncio.timeout(self.options.statement_timeout_s):
-                return await work(self._raw)
+            return await work(self._raw)
         except BaseException as error:
-            raise self._translated(error) from None
+            failure = self._translated(error)
+            if failure is error:
+                raise
+        # Raised out here it has no context: the frames of the failed work, and its rows, are not kept alive by it.
+        raise failure
 
     async def _connect(self) -> asyncpg.Connection:
         try:
-            return await asyncpg.connect(
+            raw = await asyncpg.connect(
                 self.options.dsn,
                 timeout=self.options.connect_timeout_s,
                 statement_cache_size=0 if self._pooled else 100,
                 server_settings={"application_name": f"polycopy {self.name}"},
             )
+            if not self._pooled:
+                # Every statement of ours has one good plan; behind a pooler a session is not ours to set up.
+                await raw.execute(GENERIC_PLANS)
+            return raw
         except ValueError as error:
             if isinstance(error, asyncpg.InterfaceError):
                 raise

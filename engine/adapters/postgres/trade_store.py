@@ -8,7 +8,6 @@ import attrs
 
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.leases import LeaseHold
-from protocols.amounts import size_from_micro
 from protocols.errors import FencedError
 from protocols.ingest import WriteResult
 from protocols.trades import LanedTrade
@@ -24,16 +23,16 @@ WITH fence AS MATERIALIZED (
         outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
     )
     SELECT
-        new.trade_id, new.lane, new.wallet, new.transaction_hash, new.token_id, new.condition_id, new.side, new.size,
-        new.price, timestamptz 'epoch' + new.trade_ms * interval '1 millisecond',
+        new.trade_id, new.lane, new.wallet, new.transaction_hash, new.token_id, new.condition_id, new.side,
+        new.size_micro * 0.000001, new.price::numeric, timestamptz 'epoch' + new.trade_ms * interval '1 millisecond',
         new.outcome, new.outcome_index, new.market_slug, new.event_slug, new.market_title, new.market_image,
         new.trader_name, new.trader_image, new.raw::jsonb
     FROM fence CROSS JOIN unnest(
-        $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::numeric[],
-        $12::numeric[], $13::bigint[], $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::text[],
+        $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[],
+        $12::text[], $13::bigint[], $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::text[],
         $20::text[], $21::text[], $22::text[]
     ) AS new (
-        trade_id, lane, wallet, transaction_hash, token_id, condition_id, side, size, price, trade_ms,
+        trade_id, lane, wallet, transaction_hash, token_id, condition_id, side, size_micro, price, trade_ms,
         outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
     )
     ON CONFLICT (trade_id) DO UPDATE SET
@@ -110,8 +109,9 @@ def _columns(trades: Sequence[LanedTrade]) -> list[list[Any]]:
             trade.token_id,
             trade.condition_id,
             trade.side,
-            size_from_micro(trade.size_micro),
-            trade.price,
+            # Cast over there: the driver takes 2 µs for a Decimal and next to nothing for these.
+            trade.size_micro,
+            str(trade.price),
             trade.trade_ms,
             trade.outcome,
             trade.outcome_index,
