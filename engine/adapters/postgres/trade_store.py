@@ -46,7 +46,10 @@ WITH fence AS MATERIALIZED (
         trader_name = coalesce(excluded.trader_name, old.trader_name),
         trader_image = coalesce(excluded.trader_image, old.trader_image),
         raw = excluded.raw
-    WHERE (old.raw, old.lane) IS DISTINCT FROM (excluded.raw, least(old.lane, excluded.lane))
+    WHERE (old.raw, old.lane, old.market_title, old.outcome, old.trader_name) IS DISTINCT FROM (
+        excluded.raw, least(old.lane, excluded.lane), coalesce(excluded.market_title, old.market_title),
+        coalesce(excluded.outcome, old.outcome), coalesce(excluded.trader_name, old.trader_name)
+    )
     RETURNING xmax = 0 AS is_new
 )
 SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM written WHERE is_new) AS inserted
