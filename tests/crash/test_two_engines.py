@@ -9,14 +9,15 @@ QUIET = {"seed": 2, "wallets": 100, "lag_scale": 0, "cache_scale": 0}
 async def test_the_second_engine_names_the_lease_it_lacks_and_takes_over_when_the_first_stops(database, tmp_path):
     async with ingest_world(database, tmp_path / "spill", **QUIET) as world:
         settings = {**world.settings, "limits.lease_ttl_s": "3"}
-        async with engine_process(settings) as first, engine_process(settings) as second:
+        async with engine_process(settings) as first:
             await first.until_ready()
-            await second.until_not_ready_because("lease ingest is held by")
-            sockets = (await world.state())["connections"]["now"]
-            assert sockets == 1, "the standby must not read the stream"
-            first.send(signal.SIGTERM)
-            assert await first.wait() == 0
-            await second.until_ready(timeout_s=10)
+            async with engine_process(settings) as second:
+                await second.until_not_ready_because("lease ingest is held by")
+                sockets = (await world.state())["connections"]["now"]
+                assert sockets == 1, "the standby must not read the stream"
+                first.send(signal.SIGTERM)
+                assert await first.wait() == 0
+                await second.until_ready(timeout_s=10)
 
 
 async def test_a_killed_engines_lease_runs_out(database, tmp_path):
