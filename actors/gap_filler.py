@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import attrs
@@ -10,7 +10,7 @@ import trio
 
 from actors.rules.backoff import Backoff
 from actors.rules.gaps import Reading, coalesced, window_s
-from actors.rules.page_edges import CutTransaction, cut_transactions, split_at_edge, without_transactions
+from actors.rules.page_edges import CutTransaction, cut_transactions, split_at_edge
 from config.schema import StreamConfig
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random
@@ -20,6 +20,8 @@ from protocols.trades import Lane, RawTrade
 from protocols.venue.data_api import PageRow, TradePage
 
 _log = logging.getLogger(__name__)
+PAGE_TRIES = 6
+REPLAN_S = 60.0
 GAP_MAX_S = 86_400.0
 
 
@@ -42,11 +44,21 @@ class GapFiller:
     """Finished readings by reason."""
     rows_found: int = attrs.field(init=False, default=0)
     rows_malformed: Counter[str] = attrs.field(init=False, factory=Counter)
+    _last_trade_known: bool = attrs.field(init=False, default=False)
+    _last_trade_ms: int | None = attrs.field(init=False, default=None)
+    """Time of the last trade of the run before."""
     _responses: int = attrs.field(init=False, default=0)
     _due: list[Reading] = attrs.field(init=False, factory=list)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Fills gaps until the stream of requests ends or it is cancelled."""
+        """Fills gaps until the stream of requests ends or it is cancelled.
+
+        Has started when it knows the last trade of the run before: later the newest trade is one of this run, and the gap
+        between the two runs would seem to be none.
+        """
+        if not self._last_trade_known:
+            self._last_trade_ms = await self._ask_for_last_trade()
+            self._last_trade_known = True
         task_status.started()
         while True:
             if self._due:
@@ -55,7 +67,7 @@ class GapFiller:
                 requests = await self.requests.batch(16)
                 if not requests:
                     return
-            await self._plan(requests)
+            self._plan(requests)
             await self._read_what_is_due()
 
     async def _requests_until(self, due_s: float) -> list[GapRequest]:
@@ -66,18 +78,15 @@ class GapFiller:
             return requests
         return []
 
-    async def _plan(self, requests: list[GapRequest]) -> None:
-        last_ms = None
-        if any(request.since_ms is None for request in requests):
-            last_ms = await self._last_trade_ms()
+    def _plan(self, requests: list[GapRequest]) -> None:
         now_s = trio.current_time()
         readings = 2 if self.config.gap_reread_s > 0 else 1
         # Resolved one by one first: with an empty database a start has nothing to read, but what came with it does.
-        resolved = [known for request in requests if (known := _resolved(request, last_ms)) is not None]
+        resolved = [known for request in requests if (known := _resolved(request, self._last_trade_ms)) is not None]
         for request in coalesced(resolved, touching_ms=5_000):
             self._due.append(Reading(due_s=now_s, request=request, readings_left=readings))
 
-    async def _last_trade_ms(self) -> int | None:
+    async def _ask_for_last_trade(self) -> int | None:
         backoff = Backoff(first_s=0.2, max_s=5, rng=self.rng)
         while True:
             try:
@@ -89,7 +98,13 @@ class GapFiller:
     async def _read_what_is_due(self) -> None:
         now_s = trio.current_time()
         for reading in [reading for reading in self._due if reading.due_s <= now_s]:
-            await self._read(reading.request)
+            try:
+                await self._read(reading.request)
+            except TransientError as error:
+                _log.warning("gap not read, planned again", extra={"error": str(error), "pause_s": REPLAN_S})
+                self._due.remove(reading)
+                self._due.append(attrs.evolve(reading, due_s=trio.current_time() + REPLAN_S))
+                continue
             # Only now is it done: a crash above leaves it in the plan.
             self._due.remove(reading)
             if reading.readings_left > 1:
@@ -137,23 +152,18 @@ class GapFiller:
     async def _read_window(
         self, since_s: int, until_s: int, *, wallet: str | None, first_page_only: bool = False
     ) -> None:
-        """Sends on every followed row of the window; a transaction cut by a page edge is read alone."""
+        """Sends on every followed row of the window; a transaction cut by a page edge is read alone as well.
+
+        Each page counts its equal fills for itself, so what two pages have of a cut transaction is a part of what the
+        reading alone finds: sending all of it is right, and nothing depends on the extra call.
+        """
         edge: list[PageRow] = []
-        """Every row so far of the last second, which later pages may go on with."""
-        held: list[PageRow] = []
-        """Those of them that were not sent yet, all from one page."""
-        scope = ""
         async with aclosing(self._pages(since_s, until_s, wallet, first_page_only)) as pages:
             async for page in pages:
                 self.rows_malformed.update(page.malformed)
-                cuts = cut_transactions(edge, page.rows)
-                await self._send(without_transactions(held, cuts), scope)
-                await self._read_alone(cuts)
-                scope = self._next_scope()
-                safe, held = split_at_edge(without_transactions(page.rows, cuts))
+                await self._send(page.rows, self._next_scope())
+                await self._read_alone(cut_transactions(edge, page.rows))
                 edge = split_at_edge([*edge, *page.rows])[1]
-                await self._send(safe, scope)
-        await self._send(held, scope)
 
     async def _read_alone(self, cuts: list[CutTransaction]) -> None:
         for cut in cuts:
@@ -169,28 +179,38 @@ class GapFiller:
         for _ in range(self.config.gap_pages_max):
             page = await self._page(since_s, until_s, wallet, cursor)
             yield page
-            cursor = page.next_cursor
-            if cursor is None or first_page_only:
+            if page.next_cursor is None or first_page_only:
                 return
+            if page.next_cursor == cursor:
+                raise RejectedError("the history repeats its cursor")
+            cursor = page.next_cursor
         raise RejectedError(f"more than {self.config.gap_pages_max} pages")
 
     async def _page(self, since_s: int, until_s: int, wallet: str | None, cursor: str | None) -> TradePage:
+        """Returns a page, trying a few times.
+
+        Raises `RejectedError` when the platform-wide reading goes on failing, so that it is tried by wallet, and
+        `TransientError` when a wallet's does, so that the whole reading is planned again.
+        """
         backoff = Backoff(first_s=0.5, max_s=30, rng=self.rng)
         while True:
             try:
                 return await self.history.page(since_s=since_s, until_s=until_s, wallet=wallet, cursor=cursor)
             except TransientError as error:
                 pause_s = backoff.next_s()
-                _log.warning(
-                    "history not read, trying again", extra={"error": str(error), "pause_s": round(pause_s, 2)}
-                )
+                if backoff.failures >= PAGE_TRIES:
+                    if wallet is None:
+                        raise RejectedError(f"{PAGE_TRIES} times: {error}") from None
+                    raise
+                fields = {"error": str(error), "pause_s": round(pause_s, 2)}
+                _log.warning("history not read, trying again", extra=fields)
                 await trio.sleep(pause_s)
 
     def _next_scope(self) -> str:
         self._responses += 1
         return f"gap:{self._responses}"
 
-    async def _send(self, rows: list[PageRow], scope: str) -> None:
+    async def _send(self, rows: Sequence[PageRow], scope: str) -> None:
         lanes = self.targets.current().lanes
         now_s = trio.current_time()
         wanted = [

@@ -1,6 +1,7 @@
 """Learns the markets of stored trades."""
 
 import logging
+import re
 from collections.abc import Sequence
 
 import attrs
@@ -19,6 +20,7 @@ from protocols.markets import Market
 _log = logging.getLogger(__name__)
 BATCH_MAX = 50
 UNKNOWN_MAX = 2_000
+CONDITION_ID = re.compile("0x[0-9a-f]{62,64}")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -91,12 +93,7 @@ class MarketRegistry:
     async def _learn_batch(self, wanted: Sequence[str]) -> None:
         missing = await self.store.missing(wanted)
         found = await self._ask(missing) if missing else []
-        try:
-            if found:
-                await self.store.upsert(found)
-        except RejectedError as error:
-            _log.error("markets refused by the database", extra={"error": str(error), "markets": len(found)})
-            found = []
+        found = await self._stored(found)
         self.learned += len(found)
         unknown = set(missing) - {market.condition_id for market in found}
         for condition_id in wanted:
@@ -108,6 +105,17 @@ class MarketRegistry:
 
     async def _ask(self, missing: Sequence[str]) -> list[Market]:
         """One call; a second one only for ids that may be hidden because they are closed (venue.md §3.1)."""
+        askable = [id_ for id_ in missing if CONDITION_ID.fullmatch(id_)]
+        try:
+            return await self._ask_catalog(askable) if askable else []
+        except RejectedError as error:
+            if len(askable) == 1:
+                _log.warning("the venue refuses a market id", extra={"condition_id": askable[0], "error": str(error)})
+                return []
+        middle = len(askable) // 2
+        return await self._ask(askable[:middle]) + await self._ask(askable[middle:])
+
+    async def _ask_catalog(self, missing: Sequence[str]) -> list[Market]:
         self.calls += 1
         found = await self.catalog.markets(missing, closed=None)
         rest = sorted(set(missing) - {market.condition_id for market in found})
@@ -115,6 +123,22 @@ class MarketRegistry:
             self.calls += 1
             found += await self.catalog.markets(rest, closed=True)
         return found
+
+    async def _stored(self, found: list[Market]) -> list[Market]:
+        """Stores markets and returns those that were taken; one bad market costs no other."""
+        if not found:
+            return []
+        try:
+            await self.store.upsert(found)
+        except RejectedError as error:
+            if len(found) == 1:
+                fields = {"condition_id": found[0].condition_id, "error": str(error)}
+                _log.error("the database refuses a market", extra=fields)
+                return []
+        else:
+            return found
+        middle = len(found) // 2
+        return await self._stored(found[:middle]) + await self._stored(found[middle:])
 
     def _remember_absent(self, condition_id: str) -> None:
         tries = self.absent[condition_id].tries + 1 if condition_id in self.absent else 1

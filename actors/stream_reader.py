@@ -21,6 +21,8 @@ from protocols.timestamps import epoch_ms
 from protocols.trades import RawTrade
 
 _log = logging.getLogger(__name__)
+# The feed has been seen up to an hour late; what lies further back is an old recording, not a delay.
+DELAY_MAX_MS = 6 * 3_600_000
 LATE_MAX_MS = 3_600_000
 
 
@@ -44,6 +46,7 @@ class StreamReader:
     """New sockets by reason."""
     overflowed: int = attrs.field(init=False, default=0)
     last_data_s: float | None = attrs.field(init=False, default=None)
+    _newest_trade_ms: int | None = attrs.field(init=False, default=None)
     connected: bool = attrs.field(init=False, default=False)
     _connections: int = attrs.field(init=False, default=0)
     _began_ms: int | None = attrs.field(init=False, default=None)
@@ -66,7 +69,7 @@ class StreamReader:
         task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send_gaps)
-            reason = GapReason.START if self._connections == 0 else GapReason.RECONNECT
+            reason = GapReason.RECONNECT if self.reconnects else GapReason.START
             session = await self._connect(nursery, reason)
             while True:
                 reason = await self._until_replaced(session)
@@ -84,6 +87,8 @@ class StreamReader:
             # A server that accepts and drops at once must not be hammered, not even when it replays a burst before it
             # drops: data makes the pause short again, but never none.
             await trio.sleep(self._backoff.next_s())
+        # Before the new socket can deliver anything, which must not hide what lies before it.
+        last_data_s = self.last_data_s
         while True:
             try:
                 session = await self._open(nursery)
@@ -93,7 +98,7 @@ class StreamReader:
                 continue
             self.connected = True
             self.reconnects[reason.value] += 1
-            self._want_gap(self._gap_since_last_data(reason))
+            self._want_gap(self._gap_since(last_data_s, reason))
             return session
 
     async def _open(self, nursery: trio.Nursery) -> StreamSession:
@@ -135,6 +140,8 @@ class StreamReader:
 
     async def _recycle(self, nursery: trio.Nursery, old: StreamSession) -> StreamSession:
         """Replaces a healthy socket: the new one first, the old one closed as soon as the new one delivers."""
+        last_data_s = old.last_data_s
+        was_silent = trio.current_time() - last_data_s > self.config.recycle_overlap_s
         try:
             new = await self._open(nursery)
         except TransientError as error:
@@ -145,12 +152,13 @@ class StreamReader:
             await new.first_data.wait()
         old.close()
         self.reconnects[GapReason.RECYCLE.value] += 1
-        self._want_gap(self._gap_since_last_data(GapReason.RECYCLE))
+        # A socket that had fallen silent was no healthy one: what it missed is more than a recycling reads.
+        self._want_gap(self._gap_since(last_data_s, GapReason.STALL if was_silent else GapReason.RECYCLE))
         return new
 
     def keep(self, trades: Sequence[RawTrade]) -> None:
         """Takes decoded trades from a session; drops what nobody can take, counted and to be read again."""
-        self.last_data_s = trio.current_time()
+        self._newest_trade_ms = _trade_ms(trades[-1], self._newest_trade_ms or 0) or None
         kept = self.trades.send_many_nowait(trades)
         if kept < len(trades):
             self.overflowed += len(trades) - kept
@@ -158,8 +166,9 @@ class StreamReader:
             since_ms = min(now_ms, *(_trade_ms(trade, now_ms) for trade in trades[kept:]))
             self._want_gap(GapRequest(reason=GapReason.OVERFLOW, since_ms=since_ms, until_ms=now_ms))
 
-    def data_arrived(self) -> None:
-        """A session delivered its first data: the stream is alive."""
+    def data_arrived(self, now_s: float) -> None:
+        """A session delivered trades at monotonic time `now_s`: the stream is alive."""
+        self.last_data_s = now_s
         self._stall.data_arrived()
         self._backoff.reset()
 
@@ -168,11 +177,14 @@ class StreamReader:
         self.frames[reason] += 1
         self._warn(f"malformed {reason}", "frame not understood", reason=reason, detail=detail)
 
-    def _gap_since_last_data(self, reason: GapReason) -> GapRequest:
+    def _gap_since(self, last_data_s: float | None, reason: GapReason) -> GapRequest:
         now_ms = self.clock.now_ms()
         since_ms = self._began_ms
-        if self.last_data_s is not None:
-            since_ms = now_ms - round((trio.current_time() - self.last_data_s) * 1000)
+        if last_data_s is not None:
+            since_ms = now_ms - round((trio.current_time() - last_data_s) * 1000)
+            # A delayed stream has delivered no more than the trades it was at.
+            if self._newest_trade_ms is not None and 0 <= now_ms - self._newest_trade_ms < DELAY_MAX_MS:
+                since_ms = min(since_ms, self._newest_trade_ms)
         if self._began_ms is None:
             self._began_ms = now_ms
         return GapRequest(reason=reason, since_ms=since_ms, until_ms=now_ms)

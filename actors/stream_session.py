@@ -26,8 +26,8 @@ class FrameSink(Protocol):
         """Takes decoded trades."""
         ...
 
-    def data_arrived(self) -> None:
-        """The session delivered its first trade."""
+    def data_arrived(self, now_s: float) -> None:
+        """The session delivered trades at monotonic time `now_s`: the stream is alive."""
         ...
 
     def malformed(self, reason: str, detail: str) -> None:
@@ -54,9 +54,12 @@ class StreamSession:
     _scope: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
 
     _scopes: dict[str, str] = attrs.field(init=False)
+    _vital_scope: str = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.last_data_s = self.opened_s
+        vital = TRADES if TRADES in self.config.topics else ORDERS_MATCHED
+        self._vital_scope = f"rtds:{self.number}:{vital}"
         self._scopes = {kind: f"rtds:{self.number}:{kind}" for kind in (TRADES, ORDERS_MATCHED)}
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -109,14 +112,18 @@ class StreamSession:
             # Frames that gathered during a pause arrived at the earliest when it began: latency counts from there.
             trades = self._decoded(texts, now_s - pause_s)
             if trades:
-                self.last_data_s = now_s
                 self.sink.keep(trades)
-                if not self.first_data.is_set():
-                    self.first_data.set()
-                    self.sink.data_arrived()
+                # `trades` carries every row, `orders_matched` only takers: it may flow on while `trades` is silent.
+                if any(trade.scope == self._vital_scope for trade in trades):
+                    self._data_arrived(now_s)
             # A saturated feed would cost a wake-up a frame. The pause grows with the load: a lone frame passes at once.
             pause_s = min(self.config.linger_max_ms, len(texts) * LINGER_MS_A_FRAME) / 1000
             await trio.sleep(pause_s)
+
+    def _data_arrived(self, now_s: float) -> None:
+        self.last_data_s = now_s
+        self.sink.data_arrived(now_s)
+        self.first_data.set()
 
     def _decoded(self, texts: Sequence[str | bytes], arrived_s: float) -> list[RawTrade]:
         trades = []

@@ -1,12 +1,13 @@
 """Commits trades, exactly once, whatever the database does meanwhile."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
 
 from actors.rules.backoff import Backoff
+from actors.rules.gaps import merged
 from actors.rules.log_limit import LogLimit
 from config.schema import WriterConfig
 from protocols.channels import Inbox, Outbox
@@ -36,6 +37,8 @@ class SyncWriter:
     config: WriterConfig
     rng: Random
     latency: Observer
+    forget: Callable[[Sequence[str]], None] = lambda _: None
+    """Told the ids of trades that could not be kept, so that they may come again."""
     inserted: int = attrs.field(init=False, default=0)
     repeated: int = attrs.field(init=False, default=0)
     rejected: int = attrs.field(init=False, default=0)
@@ -53,6 +56,8 @@ class SyncWriter:
     _emptied: trio.Event = attrs.field(init=False, factory=trio.Event)
     _oldest: tuple[LanedTrade, ...] | None = attrs.field(init=False, default=None)
     """The oldest segment of the journal, read once however often its commit fails."""
+    _pending_gap: GapRequest | None = attrs.field(init=False, default=None)
+    """What neither database nor journal could take; asked for when the database takes rows again."""
     _store_lock: trio.Lock = attrs.field(init=False, factory=trio.Lock)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
@@ -73,6 +78,7 @@ class SyncWriter:
                     await self._emptied.wait()
                 async with self._store_lock:
                     pass
+            self._offer_gap()
             nursery.cancel_scope.cancel()
 
     async def _keep(self, batch: list[LanedTrade], nursery: trio.Nursery) -> None:
@@ -136,23 +142,32 @@ class SyncWriter:
         if not self.stored:
             self.stored = True
             _log.info("database takes rows again")
+        self._offer_gap()
+
+    def _offer_gap(self) -> None:
+        """Hands the pending gap on. Never waits for the gap filler, which may be waiting for us."""
+        if self._pending_gap is not None and self.gaps.send_nowait(self._pending_gap):
+            self._pending_gap = None
 
     async def _to_journal(self, batch: list[LanedTrade]) -> None:
         try:
             await self.spill.append(batch)
         except StorageFullError as error:
-            await self._to_gap(batch, error)
+            self._to_gap(batch, error)
             return
         self.spilled += len(batch)
         self._start_spilling()
 
-    async def _to_gap(self, batch: list[LanedTrade], error: StorageFullError) -> None:
+    def _to_gap(self, batch: list[LanedTrade], error: StorageFullError) -> None:
         self.handed_to_gap += len(batch)
         self._start_spilling()
+        # The filter must not take what is read again for a repeat.
+        self.forget([laned.trade.trade_id for laned in batch])
         times = [laned.trade.trade_ms for laned in batch]
+        request = GapRequest(reason=GapReason.OVERFLOW, since_ms=min(times), until_ms=max(times))
+        self._pending_gap = request if self._pending_gap is None else merged(self._pending_gap, request)
         if self._log_limit.allows("full", trio.current_time()) is not None:
             _log.error("journal full, rows will be read again from history", extra={"error": str(error)})
-        await self.gaps.send(GapRequest(reason=GapReason.OVERFLOW, since_ms=min(times), until_ms=max(times)))
 
     async def _replay(self) -> None:
         """Empties the journal into the database, oldest segment first, whenever there is something in it."""
@@ -162,6 +177,10 @@ class SyncWriter:
             try:
                 async with self._store_lock:
                     done = await self._replay_oldest()
+                    if done and self._pending_gap is not None:
+                        # Nothing to replay, so nothing else would tell whether rows can be taken again.
+                        await self.store.write(())
+                        self._answered()
             except TransientError as error:
                 self._failed(error)
                 await trio.sleep(backoff.next_s())

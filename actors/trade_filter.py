@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 import attrs
 import trio
@@ -49,6 +50,10 @@ class TradeFilter:
             # may fail, or the batch would be counted twice and its trades get the ordinals of fills that never were.
             self._memory.commit(admission)
             self._count(admission)
+
+    def forget(self, trade_ids: Sequence[str]) -> None:
+        """Lets trades come again that were passed on and could not be kept."""
+        self._memory.forget(trade_ids)
 
     def _count(self, admission: Admission) -> None:
         self.seen_by_lane[IGNORED] += admission.ignored

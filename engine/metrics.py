@@ -81,7 +81,7 @@ class EngineCollector(Collector):
     def _actors(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("polycopy_actor_up", "1 while the actor runs", labels=["actor"])
         restarts = CounterMetricFamily("polycopy_actor_restarts", "Restarts after crashes", labels=["actor"])
-        for name, state in self.engine.supervisor.states.items():
+        for name, state in list(self.engine.supervisor.states.items()):
             up.add_metric([name], float(state.up))
             restarts.add_metric([name], state.restarts)
         yield from (up, restarts)

@@ -124,6 +124,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         config=config.writer,
         rng=io.rng,
         latency=io.trade_to_row,
+        forget=trade_filter.forget,
     )
     market_registry = MarketRegistry(
         requests=market_requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
@@ -131,11 +132,14 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     watch = Watch(gauges=gauges, limits=config.limits, logging=config.logging)
 
     graph = Graph(
-        services=(Child(name="target_registry", run=registry.run), Child(name="watch", run=watch.run)),
+        services=(
+            Child(name="target_registry", run=registry.run),
+            Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
+            Child(name="watch", run=watch.run),
+        ),
         stages=(
             Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=(filter_kept, filter_markets)),
             Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps,)),
-            Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
         ),
         sources=(
             Child(name="gap_filler", run=gap_filler.run, reads=(gap_requests,), writes=(filler_trades,)),

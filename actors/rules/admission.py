@@ -42,6 +42,11 @@ class Memory:
         for laned in admission.kept:
             self.recent.add(laned.trade.trade_id)
 
+    def forget(self, trade_ids: Sequence[str]) -> None:
+        """Lets trades come again that were passed on and could not be kept."""
+        for trade_id in trade_ids:
+            self.recent.discard(trade_id)
+
 
 def admit(batch: Sequence[RawTrade], lanes: Mapping[str, Lane], memory: Memory) -> Admission:
     """Returns which trades of `batch` to keep. Changes nothing: a batch may be decided again after a crash.

@@ -25,5 +25,10 @@ class RecentSet:
             self._old = self._young
             self._young = set()
 
+    def discard(self, key: str) -> None:
+        """Forgets `key`."""
+        self._young.discard(key)
+        self._old.discard(key)
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

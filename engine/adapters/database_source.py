@@ -68,10 +68,15 @@ def listening_options(config: DatabaseConfig, options: DatabaseOptions) -> Datab
 
 async def _keep_running(server: EmbeddedServer) -> None:
     while True:
-        await server.wait_dead()
+        try:
+            await server.wait_dead()
+        except OSError as error:
+            _log.error("the embedded database's log cannot be kept short", extra={"error": str(error)})
+            await trio.sleep(RESTART_PAUSE_S)
+            continue
         _log.error("the embedded database died, starting it again", extra={"log": str(server.log_path)})
         try:
             await server.restart()
-        except EmbeddedServerError as error:
+        except (EmbeddedServerError, OSError) as error:
             _log.error("the embedded database did not start", extra={"error": str(error)})
             await trio.sleep(RESTART_PAUSE_S)

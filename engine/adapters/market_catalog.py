@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import attrs
 
 from engine.adapters.upstream import Upstream
-from protocols.errors import RejectedError, TransientError
 from protocols.markets import Market
 from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, decode_markets
 
@@ -22,18 +21,15 @@ class GammaCatalog:
     """Markets that came back though nobody asked for them."""
 
     async def markets(self, condition_ids: Sequence[str], *, closed: bool | None) -> list[Market]:
-        """Returns the markets that Gamma has among the ids; one call for up to 50. Raises `TransientError`."""
+        """Returns the markets that Gamma has among the ids; one call for up to 50. Raises `TransientError`, and
+        `RejectedError` when it dislikes one of the ids without saying which."""
         params: list[tuple[str, str | int]] = [
             ("condition_ids", spelling) for spelling in condition_id_spellings(condition_ids)
         ]
         params.append(("limit", MARKETS_PER_CALL_MAX))
         if closed is not None:
             params.append(("closed", "true" if closed else "false"))
-        try:
-            body = await self.api.get("/markets", params)
-        except RejectedError as error:
-            # Which id it dislikes is not said; nothing here is worth losing an actor for.
-            raise TransientError(str(error)) from None
+        body = await self.api.get("/markets", params)
         found, malformed = decode_markets(body)
         for problem in malformed:
             _log.warning("market not understood", extra={"error": str(problem)})

@@ -4,7 +4,7 @@ Its reader task answers pings only while its own queue has room (measured): henc
 never waits for anybody.
 """
 
-import ssl
+import logging
 from contextlib import suppress
 
 import attrs
@@ -14,6 +14,7 @@ import trio_websocket
 from protocols.errors import TransientError
 from protocols.ingest import WebSocketLike
 
+_log = logging.getLogger(__name__)
 QUEUE_MESSAGES = 4_096
 RECEIVE_BUFFER_BYTES = 1 << 16
 CLOSE_TIMEOUT_S = 0.3
@@ -24,6 +25,7 @@ class RtdsSocket:
     """One open socket (`WebSocketLike`)."""
 
     _connection: trio_websocket.WebSocketConnection
+    _scope: trio.CancelScope
 
     async def receive_many(self, messages_max: int) -> list[str | bytes]:
         """Waits for a message, then takes what is there. Raises `TransientError` when the connection is gone.
@@ -56,13 +58,16 @@ class RtdsSocket:
         """Says goodbye for a moment, then drops the connection."""
         with trio.move_on_after(CLOSE_TIMEOUT_S), suppress(Exception):
             await self._connection.aclose()
-        with suppress(Exception), trio.move_on_after(CLOSE_TIMEOUT_S):
-            await trio.aclose_forcefully(self._connection._stream)
+        self._scope.cancel()
 
 
 @attrs.define(eq=False, kw_only=True)
 class RtdsDialer:
-    """Opens sockets (`StreamDialer`); their background tasks live in `nursery`, which outlives every actor."""
+    """Opens sockets (`StreamDialer`). Each lives in a task of its own in `nursery`, which outlives every actor.
+
+    The library reads in a background task, and what goes wrong there, a refused upgrade or a broken handshake, is raised
+    there: that task is fenced in here, so that it costs a dial or a session and never the engine.
+    """
 
     url: str
     user_agent: str
@@ -70,19 +75,34 @@ class RtdsDialer:
     nursery: trio.Nursery
 
     async def dial(self) -> WebSocketLike:
-        """Connects. Raises `TransientError` with a readable reason."""
+        """Connects. Raises `TransientError` with a readable reason; a cancelled dial leaves nothing behind."""
+        socket: RtdsSocket = await self.nursery.start(self._host)
+        return socket
+
+    async def _host(self, *, task_status: trio.TaskStatus[RtdsSocket]) -> None:
+        started = False
         try:
-            connection = await trio_websocket.connect_websocket_url(
-                self.nursery,
-                self.url,
-                message_queue_size=QUEUE_MESSAGES,
-                max_message_size=self.frame_bytes_max,
-                receive_buffer_size=RECEIVE_BUFFER_BYTES,
-                extra_headers=[(b"User-Agent", self.user_agent.encode())],
-            )
-        except (trio_websocket.HandshakeError, OSError, ssl.SSLError, trio.BrokenResourceError) as error:
-            raise TransientError(f"{self.url}: {_first_line(error)}") from None
-        return RtdsSocket(connection)
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    connection = await trio_websocket.connect_websocket_url(
+                        nursery,
+                        self.url,
+                        message_queue_size=QUEUE_MESSAGES,
+                        max_message_size=self.frame_bytes_max,
+                        receive_buffer_size=RECEIVE_BUFFER_BYTES,
+                        extra_headers=[(b"User-Agent", self.user_agent.encode())],
+                    )
+                    started = True
+                    task_status.started(RtdsSocket(connection, scope))
+                    try:
+                        await trio.sleep_forever()
+                    finally:
+                        await trio.aclose_forcefully(connection._stream)
+        except Exception as error:
+            # Whatever a server answers is weather.
+            if not started:
+                raise TransientError(f"{self.url}: {_reason(error)}") from None
+            _log.debug("socket ended", extra={"error": _reason(error)})
 
 
 def _close_text(error: trio_websocket.ConnectionClosed) -> str:
@@ -92,6 +112,10 @@ def _close_text(error: trio_websocket.ConnectionClosed) -> str:
     return f"closed {reason.code} {reason.reason or reason.name}"
 
 
-def _first_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return _reason(error.exceptions[0])
+    if isinstance(error, trio_websocket.ConnectionRejected):
+        return f"the upgrade was answered {error.status_code}"
     lines = str(error).splitlines()
     return lines[0][:200] if lines else type(error).__name__

@@ -5,6 +5,7 @@ A segment is a 16-byte header (magic, 8 bytes naming the run that wrote it) and 
 and is ignored. One directory a database, one process a directory.
 """
 
+import errno
 import fcntl
 import logging
 import math
@@ -48,6 +49,8 @@ class SpillJournal:
     _active: BinaryIO | None = attrs.field(init=False, default=None)
     _size_bytes: int = attrs.field(init=False, default=0)
     _next_number: int = attrs.field(init=False, default=1)
+    _turn: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+    """Writer and replay work in threads; one at a time."""
     corrupt_records: int = attrs.field(init=False, default=0)
 
     @property
@@ -57,18 +60,21 @@ class SpillJournal:
 
     async def append(self, trades: Sequence[LanedTrade]) -> None:
         """Writes trades and flushes them to the disk. Raises `StorageFullError`; then none of them was kept."""
-        await trio.to_thread.run_sync(self._append, b"".join(map(_record, trades)))
+        async with self._turn:
+            await trio.to_thread.run_sync(self._append, b"".join(map(_record, trades)))
 
     async def read_oldest(self) -> tuple[LanedTrade, ...] | None:
         """Seals the newest segment if it is the only one, and returns the trades of the oldest; None when empty.
 
         Trades of an earlier run have no arrival time: it was counted on a clock that is gone.
         """
-        return await trio.to_thread.run_sync(self._read_oldest)
+        async with self._turn:
+            return await trio.to_thread.run_sync(self._read_oldest)
 
     async def discard_oldest(self) -> None:
         """Forgets the oldest segment, whose trades are committed."""
-        await trio.to_thread.run_sync(self._discard_oldest)
+        async with self._turn:
+            await trio.to_thread.run_sync(self._discard_oldest)
 
     def close(self) -> None:
         """Releases the files; what is in them stays."""
@@ -78,7 +84,7 @@ class SpillJournal:
         self._lock_file.close()
 
     def _load(self) -> None:
-        self._segments = sorted(self.directory.glob("*.spill"))
+        self._segments = sorted(path for path in self.directory.glob("*.spill") if path.stem.isdigit())
         self._size_bytes = sum(segment.stat().st_size for segment in self._segments)
         if self._segments:
             self._next_number = int(self._segments[-1].stem) + 1
@@ -93,8 +99,7 @@ class SpillJournal:
                 self._open_segment()
                 active_bytes = 0
             assert self._active is not None
-            self._active.write(data)
-            self._active.flush()
+            _write_whole(self._active, data)
             os.fdatasync(self._active.fileno())
         except OSError as error:
             self._undo(active_bytes)
@@ -110,7 +115,8 @@ class SpillJournal:
         self._active = path.open("xb", buffering=0)
         self._segments.append(path)
         self._next_number += 1
-        self._active.write(MAGIC + self.run_id)
+        _write_whole(self._active, MAGIC + self.run_id)
+        _sync_directory(self.directory)
 
     def _undo(self, active_bytes: int) -> None:
         """Takes the segment back to what it was before a failed append."""
@@ -126,6 +132,7 @@ class SpillJournal:
 
     def _read_oldest(self) -> tuple[LanedTrade, ...] | None:
         if not self._segments:
+            self._size_bytes = 0
             return None
         oldest = self._segments[0]
         if self._active is not None and len(self._segments) == 1:
@@ -185,6 +192,21 @@ def open_journal(directory: Path, *, bytes_max: int, run_id: bytes) -> SpillJour
     journal = SpillJournal(directory, bytes_max, run_id, lock_file)
     journal._load()
     return journal
+
+
+def _write_whole(file: BinaryIO, data: bytes) -> None:
+    """A disk that is nearly full takes a part and says so only in the count."""
+    if file.write(data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _sync_directory(directory: Path) -> None:
+    """Without this a power cut may take the whole new file."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _record(trade: LanedTrade) -> bytes:

@@ -6,7 +6,7 @@ import attrs
 
 from engine.adapters.upstream import Params, Upstream
 from protocols.clock import WallClock
-from protocols.errors import MalformedError, RejectedError
+from protocols.errors import MalformedError, RejectedError, TransientError
 from protocols.timestamps import epoch_ms
 from protocols.venue.data_api import PAGE_ROWS_MAX, V1_OFFSET_MAX, TradePage, decode_trades_v1, decode_trades_v2
 
@@ -31,7 +31,10 @@ class DataApiHistory:
         except RejectedError as error:
             if cursor is not None or not any(f"answered {code}" in str(error) for code in (404, 410)):
                 raise
-            page = await self._page_v1(since_s, until_s, wallet, None)
+            try:
+                page = await self._page_v1(since_s, until_s, wallet, None)
+            except RejectedError:
+                raise TransientError(f"neither Data API v2 nor v1 here: {error}") from None
             self._speaks_v1 = True
             _log.warning("no Data API v2 here, going on with v1")
             return page
@@ -62,7 +65,7 @@ class DataApiHistory:
             params.append(("user", wallet))
         page = decode_trades_v1(await self.api.get("/trades", self._fresh(params)))
         times = [second for item in page.rows if (second := _second(item.row.timestamp)) is not None]
-        older = bool(times) and min(times) < since_s
+        older = bool(times) and max(times) < since_s
         inside = tuple(item for item in page.rows if since_s <= (_second(item.row.timestamp) or 0) <= until_s)
         more = page.rows_sent > 0 and not older
         next_cursor = f"v1:{offset + page.rows_sent}" if more else None

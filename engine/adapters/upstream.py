@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 
 import attrs
 import httpx
+import trio
 
 from engine.adapters.rate_limit import TokenBucket
 from protocols.errors import RejectedError, TransientError
 
 BODY_BYTES_MAX = 32 << 20
+# 404 and 410 tell that an API is gone, 400, 414 and 422 that a request will never be answered.
+REFUSALS = frozenset({400, 404, 410, 414, 422})
 RETRY_AFTER_MAX_S = 60.0
 Params = Sequence[tuple[str, str | int]]
 
@@ -22,24 +25,31 @@ class Upstream:
     name: str
     client: httpx.AsyncClient
     bucket: TokenBucket
+    total_timeout_s: float
     requests: Counter[tuple[str, str]]
     """Shared counter by (api, status code or kind of failure)."""
 
     async def get(self, path: str, params: Params = ()) -> bytes:
         """Returns the body of a 200 answer.
 
-        Raises `TransientError` for time-outs, lost connections, 408, 425, 429, 5xx and bodies that are too large, and
-        `RejectedError` for any other status.
+        Raises `RejectedError` for statuses that speak of this very request, and `TransientError` for everything else that
+        is no answer: time-outs, lost connections, 5xx, 429, and a 403 that says where we are and not what we asked.
         """
         await self.bucket.take()
+        response = None
         try:
-            response = await self.client.get(path, params=list(params))
+            # The client's own time-out starts anew with every byte; this one does not.
+            with trio.move_on_after(self.total_timeout_s):
+                response = await self.client.get(path, params=list(params))
         except httpx.TimeoutException:
             self.requests[self.name, "timeout"] += 1
             raise TransientError(f"{self.name}: no answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             self.requests[self.name, "error"] += 1
             raise TransientError(f"{self.name}: {type(error).__name__}: {str(error)[:120]}") from None
+        if response is None:
+            self.requests[self.name, "timeout"] += 1
+            raise TransientError(f"{self.name}: no whole answer within {self.total_timeout_s:g} s")
         self.requests[self.name, str(response.status_code)] += 1
         if response.status_code == httpx.codes.OK:
             if len(response.content) > BODY_BYTES_MAX:
@@ -47,9 +57,9 @@ class Upstream:
             return response.content
         self._note_retry_after(response)
         text = f"{self.name}: {path} answered {response.status_code}"
-        if response.status_code in (408, 425, 429) or response.status_code >= 500:
-            raise TransientError(text)
-        raise RejectedError(f"{text}: {response.text[:120]}")
+        if response.status_code in REFUSALS:
+            raise RejectedError(f"{text}: {response.text[:120]!r}")
+        raise TransientError(text)
 
     def _note_retry_after(self, response: httpx.Response) -> None:
         value = response.headers.get("retry-after", "")
@@ -73,11 +83,12 @@ async def open_upstream(
     limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=connections_max)
     async with httpx.AsyncClient(
         base_url=base_url.rstrip("/"),
-        headers={"Accept": "application/json", **headers},
+        # Uncompressed: a small answer that unfolds to gigabytes would be in memory before it could be measured.
+        headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
         timeout=timeout_s,
         limits=limits,
         follow_redirects=False,
         trust_env=False,
     ) as client:
         bucket = TokenBucket(rate_per_s=rate_per_s, burst=burst)
-        yield Upstream(name=name, client=client, bucket=bucket, requests=requests)
+        yield Upstream(name=name, client=client, bucket=bucket, total_timeout_s=3 * timeout_s, requests=requests)

@@ -80,7 +80,7 @@ class TextFormatter(logging.Formatter):
 def _short(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}:{inner}" for name, inner in value.items()) or "-"
-    text = str(value)
+    text = str(value).replace("\n", "\\n")
     return f'"{text}"' if " " in text else text
 
 

@@ -21,6 +21,7 @@ APPLIED = "SELECT version, checksum FROM schema_migrations ORDER BY version"
 RECORD = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)"
 HAS_TABLE = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 SERVER_VERSION = "SELECT current_setting('server_version_num')::int"
+MIGRATION_TIMEOUT_S = 3600.0
 SERVER_VERSION_MIN = 150_000
 
 
@@ -79,7 +80,8 @@ async def migrate(options: DatabaseOptions) -> list[Migration]:
                 await raw.execute(RECORD, migration.version, migration.name, migration.checksum)
             return list(status.pending)
 
-    return await once(options, "migrate", work)
+    # A migration may take its time, and wait for another engine's.
+    return await once(attrs.evolve(options, statement_timeout_s=MIGRATION_TIMEOUT_S), "migrate", work)
 
 
 async def migration_status(options: DatabaseOptions) -> MigrationStatus:

@@ -1,0 +1,72 @@
+"""Markets in memory: what is stored, and what the venue has."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import attrs
+import trio
+from property.supervised import CrashPlan
+
+from protocols.errors import RejectedError, TransientError
+from protocols.markets import Market
+from protocols.venue.gamma import market_from
+
+
+def market(condition_id: str) -> Market:
+    return market_from({"conditionId": condition_id, "id": condition_id[-4:], "question": "?"})
+
+
+@attrs.define(eq=False)
+class FakeMarketStore:
+    """`MarketStore`; `fails` counts transient failures to come, `refused` are ids no database takes."""
+
+    stored: dict[str, Market] = attrs.field(factory=dict)
+    traded: list[str] = attrs.field(factory=list)
+    fails: int = 0
+    refused: frozenset[str] = frozenset()
+    sweeps_s: list[float] = attrs.field(factory=list)
+    plan: CrashPlan = attrs.field(factory=lambda: CrashPlan(frozenset()))
+
+    async def _step(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.plan.due():
+            self.plan.crash()
+        if self.fails:
+            self.fails -= 1
+            raise TransientError("database down")
+
+    async def missing(self, condition_ids: Sequence[str]) -> list[str]:
+        await self._step()
+        return [id_ for id_ in condition_ids if id_ not in self.stored]
+
+    async def traded_without_market(self, rows_max: int) -> list[str]:
+        self.sweeps_s.append(trio.current_time())
+        await self._step()
+        return [id_ for id_ in dict.fromkeys(reversed(self.traded)) if id_ not in self.stored][:rows_max]
+
+    async def upsert(self, markets: Sequence[Market]) -> None:
+        await self._step()
+        if any(one.condition_id in self.refused for one in markets):
+            raise RejectedError("value out of range")
+        self.stored.update({one.condition_id: one for one in markets})
+
+
+@attrs.define(eq=False)
+class FakeCatalog:
+    """`MarketCatalog`: knows some ids, hides closed markets unless asked for them, and fails by script."""
+
+    known: set[str] = attrs.field(factory=set)
+    closed: set[str] = attrs.field(factory=set)
+    script: deque[str] = attrs.field(factory=deque, converter=deque)
+    calls: list[tuple[float, tuple[str, ...], bool | None]] = attrs.field(factory=list)
+
+    async def markets(self, condition_ids: Sequence[str], *, closed: bool | None) -> list[Market]:
+        await trio.lowlevel.checkpoint()
+        self.calls.append((trio.current_time(), tuple(condition_ids), closed))
+        outcome = self.script.popleft() if self.script else "ok"
+        if outcome == "transient":
+            raise TransientError("429")
+        if outcome == "slow":
+            await trio.sleep(3)
+        visible = self.known | (self.closed if closed else set())
+        return [market(id_) for id_ in condition_ids if id_ in visible]
