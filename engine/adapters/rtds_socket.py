@@ -6,6 +6,7 @@ never waits for anybody.
 
 import logging
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import attrs
 import trio
@@ -14,6 +15,7 @@ import trio_websocket
 from protocols.errors import TransientError
 from protocols.ingest import WebSocketLike
 
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 _log = logging.getLogger(__name__)
 QUEUE_MESSAGES = 4_096
 RECEIVE_BUFFER_BYTES = 1 << 16
@@ -83,26 +85,44 @@ class RtdsDialer:
         started = False
         try:
             with trio.CancelScope() as scope:
-                async with trio.open_nursery() as nursery:
-                    connection = await trio_websocket.connect_websocket_url(
-                        nursery,
-                        self.url,
-                        message_queue_size=QUEUE_MESSAGES,
-                        max_message_size=self.frame_bytes_max,
-                        receive_buffer_size=RECEIVE_BUFFER_BYTES,
-                        extra_headers=[(b"User-Agent", self.user_agent.encode())],
-                    )
-                    started = True
-                    task_status.started(RtdsSocket(connection, scope))
-                    try:
+                stream, host, resource = await _opened(self.url)
+                try:
+                    async with trio.open_nursery() as nursery:
+                        connection = await trio_websocket.wrap_client_stream(
+                            nursery,
+                            stream,
+                            host,
+                            resource,
+                            message_queue_size=QUEUE_MESSAGES,
+                            max_message_size=self.frame_bytes_max,
+                            receive_buffer_size=RECEIVE_BUFFER_BYTES,
+                            extra_headers=[(b"User-Agent", self.user_agent.encode())],
+                        )
+                        started = True
+                        task_status.started(RtdsSocket(connection, scope))
                         await trio.sleep_forever()
-                    finally:
-                        await trio.aclose_forcefully(connection._stream)
+                finally:
+                    # The library leaves it open when the handshake fails or the server hangs up.
+                    await trio.aclose_forcefully(stream)
         except Exception as error:
             # Whatever a server answers is weather.
             if not started:
                 raise TransientError(f"{self.url}: {_reason(error)}") from None
             _log.debug("socket ended", extra={"error": _reason(error)})
+
+
+async def _opened(url: str) -> tuple[Stream, str, str]:
+    """Returns a connected stream, the value of the Host header, and the resource to ask for."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "wss"
+    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+    stream: Stream
+    if secure:
+        stream = await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+    else:
+        stream = await trio.open_tcp_stream(host, port)
+    header = host if port in (80, 443) else f"{host}:{port}"
+    return stream, header, parts.path or "/"
 
 
 def _close_text(error: trio_websocket.ConnectionClosed) -> str:
