@@ -145,10 +145,8 @@ async def _get(venue: VenueConfig, name: str, base_url: str, path: str, timeout_
     ) as api:
         try:
             return await api.get(path, params)
-        except RejectedError as error:
+        except TransientError as error:
             if "answered 403" in str(error):
                 hint = "the venue refuses this machine's region or network, or venue.user_agent"
                 raise CheckFailedError(f"{base_url}: {error}", hint) from None
-            raise
-        except TransientError as error:
             raise CheckFailedError(f"{base_url}{path}: {str(error).removeprefix(f'{name}: ')}") from None

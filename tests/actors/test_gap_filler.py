@@ -119,7 +119,8 @@ def test_a_page_is_tried_a_few_times_with_growing_pauses_then_wallet_by_wallet_t
     assert len(world.found()) == 2
     by_page = [[call for call in history.calls if call.wallet == owner] for owner in (None, wallet(2))]
     for calls in by_page:
-        pauses = [later.at_s - earlier.at_s for earlier, later in itertools.pairwise(calls)]
+        # The first attempts at a page; after them it is tried another way, or planned again for later.
+        pauses = [later.at_s - earlier.at_s for earlier, later in itertools.pairwise(calls[:6])]
         assert all(0.25 * 2**n <= pause <= 0.5 * 2**n + 1e-6 for n, pause in enumerate(pauses))
     assert len([call for call in history.calls if call.at_s < 100]) < 40
     assert world.filler.readings["stall"] == 2

@@ -68,10 +68,10 @@ def test_what_no_size_can_be(text):
     assert len(str(caught.value)) < 100
 
 
-def test_the_largest_size_is_what_the_column_holds():
-    assert size_micro(Decimal("99999999999999.999999")) == SIZE_MICRO_MAX
+def test_the_largest_size_is_what_travels_as_a_64_bit_integer():
+    assert size_micro(Decimal("9223372036854.775807")) == SIZE_MICRO_MAX
     with pytest.raises(MalformedError):
-        size_micro(Decimal("99999999999999.9999996"))
+        size_micro(Decimal("9223372036854.775808"))
 
 
 @MANY
