@@ -26,6 +26,8 @@ from protocols.trades import LanedTrade
 _log = logging.getLogger(__name__)
 MAGIC = b"PCSPILL1"
 HEADER_BYTES = 16
+# Far above any record: a trade's texts are cut before they get here.
+RECORD_BYTES_MAX = 1 << 20
 SEGMENT_BYTES = 256 << 10
 _RECORD = struct.Struct(">II")
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,8 +98,9 @@ class SpillJournal:
             raise StorageFullError(f"{self._size_bytes} of {self.bytes_max} bytes used in {self.directory}")
         try:
             if self._active is None or active_bytes >= SEGMENT_BYTES:
-                self._open_segment()
+                # First: what fails from here on is undone to nothing, not to the length of the segment before.
                 active_bytes = 0
+                self._open_segment()
             assert self._active is not None
             _write_whole(self._active, data)
             os.fdatasync(self._active.fileno())
@@ -153,6 +156,11 @@ class SpillJournal:
         if position + _RECORD.size > len(data):
             return None, len(data)
         length, checksum = _RECORD.unpack_from(data, position)
+        if length > RECORD_BYTES_MAX:
+            self.corrupt_records += 1
+            fields = {"segment": segment.name, "position": position, "bytes_lost": len(data) - position}
+            _log.error("corrupt length in the journal, the rest of the segment is lost", extra=fields)
+            return None, len(data)
         start = position + _RECORD.size
         payload = data[start : start + length]
         if len(payload) < length:

@@ -13,4 +13,4 @@ def examples(count: int) -> settings:
 FEW = examples(60)
 QUICK = examples(120)
 MANY = examples(300)
-SLOW = examples(3_000)
+SLOW = examples(2_000)

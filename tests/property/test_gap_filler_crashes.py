@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from property.examples import MANY, SLOW
+from property.examples import QUICK, SLOW
 from property.fake_history import FakeHistory, Past, numbered
 from property.filler_world import LANES, OWNERS, FillerWorld, gap
 from property.made_trades import NOON_S, transaction
@@ -54,26 +54,27 @@ CRASHES = {"crash_at": crash_sets(20, apart=2), "history_crashes": crash_sets(20
 NO_CRASHES = {"crash_at": st.just(frozenset()), "history_crashes": st.just(frozenset())}
 
 
-@MANY
+@QUICK
 @given(**WORLDS, **NO_CRASHES)
 def test_exactly_the_followed_rows_of_the_window_are_found_over_any_paging(**world):
     check(**world)
 
 
-@MANY
+@QUICK
 @given(**WORLDS, **CRASHES)
 def test_exactly_the_followed_rows_of_the_window_are_found_over_any_crashes(**world):
     check(**world)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @SLOW
 @given(**WORLDS, **CRASHES)
 def test_exactly_the_followed_rows_of_the_window_are_found_over_many_crashes(**world):
     check(**world)
 
 
-@MANY
+@QUICK
 @given(rows=pasts(), page_rows=st.integers(1, 6), too_many=st.booleans(), **CRASHES)
 def test_wallet_by_wallet_finds_the_same_for_those_who_matter(rows, page_rows, too_many, crash_at, history_crashes):
     history = FakeHistory(rows, page_rows, refuses_platform_wide=not too_many, plan=CrashPlan(history_crashes))
@@ -87,7 +88,7 @@ def test_wallet_by_wallet_finds_the_same_for_those_who_matter(rows, page_rows, t
     assert world.found() <= wanted(rows, -2, WINDOW_S)
 
 
-@MANY
+@QUICK
 @given(
     gaps=st.lists(st.tuples(st.floats(0, 60), REASONS, st.integers(0, 40), st.integers(0, 10)), max_size=6),
     rows=pasts(),

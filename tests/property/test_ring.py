@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from property.examples import SLOW, examples
+from property.examples import examples
 from property.fake_history import FakeHistory, Past
 from property.fake_stores import FakeTradeStore, MemorySpill
 from property.fake_stream import FakeVenue, Plan
@@ -103,14 +103,15 @@ def check_ring(plans, database_down_s, script, history_script, trades_max, capac
     assert len(world.store.rows) == len(world.stored())
 
 
-@examples(25)
+@examples(20)
 @given(**WORLDS)
 def test_whatever_fails_for_a_while_everything_is_stored_once_in_the_end(**world):
     check_ring(**world)
 
 
 @pytest.mark.slow
-@SLOW
+@pytest.mark.timeout(1_800)
+@examples(1_000)
 @given(**WORLDS)
 def test_whatever_fails_for_a_while_everything_is_stored_once_in_the_end_at_length(**world):
     check_ring(**world)

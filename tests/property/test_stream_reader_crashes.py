@@ -91,6 +91,7 @@ def test_every_trade_is_received_or_asked_for_whatever_the_venue_does(**world):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @SLOW
 @given(**WORLDS)
 def test_every_trade_is_received_or_asked_for_whatever_the_venue_does_at_length(**world):

@@ -104,6 +104,7 @@ def test_what_fits_neither_database_nor_journal_is_counted_and_read_again(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @SLOW
 @given(
     trades=TRADES, script=st.lists(st.sampled_from(OUTCOMES), max_size=25).map(spaced), pauses=PAUSES, refused=REFUSED,

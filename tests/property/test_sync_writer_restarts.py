@@ -111,6 +111,7 @@ def test_a_new_process_over_the_old_journal_loses_nothing(trades, script, pauses
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @SLOW
 @given(trades=TRADES, script=st.lists(st.sampled_from(WEATHER), max_size=25), pauses=PAUSES, lives_s=LIVES)
 def test_a_new_process_over_the_old_journal_loses_nothing_at_length(trades, script, pauses, lives_s):

@@ -181,6 +181,7 @@ def test_what_reaches_the_writer_equals_the_slow_reference_over_crashes(**world)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @SLOW
 @given(**WORLDS)
 def test_what_reaches_the_writer_equals_the_slow_reference_over_many_crashes(**world):

@@ -68,10 +68,11 @@ def test_what_no_size_can_be(text):
     assert len(str(caught.value)) < 100
 
 
-def test_the_largest_size_is_what_travels_as_a_64_bit_integer():
-    assert size_micro(Decimal("9223372036854.775807")) == SIZE_MICRO_MAX
+def test_the_largest_size_is_one_that_every_place_holds():
+    largest = size_from_micro(SIZE_MICRO_MAX)
+    assert size_micro(largest) == SIZE_MICRO_MAX
     with pytest.raises(MalformedError):
-        size_micro(Decimal("9223372036854.775808"))
+        size_micro(largest + Decimal("0.000001"))
 
 
 @MANY

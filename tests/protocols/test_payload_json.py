@@ -85,6 +85,7 @@ def test_what_is_kept_of_any_frame_is_json_that_can_be_stored(text):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @SLOW
 @given(text=NASTY | SCRIPTED)
 def test_what_is_kept_of_any_frame_is_json_that_can_be_stored_at_length(text):

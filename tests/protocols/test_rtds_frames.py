@@ -67,6 +67,7 @@ def test_nothing_makes_it_raise_anything_else(text):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @SLOW
 @given(text=WILD)
 def test_nothing_makes_it_raise_anything_else_at_length(text):
