@@ -40,14 +40,22 @@ class RingWorld:
 
     def __attrs_post_init__(self) -> None:
         self.supervisor = Supervisor(rng=Random(self.seed), policy=TIRELESS)
-        self.venue.horizon_s = self.seconds
+        self.venue.horizon_s = max(self.seconds, self.venue.horizon_s)
+        if self.history.rows:
+            return
         for number in range(1, int(self.seconds) + 1):
             self.history.rows.append(
                 Past(NOON_S + number, (transaction(number), WALLET, number * 1_000_000), visible_s=number + 5)
             )
 
-    def run(self) -> "RingWorld":
+    def run(self, *, start_s: float = 0.0, killed: bool = False) -> "RingWorld":
+        """Runs from `start_s` until `seconds`; a killed engine ends there at once, whatever it was doing."""
+
         async def main() -> None:
+            with trio.move_on_at(self.seconds if killed else float("inf")):
+                await live()
+
+        async def live() -> None:
             sized = ChannelConfig(capacity=self.capacity, shed_above=self.capacity)
             config = EngineConfig(
                 stream=StreamConfig(**{"linger_max_ms": 0.0} | self.stream),
@@ -61,11 +69,11 @@ class RingWorld:
                 nursery.start_soon(self._stop, stop)
                 self.report = await run_graph(graph, self.supervisor, stop, drain_s=10)
 
-        run_jumping(main)
+        run_jumping(main, start_s=start_s)
         return self
 
     async def _stop(self, stop: trio.Event) -> None:
-        await trio.sleep(self.seconds)
+        await trio.sleep_until(self.seconds)
         stop.set()
 
     def _adapters(self) -> Adapters:

@@ -25,14 +25,16 @@ def supervisor() -> Supervisor:
     return Supervisor(rng=Random(5), policy=TIRELESS)
 
 
-def run_jumping(main: Callable[[], Awaitable[None]], *, longest_s: float = 1e6) -> None:
+def run_jumping(main: Callable[[], Awaitable[None]], *, longest_s: float = 1e6, start_s: float = 0.0) -> None:
     """Runs `main` on virtual time; a deadlock ends as `TooSlowError` instead of hanging."""
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    clock.jump(start_s)
 
     async def bounded() -> None:
         with trio.fail_after(longest_s):
             await main()
 
-    trio.run(bounded, clock=trio.testing.MockClock(autojump_threshold=0))
+    trio.run(bounded, clock=clock)
 
 
 @attrs.define(eq=False)

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from property.examples import QUICK, SLOW
+from property.examples import FEW, SLOW
 from property.fake_stream import NEVER, FakeVenue, Plan
 from property.made_trades import frame
 from property.reader_world import ReaderWorld
@@ -84,7 +84,7 @@ def check_counters(world):
     assert sum(reader.reconnects.values()) <= len(world.venue.sockets)
 
 
-@QUICK
+@FEW
 @given(**WORLDS)
 def test_every_trade_is_received_or_asked_for_whatever_the_venue_does(**world):
     check(**world)

@@ -29,6 +29,7 @@ class WriterWorld:
     trades: Channel[LanedTrade] = attrs.field(init=False)
     gaps: Channel[GapRequest] = attrs.field(init=False)
     requests: list[GapRequest] = attrs.field(factory=list)
+    forgotten: set[str] = attrs.field(factory=set)
     latency: Latencies = attrs.field(factory=Latencies)
     writer: SyncWriter = attrs.field(init=False)
     gap_outbox: ChannelOutbox[GapRequest] = attrs.field(init=False)
@@ -51,6 +52,7 @@ class WriterWorld:
             config=WriterConfig(batch_max=self.batch_max, patience_ms=1_000),
             rng=Random(3),
             latency=self.latency,
+            forget=self.forgotten.update,
         )
 
     def child(self) -> Child:

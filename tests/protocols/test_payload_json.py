@@ -35,7 +35,8 @@ def refuse(name):
 def check_storable(text):
     """What PostgreSQL's jsonb takes (checked against a server), without asking one."""
     text.encode("utf-8")
-    value = json.loads(text, parse_float=Decimal, parse_constant=refuse)
+    # As Decimal too: Python reads no integer of more than 4,300 digits, PostgreSQL does.
+    value = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
     assert isinstance(value, dict)
     for inner in walk(value):
         if isinstance(inner, str):

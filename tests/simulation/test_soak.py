@@ -69,7 +69,12 @@ async def test_memory_files_and_lag_stay_flat(capsys):
                 await trio.sleep(10)
                 fills = (await world.post("/ledger", wallets=None))["fills"]
                 await world.follow(sorted({fill["wallet"] for fill in fills}))
-                settings = {**world.settings, "stream.recycle_interval_s": "60", "stream.stall_timeout_s": "5"}
+                settings = {
+                    **world.settings,
+                    "stream.recycle_interval_s": "60",
+                    "stream.stall_timeout_s": "5",
+                    "stream.stall_timeout_max_s": "10",
+                }
                 async with engine_process(settings) as engine:
                     await engine.until_ready()
                     samples, lags, files = [], [], []
