@@ -146,15 +146,17 @@ def test_a_disk_that_is_full_when_a_new_segment_begins_keeps_the_old_ones(
 
 
 @pytest.fixture
-def tiny_disk(tmp_path):
-    """A file system of 64 KiB; only root may make one."""
-    place = tmp_path / "disk"
-    place.mkdir()
+def tiny_disk():
+    """A file system of 64 KiB; only root may make one. Not below pytest's own directory: a killed run leaves it mounted."""
+    place = Path(tempfile.mkdtemp(prefix="polycopy-test-disk-"))
     command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(place)]
-    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("no file system may be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    try:
+        if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no file system may be mounted here")
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)
+        place.rmdir()
 
 
 def test_a_really_full_disk(tiny_disk, monkeypatch):
