@@ -53,7 +53,9 @@ async def test_a_second_signal_exits_at_once(database, tmp_path):
         async with engine_process(settings) as engine:
             await engine.until_ready()
             async with world.locked_trades():
-                await trio.sleep(0.5)
+                with trio.fail_after(20):
+                    while not await world.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                        await trio.sleep(0.05)
                 engine.send(signal.SIGTERM)
                 await trio.sleep(0.3)
                 assert engine.process.poll() is None
