@@ -23,6 +23,8 @@ class FakeTradeStore:
     script: deque[str] = attrs.field(factory=deque, converter=deque)
     refused: frozenset[str] = frozenset()
     """Trade ids that no database will ever take."""
+    refused_descriptions: frozenset[str] = frozenset()
+    """Trade ids that it takes only without `raw`."""
     down_until_s: float = 0.0
     down_from_s: float = 0.0
     rows: dict[str, LanedTrade] = attrs.field(factory=dict)
@@ -66,6 +68,8 @@ class FakeTradeStore:
     def _commit(self, trades: list[LanedTrade]) -> WriteResult:
         if any(laned.trade.trade_id in self.refused for laned in trades):
             raise RejectedError("value out of range")
+        if any(laned.trade.trade_id in self.refused_descriptions and laned.trade.raw != "{}" for laned in trades):
+            raise RejectedError("value overflows numeric format")
         before = len(self.rows)
         for laned in trades:
             self.rows.setdefault(laned.trade.trade_id, laned)

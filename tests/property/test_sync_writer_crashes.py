@@ -138,6 +138,16 @@ def test_rows_that_the_database_will_never_take_cost_no_other_row():
     assert world.writer.rejected == 2
 
 
+def test_what_describes_a_trade_never_costs_it():
+    trades = [laned(n) for n in range(8)]
+    store = FakeTradeStore(refused_descriptions=refused_ids(trades, {0, 5}))
+    world = WriterWorld(store, MemorySpill(), batch_max=8)
+    world.run(trades)
+    assert list(store.rows) == ids(trades)
+    assert [one.trade.raw == "{}" for one in store.rows.values()] == [n in (0, 5) for n in range(8)]
+    assert world.writer.rejected == 0
+
+
 def test_the_next_batch_is_what_arrived_during_the_last_commit():
     world = WriterWorld(FakeTradeStore(["slow ok"]), MemorySpill(), batch_max=50, capacity=50)
     world.run([laned(n) for n in range(20)], [0.0, *[0.001] * 19])
