@@ -2,27 +2,26 @@
 
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 import attrs
 import trio
 
+from actors.history_reading import HistoryReading
 from actors.rules.backoff import Backoff
-from actors.rules.gaps import Reading, coalesced, window_s
-from actors.rules.page_edges import CutTransaction, cut_transactions, split_at_edge
+from actors.rules.gap_plan import GapPlan
+from actors.rules.gaps import window_s
 from config.schema import StreamConfig
 from protocols.channels import Inbox, Outbox
-from protocols.clock import Random
+from protocols.clock import Random, WallClock
 from protocols.errors import RejectedError, TransientError
-from protocols.ingest import GapReason, GapRequest, TargetView, TradeHistory, TradeStore
+from protocols.ingest import GapReason, GapRequest, GapStore, TargetView, TradeHistory
 from protocols.trades import Lane, RawTrade
-from protocols.venue.data_api import PageRow, TradePage
 
 _log = logging.getLogger(__name__)
-PAGE_TRIES = 6
 REPLAN_S = 60.0
 GAP_MAX_S = 86_400.0
+FORGET_AFTER_S = 5.0
+FUTURE_MAX_MS = 60_000
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -30,87 +29,147 @@ class GapFiller:
     """gap requests → raw trades: one platform-wide window, read again 15 s later because history is late.
 
     Only when that fails is the window read wallet by wallet, lane 0 first. A planned recycling lost nothing, so its
-    readings stop after one page: two calls, whatever the number of wallets.
+    readings stop after one page: two calls, whatever the number of wallets. Gaps are kept in the database until they are
+    read: a history that is down may outlive this process.
     """
 
     requests: Inbox[GapRequest]
     trades: Outbox[RawTrade]
     history: TradeHistory
-    store: TradeStore
+    store: GapStore
     targets: TargetView
     config: StreamConfig
+    clock: WallClock
     rng: Random
     readings: Counter[str] = attrs.field(init=False, factory=Counter)
     """Finished readings by reason."""
-    rows_found: int = attrs.field(init=False, default=0)
-    rows_malformed: Counter[str] = attrs.field(init=False, factory=Counter)
-    _last_trade_known: bool = attrs.field(init=False, default=False)
+    _recalled: bool = attrs.field(init=False, default=False)
     _last_trade_ms: int | None = attrs.field(init=False, default=None)
     """Time of the last trade of the run before."""
-    _responses: int = attrs.field(init=False, default=0)
-    _due: list[Reading] = attrs.field(init=False, factory=list)
+    _stored: frozenset[GapRequest] = attrs.field(init=False, factory=frozenset)
+    """What the database holds as unread."""
+    _plan: GapPlan = attrs.field(init=False)
+    _planned: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set when the plan changed since the last look at it."""
+    _changed: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set when the database has to be told."""
+    _reading: HistoryReading = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._plan = GapPlan(reread_s=self.config.gap_reread_s)
+        self._reading = HistoryReading(
+            history=self.history,
+            trades=self.trades,
+            targets=self.targets,
+            pages_max=self.config.gap_pages_max,
+            rng=self.rng,
+        )
+
+    @property
+    def rows_found(self) -> int:
+        """Rows of followed wallets that were sent on."""
+        return self._reading.rows_found
+
+    @property
+    def rows_malformed(self) -> Counter[str]:
+        """Rows that were not understood, by reason."""
+        return self._reading.rows_malformed
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Fills gaps until the stream of requests ends or it is cancelled.
+        """Fills gaps until the stream of requests ends and all of them are read, or until it is cancelled.
 
         Has started when it knows the last trade of the run before: later the newest trade is one of this run, and the gap
         between the two runs would seem to be none.
         """
-        if not self._last_trade_known:
-            self._last_trade_ms = await self._ask_for_last_trade()
-            self._last_trade_known = True
+        if not self._recalled:
+            await self._recall()
         task_status.started()
-        while True:
-            if self._due:
-                requests = await self._requests_until(min(reading.due_s for reading in self._due))
-            else:
-                requests = await self.requests.batch(16)
-                if not requests:
-                    return
-            self._plan(requests)
-            await self._read_what_is_due()
+        self._changed.set()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_unread)
+            async with trio.open_nursery() as work:
+                ended = trio.Event()
+                work.start_soon(self._take_requests, ended)
+                work.start_soon(self._read_on_time, ended)
+            nursery.cancel_scope.cancel()
 
-    async def _requests_until(self, due_s: float) -> list[GapRequest]:
-        with trio.move_on_after(max(0.0, due_s - trio.current_time())):
-            requests = await self.requests.batch(16)
-            if not requests:
-                await trio.sleep_forever()
-            return requests
-        return []
-
-    def _plan(self, requests: list[GapRequest]) -> None:
-        now_s = trio.current_time()
-        readings = 2 if self.config.gap_reread_s > 0 else 1
-        # Resolved one by one first: with an empty database a start has nothing to read, but what came with it does.
-        resolved = [known for request in requests if (known := _resolved(request, self._last_trade_ms)) is not None]
-        for request in coalesced(resolved, touching_ms=5_000):
-            self._due.append(Reading(due_s=now_s, request=request, readings_left=readings))
-
-    async def _ask_for_last_trade(self) -> int | None:
+    async def _recall(self) -> None:
         backoff = Backoff(first_s=0.2, max_s=5, rng=self.rng)
         while True:
             try:
-                return await self.store.last_trade_ms()
+                self._last_trade_ms = await self.store.last_trade_ms()
+                unread = await self.store.unread_gaps()
+                break
             except TransientError as error:
                 _log.warning("last committed trade not known yet", extra={"error": str(error)})
                 await trio.sleep(backoff.next_s())
+        if unread:
+            _log.info("gaps of an earlier run are not read yet", extra={"gaps": len(unread)})
+        self._stored = frozenset(unread)
+        self._plan.add(unread, trio.current_time())
+        self._recalled = True
+
+    async def _take_requests(self, ended: trio.Event) -> None:
+        while requests := await self.requests.batch(16):
+            known = [resolved for one in requests if (resolved := self._resolved(one)) is not None]
+            self._plan.add(known, trio.current_time())
+            self._planned.set()
+            self._changed.set()
+        ended.set()
+        self._planned.set()
+
+    def _resolved(self, request: GapRequest) -> GapRequest | None:
+        """Returns the request with both of its times, or None when there is nothing to read."""
+        # A row from the future must not carry the window away from what is missing.
+        until_ms = min(request.until_ms, self.clock.now_ms() + FUTURE_MAX_MS)
+        since_ms = self._last_trade_ms if request.since_ms is None else request.since_ms
+        # With an empty database a start has nothing to read, but what came with it does.
+        return None if since_ms is None else attrs.evolve(request, since_ms=min(since_ms, until_ms), until_ms=until_ms)
+
+    async def _read_on_time(self, ended: trio.Event) -> None:
+        while True:
+            self._planned = trio.Event()
+            due_s = self._plan.next_due_s()
+            if due_s is None and ended.is_set():
+                return
+            with trio.move_on_at(float("inf") if due_s is None else due_s):
+                await self._planned.wait()
+            await self._read_what_is_due()
 
     async def _read_what_is_due(self) -> None:
-        now_s = trio.current_time()
-        for reading in [reading for reading in self._due if reading.due_s <= now_s]:
+        for reading in self._plan.due(trio.current_time()):
             try:
                 await self._read(reading.request)
             except TransientError as error:
                 _log.warning("gap not read, planned again", extra={"error": str(error), "pause_s": REPLAN_S})
-                self._due.remove(reading)
-                self._due.append(attrs.evolve(reading, due_s=trio.current_time() + REPLAN_S))
+                self._plan.postpone(reading, trio.current_time() + REPLAN_S)
                 continue
             # Only now is it done: a crash above leaves it in the plan.
-            self._due.remove(reading)
-            if reading.readings_left > 1:
-                due_s = trio.current_time() + self.config.gap_reread_s
-                left = reading.readings_left - 1
-                self._due.append(Reading(due_s=due_s, request=reading.request, readings_left=left))
+            self._plan.done(reading, trio.current_time())
+            self._changed.set()
+
+    async def _keep_unread(self) -> None:
+        """Keeps the database's list of unread gaps like the plan's; while the database is down the plan is all there is."""
+        backoff = Backoff(first_s=0.5, max_s=5, rng=self.rng)
+        while True:
+            await self._changed.wait()
+            self._changed = trio.Event()
+            if self._plan.unread() < self._stored:
+                # What was read last may still be on its way to the database.
+                with trio.move_on_after(FORGET_AFTER_S):
+                    await self._changed.wait()
+            unread = self._plan.unread()
+            if unread == self._stored:
+                continue
+            try:
+                await self.store.keep_unread_gaps(sorted(unread, key=lambda gap: gap.until_ms))
+            except TransientError as error:
+                _log.warning("unread gaps not kept yet", extra={"error": str(error)})
+                await trio.sleep(backoff.next_s())
+                self._changed.set()
+                continue
+            backoff.reset()
+            self._stored = unread
 
     async def _read(self, request: GapRequest) -> None:
         at_start = request.reason is GapReason.START
@@ -118,18 +177,11 @@ class GapFiller:
         # What an operator limits is the start. Any other gap is as long as it is, but a row with an absurd time in it
         # must not ask for years.
         longest_s = self.config.gap_start_max_s if at_start else max(GAP_MAX_S, self.config.gap_start_max_s)
-        window = window_s(
-            request,
-            last_trade_ms=None,
-            overlap_ms=round(overlap_s * 1000),
-            longest_ms=round(longest_s * 1000),
-        )
-        if window is None:
-            return
+        window = window_s(request, overlap_ms=round(overlap_s * 1000), longest_ms=round(longest_s * 1000))
         before = self.rows_found
         recycling = request.reason is GapReason.RECYCLE
         try:
-            await self._read_window(*window, wallet=None, first_page_only=recycling)
+            await self._reading.read(*window, wallet=None, first_page_only=recycling)
         except RejectedError as error:
             if recycling:
                 _log.warning(
@@ -145,88 +197,6 @@ class GapFiller:
     async def _read_by_wallet(self, since_s: int, until_s: int) -> None:
         for wallet in self.targets.current().wallets(Lane.TARGET, Lane.FOLLOWED):
             try:
-                await self._read_window(since_s, until_s, wallet=wallet)
+                await self._reading.read(since_s, until_s, wallet=wallet)
             except RejectedError as error:
                 _log.error("history of a wallet refused", extra={"wallet": wallet, "error": str(error)})
-
-    async def _read_window(
-        self, since_s: int, until_s: int, *, wallet: str | None, first_page_only: bool = False
-    ) -> None:
-        """Sends on every followed row of the window; a transaction cut by a page edge is read alone as well.
-
-        Each page counts its equal fills for itself, so what two pages have of a cut transaction is a part of what the
-        reading alone finds: sending all of it is right, and nothing depends on the extra call.
-        """
-        edge: list[PageRow] = []
-        async with aclosing(self._pages(since_s, until_s, wallet, first_page_only)) as pages:
-            async for page in pages:
-                self.rows_malformed.update(page.malformed)
-                await self._send(page.rows, self._next_scope())
-                await self._read_alone(cut_transactions(edge, page.rows))
-                edge = split_at_edge([*edge, *page.rows])[1]
-
-    async def _read_alone(self, cuts: list[CutTransaction]) -> None:
-        for cut in cuts:
-            for owner in sorted(cut.wallets & self.targets.current().lanes.keys()):
-                alone = await self._page(cut.trade_s, cut.trade_s, owner, None)
-                rows = [item for item in alone.rows if item.row.transaction_hash == cut.transaction_hash]
-                await self._send(rows, self._next_scope())
-
-    async def _pages(
-        self, since_s: int, until_s: int, wallet: str | None, first_page_only: bool
-    ) -> AsyncGenerator[TradePage, None]:
-        cursor = None
-        for _ in range(self.config.gap_pages_max):
-            page = await self._page(since_s, until_s, wallet, cursor)
-            yield page
-            if page.next_cursor is None or first_page_only:
-                return
-            if page.next_cursor == cursor:
-                raise RejectedError("the history repeats its cursor")
-            cursor = page.next_cursor
-        raise RejectedError(f"more than {self.config.gap_pages_max} pages")
-
-    async def _page(self, since_s: int, until_s: int, wallet: str | None, cursor: str | None) -> TradePage:
-        """Returns a page, trying a few times.
-
-        Raises `RejectedError` when the platform-wide reading goes on failing, so that it is tried by wallet, and
-        `TransientError` when a wallet's does, so that the whole reading is planned again.
-        """
-        backoff = Backoff(first_s=0.5, max_s=30, rng=self.rng)
-        while True:
-            try:
-                return await self.history.page(since_s=since_s, until_s=until_s, wallet=wallet, cursor=cursor)
-            except TransientError as error:
-                pause_s = backoff.next_s()
-                if backoff.failures >= PAGE_TRIES:
-                    if wallet is None:
-                        raise RejectedError(f"{PAGE_TRIES} times: {error}") from None
-                    raise
-                fields = {"error": str(error), "pause_s": round(pause_s, 2)}
-                _log.warning("history not read, trying again", extra=fields)
-                await trio.sleep(pause_s)
-
-    def _next_scope(self) -> str:
-        self._responses += 1
-        return f"gap:{self._responses}"
-
-    async def _send(self, rows: Sequence[PageRow], scope: str) -> None:
-        lanes = self.targets.current().lanes
-        now_s = trio.current_time()
-        wanted = [
-            RawTrade(row=item.row, scope=scope, text=item.text, seen_s=now_s)
-            for item in rows
-            if item.row.proxy_wallet.lower() in lanes
-        ]
-        self.rows_found += len(wanted)
-        if wanted:
-            await self.trades.send_many(wanted)
-
-
-def _resolved(request: GapRequest, last_trade_ms: int | None) -> GapRequest | None:
-    """Returns the request with its start time, or None when there is nothing to read."""
-    if request.since_ms is not None:
-        return request
-    if last_trade_ms is None:
-        return None
-    return attrs.evolve(request, since_ms=min(last_trade_ms, request.until_ms))

@@ -20,6 +20,7 @@ from protocols.markets import Market
 _log = logging.getLogger(__name__)
 BATCH_MAX = 50
 UNKNOWN_MAX = 2_000
+SWEEP_IDS = 5_000
 CONDITION_ID = re.compile("0x[0-9a-f]{62,64}")
 
 
@@ -43,6 +44,8 @@ class MarketRegistry:
     _known: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(5_000))
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
     _swept_s: float = attrs.field(init=False, default=float("-inf"))
+    _sweep_after: str = attrs.field(init=False, default="")
+    """Where the next sweep goes on when the last one found as much as it may."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Learns markets until the stream of ids ends."""
@@ -69,12 +72,17 @@ class MarketRegistry:
         if trio.current_time() < self._swept_s + self.config.sweep_interval_s:
             return []
         self._swept_s = trio.current_time()
-        try:
-            found = await self.store.traded_without_market(UNKNOWN_MAX)
-        except TransientError as error:
-            self._warn("sweep", "stored trades without market not looked for", error)
-            return []
-        return [id_ for id_ in found if id_ not in self.absent]
+        found: list[str] = []
+        while len(found) < UNKNOWN_MAX:
+            try:
+                unknown, self._sweep_after = await self.store.traded_without_market(self._sweep_after, SWEEP_IDS)
+            except TransientError as error:
+                self._warn("sweep", "stored trades without market not looked for", error)
+                break
+            found += [id_ for id_ in unknown if id_ not in self.absent]
+            if not self._sweep_after:
+                break
+        return found
 
     async def _learn(self, condition_ids: Sequence[str]) -> None:
         """Asks for ids that are not stored yet, retrying while the world fails."""

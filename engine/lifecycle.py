@@ -22,6 +22,7 @@ from engine.adapters.database_source import open_database
 from engine.adapters.postgres.database import Connection, DatabaseOptions, database_loop, once
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.postgres.migrate import migrate
+from engine.adapters.spill_journal import JournalBusyError
 from engine.adapters.system_clock import process_owner_id
 from engine.metrics import trade_to_row_histogram
 from engine.places import postgres_dir, spill_dir
@@ -156,16 +157,24 @@ class EngineHost:
             self._engine.readiness.wait_for("lease", f"the lease {INGEST} is not ours yet")
             self._engine.readiness.wait_for("actors", "not started")
             hold = await self._lease(office)
+            pause_s = 0.0
             try:
                 await self._ingest(options, office, hold, database_id)
+            except JournalBusyError as error:
+                # The engine that had the lease before is still there, stalled or on its way out.
+                self._engine.readiness.wait_for("actors", str(error))
+                _log.warning("standing by, the journal is not free", extra={"error": str(error)})
+                pause_s = office.ttl_s / 3
             except Exception as error:
                 if not is_fenced(error):
                     raise
+                self._engine.graph = self._engine.actors = None
                 _log.error("another engine took over, standing by", extra={"lease": INGEST, "error": str(error)})
             finally:
                 # However it ends, also by a stop in the middle of starting: the next engine must not wait for nothing.
                 with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
                     await self._release(office, hold)
+            await trio.sleep(pause_s)
 
     async def _lease(self, office: LeaseOffice) -> LeaseHold:
         while True:

@@ -29,6 +29,7 @@ from protocols.channels import Overflow
 from protocols.clock import Random, WallClock
 from protocols.ingest import (
     GapRequest,
+    GapStore,
     MarketCatalog,
     MarketStore,
     SpillStore,
@@ -49,6 +50,7 @@ class Adapters:
     history: TradeHistory
     catalog: MarketCatalog
     trades: TradeStore
+    gaps: GapStore
     targets: TargetStore
     markets: MarketStore
     spill: SpillStore
@@ -106,9 +108,10 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         requests=gap_requests.inbox,
         trades=filler_trades,
         history=io.history,
-        store=io.trades,
+        store=io.gaps,
         targets=registry,
         config=config.stream,
+        clock=io.clock,
         rng=io.rng,
     )
     filter_kept, filter_markets = writer.outbox(), market_requests.outbox()

@@ -115,8 +115,23 @@ class TradeStore(Protocol):
         """
         ...
 
+
+class GapStore(Protocol):
+    """What a start has to know of the runs before. All methods raise `TransientError` when the database is down."""
+
     async def last_trade_ms(self) -> int | None:
         """Returns the time of the newest committed trade, or None when there is none. Never later than its commit."""
+        ...
+
+    async def unread_gaps(self) -> list[GapRequest]:
+        """Returns the gaps that were kept last, earliest end first; each has a start time."""
+        ...
+
+    async def keep_unread_gaps(self, gaps: Sequence[GapRequest]) -> None:
+        """Keeps these gaps instead of those that were kept before.
+
+        Raises `FencedError` when another engine holds the lease.
+        """
         ...
 
 
@@ -160,8 +175,11 @@ class MarketStore(Protocol):
         """Returns those ids that have no market row."""
         ...
 
-    async def traded_without_market(self, rows_max: int) -> list[str]:
-        """Returns condition ids of stored trades that have no market row, newest first."""
+    async def traded_without_market(self, after: str, ids_max: int) -> tuple[list[str], str]:
+        """Looks at the next `ids_max` condition ids of stored trades, in their order, beginning after one.
+
+        Returns those without a market row, and the id to go on after, which is empty when all have been looked at.
+        """
         ...
 
     async def upsert(self, markets: Sequence[Market]) -> None:

@@ -38,17 +38,12 @@ def coalesced(requests: Iterable[GapRequest], *, touching_ms: int) -> list[GapRe
     return result
 
 
-def window_s(
-    request: GapRequest, *, last_trade_ms: int | None, overlap_ms: int, longest_ms: int
-) -> tuple[int, int] | None:
-    """Returns the closed interval of whole seconds to read, or None when there is nothing to read.
+def window_s(request: GapRequest, *, overlap_ms: int, longest_ms: int) -> tuple[int, int]:
+    """Returns the closed interval of whole seconds to read for a request that has a start time.
 
-    Without a start time reading begins at the last committed trade; without that either there is no gap. The interval is
-    widened by `overlap_ms` at its start, because rows arrive late and out of order.
+    The interval is widened by `overlap_ms` at its start, because rows arrive late and out of order.
     """
-    since_ms = request.since_ms if request.since_ms is not None else last_trade_ms
-    if since_ms is None:
-        return None
+    since_ms = request.until_ms if request.since_ms is None else request.since_ms
     since_ms = max(min(since_ms, request.until_ms) - overlap_ms, request.until_ms - longest_ms)
     return since_ms // 1000, -(-request.until_ms // 1000)
 

@@ -42,17 +42,14 @@ def split_at_edge(rows: Sequence[PageRow]) -> tuple[list[PageRow], list[PageRow]
 def cut_transactions(held: Sequence[PageRow], following: Sequence[PageRow]) -> list[CutTransaction]:
     """Returns the transactions with rows both among those held back and on the following page."""
     across = {item.row.transaction_hash for item in held} & {item.row.transaction_hash for item in following}
+    rows_of: dict[str, list[PageRow]] = {transaction_hash: [] for transaction_hash in sorted(across)}
+    for item in (*held, *following):
+        if item.row.transaction_hash in across:
+            rows_of[item.row.transaction_hash].append(item)
     cuts = []
-    for transaction_hash in sorted(across):
-        rows = [item for item in (*held, *following) if item.row.transaction_hash == transaction_hash]
+    for transaction_hash, rows in rows_of.items():
         second = trade_second(rows[0])
         if second is not None:
             wallets = frozenset(item.row.proxy_wallet.lower() for item in rows)
             cuts.append(CutTransaction(transaction_hash=transaction_hash, wallets=wallets, trade_s=second))
     return cuts
-
-
-def without_transactions(rows: Sequence[PageRow], cuts: Sequence[CutTransaction]) -> list[PageRow]:
-    """Returns the rows that belong to none of the cut transactions."""
-    hashes = {cut.transaction_hash for cut in cuts}
-    return [item for item in rows if item.row.transaction_hash not in hashes]

@@ -13,6 +13,7 @@ from config.schema import DatabaseConfig, EngineConfig, VenueConfig
 from engine.adapters.database_source import listening_options
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.postgres.database import Connection, DatabaseOptions, listen
+from engine.adapters.postgres.gap_store import PostgresGapStore
 from engine.adapters.postgres.leases import LeaseHold
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.target_store import PostgresTargetStore
@@ -37,6 +38,7 @@ class IngestAdapters:
     history: DataApiHistory
     catalog: GammaCatalog
     trades: PostgresTradeStore
+    gaps: PostgresGapStore
     targets: PostgresTargetStore
     markets: PostgresMarketStore
     spill: SpillJournal
@@ -80,6 +82,7 @@ async def open_adapters(
             history=DataApiHistory(api=data, clock=clock),
             catalog=GammaCatalog(api=gamma),
             trades=trades,
+            gaps=PostgresGapStore(connections["writer"], lease),
             targets=targets,
             markets=PostgresMarketStore(connections["markets"]),
             spill=journal,

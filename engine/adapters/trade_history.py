@@ -11,6 +11,7 @@ from protocols.timestamps import epoch_ms
 from protocols.venue.data_api import PAGE_ROWS_MAX, V1_OFFSET_MAX, TradePage, decode_trades_v1, decode_trades_v2
 
 _log = logging.getLogger(__name__)
+V1_FOR_MS = 3_600_000
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -19,12 +20,13 @@ class DataApiHistory:
 
     api: Upstream
     clock: WallClock
-    _speaks_v1: bool = attrs.field(init=False, default=False)
+    _v1_until_ms: int = attrs.field(init=False, default=0)
+    """Wall-clock time at which v2 is tried again."""
     _requests: int = attrs.field(init=False, default=0)
 
     async def page(self, *, since_s: int, until_s: int, wallet: str | None, cursor: str | None) -> TradePage:
         """Returns one page, newest first. Raises `TransientError` or `RejectedError`."""
-        if self._speaks_v1 or (cursor or "").startswith("v1:"):
+        if (cursor or "").startswith("v1:") or (cursor is None and self.clock.now_ms() < self._v1_until_ms):
             return await self._page_v1(since_s, until_s, wallet, cursor)
         try:
             return await self._page_v2(since_s, until_s, wallet, cursor)
@@ -35,8 +37,8 @@ class DataApiHistory:
                 page = await self._page_v1(since_s, until_s, wallet, None)
             except RejectedError:
                 raise TransientError(f"neither Data API v2 nor v1 here: {error}") from None
-            self._speaks_v1 = True
-            _log.warning("no Data API v2 here, going on with v1")
+            self._v1_until_ms = self.clock.now_ms() + V1_FOR_MS
+            _log.warning("no Data API v2 here, going on with v1 for an hour")
             return page
 
     async def _page_v2(self, since_s: int, until_s: int, wallet: str | None, cursor: str | None) -> TradePage:

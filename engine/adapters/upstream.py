@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import attrs
 import httpx
@@ -89,6 +90,7 @@ async def open_upstream(
         limits=limits,
         follow_redirects=False,
         trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     ) as client:
         bucket = TokenBucket(rate_per_s=rate_per_s, burst=burst)
         yield Upstream(name=name, client=client, bucket=bucket, total_timeout_s=3 * timeout_s, requests=requests)

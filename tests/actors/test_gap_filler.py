@@ -1,6 +1,7 @@
 import itertools
 
 import pytest
+import trio
 from property.fake_history import FakeHistory, Past, numbered
 from property.filler_world import FillerWorld, LastTrade, gap
 from property.made_trades import NOON_S, STRANGER, transaction, wallet
@@ -128,6 +129,56 @@ def test_a_page_is_tried_a_few_times_with_growing_pauses_then_wallet_by_wallet_t
 
 def test_gaps_that_come_while_one_is_read_wait_their_turn():
     history = FakeHistory(script=["slow"])
-    FillerWorld(history).run([(0, gap(GapReason.STALL, 0, 10)), (1, gap(GapReason.STALL, 500, 510))])
+    FillerWorld(history).run([(0, gap(GapReason.STALL, -500, -490)), (1, gap(GapReason.STALL, 0, 1))])
     first_calls = [(call.at_s, call.since_s - NOON_S) for call in history.calls]
-    assert first_calls == [(0, -10), (pytest.approx(7), 490), (pytest.approx(22), -10), (pytest.approx(22), 490)]
+    assert first_calls == [(0, -510), (pytest.approx(7), -10), (pytest.approx(22), -510), (pytest.approx(22), -10)]
+
+
+def test_a_history_that_announces_more_and_sends_no_rows_is_given_up():
+    history = FakeHistory(endless_empty=True)
+    FillerWorld(history, settings={"gap_reread_s": 0.0}).run([(0, gap(GapReason.STALL, 10, 20))])
+    assert [call.wallet for call in history.calls] == [None] * 3 + [wallet(2)] * 3 + [wallet(1)] * 3
+
+
+def test_a_row_from_the_future_does_not_carry_the_window_away():
+    history = FakeHistory()
+    FillerWorld(history).run([(0, gap(GapReason.OVERFLOW, -5, 10**7))])
+    assert spans(history) == [(-15, 60)] * 2
+
+
+def test_gaps_are_kept_until_their_last_reading_and_a_recycling_is_not():
+    seen = []
+    store = LastTrade(on_keep=lambda gaps: seen.append([(one.reason, one.until_ms) for one in gaps]))
+    stalled, recycled = gap(GapReason.STALL, 10, 20), gap(GapReason.RECYCLE, 30, 40)
+    FillerWorld(FakeHistory(), store).run([(0, stalled), (50, recycled)])
+    assert seen == [[(GapReason.STALL, stalled.until_ms)], []]
+
+
+def test_gaps_of_an_earlier_run_are_read_by_this_one():
+    history = FakeHistory()
+    store = LastTrade(last_ms=(NOON_S - 100) * 1000, gaps=[gap(GapReason.RECONNECT, -5_000, -4_000)], failures=2)
+    FillerWorld(history, store).run([(0, gap(GapReason.START, None, 0))])
+    assert sorted(set(spans(history))) == [(-5_010, -4_000), (-220, 0)]
+    assert store.gaps == []
+
+
+def test_a_database_that_is_down_holds_up_no_reading_and_is_told_later():
+    seen = []
+    store = LastTrade(on_keep=lambda gaps: seen.append(len(gaps)), down_from_s=1, down_until_s=100)
+    history = FakeHistory(down_until_s=200)
+    world = FillerWorld(history, store)
+    world.run([(10, gap(GapReason.STALL, 0, 10))])
+    assert history.calls[0].at_s == pytest.approx(10)
+    assert seen == [1, 0]
+
+
+def test_requests_are_kept_while_a_long_reading_goes_on():
+    at_s = []
+    store = LastTrade(on_keep=lambda gaps: at_s.append((trio.current_time(), len(gaps))))
+    requests = [
+        (0, gap(GapReason.STALL, -10, 0)),
+        (20, gap(GapReason.STALL, 15, 20)),
+        (40, gap(GapReason.STALL, 35, 40)),
+    ]
+    FillerWorld(FakeHistory(down_until_s=100), store).run(requests)
+    assert at_s[:3] == [(pytest.approx(when, abs=0.1), count) for when, count in [(0, 1), (20, 2), (40, 3)]]

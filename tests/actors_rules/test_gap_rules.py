@@ -52,17 +52,12 @@ def test_every_request_is_covered_by_one_of_few_that_lie_apart(requests, touchin
 @MANY
 @given(
     request=REQUESTS,
-    last=st.none() | st.integers(-(10**6), 10**6),
     overlap=st.integers(0, 10**6),
     longest=st.integers(0, 10**7),
 )
-def test_a_window_covers_the_gap_and_its_overlap_within_the_longest(request, last, overlap, longest):
-    last_ms = None if last is None else NOW_MS + last
-    window = window_s(request, last_trade_ms=last_ms, overlap_ms=overlap, longest_ms=longest)
-    since_ms = last_ms if request.since_ms is None else request.since_ms
-    if since_ms is None:
-        assert window is None
-        return
+def test_a_window_covers_the_gap_and_its_overlap_within_the_longest(request, overlap, longest):
+    window = window_s(request, overlap_ms=overlap, longest_ms=longest)
+    since_ms = request.until_ms if request.since_ms is None else request.since_ms
     start_s, end_s = window
     assert start_s <= end_s
     assert end_s * 1000 >= request.until_ms > (end_s - 1) * 1000
@@ -71,18 +66,12 @@ def test_a_window_covers_the_gap_and_its_overlap_within_the_longest(request, las
 
 
 @pytest.mark.parametrize(
-    ("since_ms", "last_ms", "expected"),
-    [
-        (1_500_000, None, (1490, 1601)),
-        (None, 1_500_000, (1490, 1601)),
-        (None, None, None),
-        (0, None, (1300, 1601)),
-        (1_700_000, None, (1590, 1601)),
-    ],
+    ("since_ms", "expected"),
+    [(1_500_000, (1490, 1601)), (0, (1300, 1601)), (1_700_000, (1590, 1601))],
 )
-def test_windows_by_example(since_ms, last_ms, expected):
+def test_windows_by_example(since_ms, expected):
     request = GapRequest(reason=GapReason.STALL, since_ms=since_ms, until_ms=1_600_500)
-    assert window_s(request, last_trade_ms=last_ms, overlap_ms=10_000, longest_ms=300_000) == expected
+    assert window_s(request, overlap_ms=10_000, longest_ms=300_000) == expected
 
 
 def test_a_merged_start_wins_over_what_came_with_it():

@@ -5,6 +5,9 @@ import trio
 from crash.engine_process import engine_process
 from simulation.ingest_world import ingest_world
 
+WAITING_WRITES = """
+SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO trades_public%'
+"""
 LOADED = {"seed": 5, "rate_scale": 20, "wallets": 200, "lag_scale": 0, "cache_scale": 0}
 
 
@@ -54,7 +57,7 @@ async def test_a_second_signal_exits_at_once(database, tmp_path):
             await engine.until_ready()
             async with world.locked_trades():
                 with trio.fail_after(20):
-                    while not await world.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                    while not await world.fetch(WAITING_WRITES):
                         await trio.sleep(0.05)
                 engine.send(signal.SIGTERM)
                 await trio.sleep(0.3)

@@ -46,3 +46,15 @@ async def test_an_engine_that_slept_past_its_lease_is_fenced_off(database, tmp_p
                 await first.until_not_ready_because("lease ingest is held by")
                 assert (await second.readyz() or (0,))[0] == 200
                 assert await world.fetch("SELECT epoch FROM engine_leases WHERE name = 'ingest'") == epochs
+
+
+async def test_a_journal_that_a_stalled_engine_still_holds_is_waited_for(database, tmp_path):
+    async with ingest_world(database, tmp_path / "spill", **QUIET) as world:
+        settings = {**world.settings, "limits.lease_ttl_s": "2"}
+        async with engine_process(settings) as first:
+            await first.until_ready()
+            first.send(signal.SIGSTOP)
+            async with engine_process(settings) as second:
+                await second.until_not_ready_because("is used by another process")
+                first.send(signal.SIGKILL)
+                await second.until_ready(timeout_s=10)

@@ -54,6 +54,7 @@ class FakeHistory:
     down_until_s: float = 0.0
     refuses_platform_wide: bool = False
     refused_wallets: frozenset[str] = frozenset()
+    endless_empty: bool = False
     plan: CrashPlan = attrs.field(factory=lambda: CrashPlan(frozenset()))
     calls: list[Call] = attrs.field(factory=list)
 
@@ -69,6 +70,8 @@ class FakeHistory:
             await trio.sleep(7)
         if wallet in self.refused_wallets or (wallet is None and self.refuses_platform_wide):
             raise RejectedError("answered 400")
+        if self.endless_empty:
+            return TradePage(rows=(), malformed=Counter(), rows_sent=0, next_cursor=str(int(cursor or 0) + 1))
         return self._page(since_s, until_s, wallet, int(cursor or 0))
 
     def _page(self, since_s: int, until_s: int, wallet: str | None, offset: int) -> TradePage:

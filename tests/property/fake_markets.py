@@ -24,6 +24,8 @@ class FakeMarketStore:
     traded: list[str] = attrs.field(factory=list)
     fails: int = 0
     refused: frozenset[str] = frozenset()
+    sweep_ids: int = 3
+    """Ids that one look takes in."""
     sweeps_s: list[float] = attrs.field(factory=list)
     plan: CrashPlan = attrs.field(factory=lambda: CrashPlan(frozenset()))
 
@@ -39,10 +41,13 @@ class FakeMarketStore:
         await self._step()
         return [id_ for id_ in condition_ids if id_ not in self.stored]
 
-    async def traded_without_market(self, rows_max: int) -> list[str]:
-        self.sweeps_s.append(trio.current_time())
+    async def traded_without_market(self, after: str, ids_max: int) -> tuple[list[str], str]:
+        if not after:
+            self.sweeps_s.append(trio.current_time())
         await self._step()
-        return [id_ for id_ in dict.fromkeys(reversed(self.traded)) if id_ not in self.stored][:rows_max]
+        page = sorted(id_ for id_ in set(self.traded) if id_ > after)[: min(ids_max, self.sweep_ids)]
+        unknown = [id_ for id_ in page if id_ not in self.stored]
+        return unknown, page[-1] if len(page) == min(ids_max, self.sweep_ids) else ""
 
     async def upsert(self, markets: Sequence[Market]) -> None:
         await self._step()

@@ -1,7 +1,7 @@
 """Stores that fail the way the real ones do, on command."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 import trio
@@ -9,7 +9,7 @@ from property.supervised import CrashPlan
 
 from engine.adapters.spill_journal import SpillJournal
 from protocols.errors import RejectedError, StorageFullError, TransientError
-from protocols.ingest import WriteResult
+from protocols.ingest import GapRequest, WriteResult
 from protocols.trades import LanedTrade
 
 OUTCOMES = ("ok", "transient", "hang then ok", "hang then fail", "ack lost", "slow ok", "crash before", "crash after")
@@ -30,6 +30,9 @@ class FakeTradeStore:
     rows: dict[str, LanedTrade] = attrs.field(factory=dict)
     """In the order of first commits."""
     commits: list[int] = attrs.field(factory=list)
+    gaps: list[GapRequest] = attrs.field(factory=list)
+    """Those that are kept as unread."""
+    on_keep: Callable[[Sequence[GapRequest]], None] = lambda _: None
     writing: int = 0
 
     async def write(self, trades: Sequence[LanedTrade]) -> WriteResult:
@@ -81,6 +84,18 @@ class FakeTradeStore:
         await trio.lowlevel.checkpoint()
         self._check_up()
         return max((laned.trade.trade_ms for laned in self.rows.values()), default=None)
+
+    async def unread_gaps(self) -> list[GapRequest]:
+        await trio.lowlevel.checkpoint()
+        self._check_up()
+        return list(self.gaps)
+
+    async def keep_unread_gaps(self, gaps: Sequence[GapRequest]) -> None:
+        await trio.lowlevel.checkpoint()
+        self._check_up()
+        assert all(gap.since_ms is not None and gap.since_ms <= gap.until_ms for gap in gaps)
+        self.gaps = list(gaps)
+        self.on_keep(gaps)
 
 
 @attrs.define(eq=False)

@@ -7,6 +7,7 @@ import attrs
 import trio
 from property.fake_history import FakeHistory, FixedTargets
 from property.fake_stores import FakeTradeStore
+from property.fake_stream import VenueClock
 from property.made_trades import NOON_S, STRANGER, wallet
 from property.supervised import CrashPlan, FlakyOutbox, run_jumping, supervisor
 
@@ -69,6 +70,7 @@ class FillerWorld:
             store=self.store,
             targets=FixedTargets(LANES),
             config=StreamConfig(**self.settings),
+            clock=VenueClock(),
             rng=Random(4),
         )
 

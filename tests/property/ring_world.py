@@ -82,6 +82,7 @@ class RingWorld:
             history=self.history,
             catalog=FakeCatalog({condition(7)}),
             trades=self.store,
+            gaps=self.store,
             targets=FakeTargets([(WALLET, Lane.FOLLOWED)]),
             markets=FakeMarketStore(),
             spill=self.spill,

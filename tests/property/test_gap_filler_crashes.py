@@ -40,7 +40,8 @@ def check(rows, page_rows, script, reason, crash_at, history_crashes, partly):
     # The overlap goes before the gap; what appeared late is found by the second reading.
     assert world.found() == wanted(rows, -2, WINDOW_S)
     assert world.filler.readings[reason.value] >= 2
-    assert not world.filler._due
+    assert world.filler._plan.next_due_s() is None
+    assert world.store.gaps == []
 
 
 WORLDS = {

@@ -17,7 +17,7 @@ NUMBERS = st.integers(0, 12)
     refused=st.sets(NUMBERS, max_size=2),
     script=st.lists(st.sampled_from(["ok", "transient", "slow"]), max_size=10),
     fails=st.integers(0, 5),
-    crash_at=crash_sets(30, apart=4),
+    crash_at=crash_sets(60, apart=12),
 )
 def test_every_market_that_the_venue_has_is_learned_once(asks, known, closed, refused, script, fails, crash_at):
     store = FakeMarketStore(

@@ -78,9 +78,6 @@ def test_an_engine_that_was_killed_is_followed_by_one_that_reads_what_lies_betwe
     assert world.missing(290) == []
 
 
-@pytest.mark.xfail(
-    reason="gaps that are not read yet are remembered in memory only; a start looks back no more than 120 s"
-)
 def test_a_gap_that_was_open_when_the_engine_was_killed_is_read_by_the_next_one():
     plans = [Plan(trades_until_s=50, lost_at_s=51), *[Plan(dial="refused")] * 8]
     world = killed_and_started_again(700, 1_000, FakeTradeStore(), plans, FakeHistory(down_until_s=750))

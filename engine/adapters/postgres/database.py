@@ -36,8 +36,16 @@ class DatabaseOptions:
 @asynccontextmanager
 async def database_loop() -> AsyncIterator[None]:
     """Hosts the asyncio loop; everything that talks to a database has to run inside."""
-    async with trio_asyncio.open_loop():
+    async with trio_asyncio.open_loop() as loop:
+        # By default what goes wrong in a callback of the driver ends the loop, and with it the engine. The call that
+        # depended on it fails or times out by itself.
+        loop.set_exception_handler(_log_callback_error)
         yield
+
+
+def _log_callback_error(_loop: Any, context: dict[str, Any]) -> None:
+    fields = {"what": context.get("message"), "error": repr(context.get("exception"))}
+    _log.warning("something went wrong below the database driver", extra=fields)
 
 
 @attrs.define(eq=False)

@@ -15,12 +15,18 @@ MISSING = """
 SELECT wanted.id FROM unnest($1::text[]) AS wanted (id)
 WHERE NOT EXISTS (SELECT 1 FROM markets WHERE markets.condition_id = wanted.id)
 """
+# From id to next id along the index: the time grows with the markets, not with the trades.
 TRADED_WITHOUT_MARKET = """
-SELECT condition_id FROM (
-    SELECT condition_id, max(ingest_seq) AS newest FROM trades_public
-    WHERE NOT EXISTS (SELECT 1 FROM markets WHERE markets.condition_id = trades_public.condition_id)
-    GROUP BY condition_id
-) AS orphans ORDER BY newest DESC LIMIT $1
+WITH RECURSIVE traded AS (
+    SELECT (SELECT min(condition_id) FROM trades_public WHERE condition_id > $1) AS condition_id, 1 AS number
+    UNION ALL
+    SELECT (SELECT min(condition_id) FROM trades_public WHERE condition_id > traded.condition_id), number + 1
+    FROM traded WHERE traded.condition_id IS NOT NULL AND number < $2
+)
+SELECT condition_id, number, EXISTS (
+    SELECT 1 FROM markets WHERE markets.condition_id = traded.condition_id
+) AS is_known
+FROM traded WHERE condition_id IS NOT NULL ORDER BY number
 """
 UPSERT_MARKETS = """
 INSERT INTO markets (
@@ -60,13 +66,15 @@ class PostgresMarketStore:
 
         return [row["id"] for row in await self.connection.run(work)]
 
-    async def traded_without_market(self, rows_max: int) -> list[str]:
-        """Returns condition ids of stored trades that have no market row, newest first. Raises `TransientError`."""
+    async def traded_without_market(self, after: str, ids_max: int) -> tuple[list[str], str]:
+        """Returns ids without a market among the next `ids_max`, and the id to go on after. Raises `TransientError`."""
 
         async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
-            return await raw.fetch(TRADED_WITHOUT_MARKET, rows_max)
+            return await raw.fetch(TRADED_WITHOUT_MARKET, after, ids_max)
 
-        return [row["condition_id"] for row in await self.connection.run(work)]
+        rows = await self.connection.run(work)
+        unknown = [row["condition_id"] for row in rows if not row["is_known"]]
+        return unknown, rows[-1]["condition_id"] if len(rows) == ids_max else ""
 
     async def upsert(self, markets: Sequence[Market]) -> None:
         """Writes markets and tokens in one transaction. Raises `TransientError` or `RejectedError`."""

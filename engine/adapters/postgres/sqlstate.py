@@ -42,6 +42,6 @@ def reaction_to_error(error: BaseException) -> Reaction | None:
     # The driver refuses a value that it cannot encode before anything is sent.
     if isinstance(error, asyncpg.DataError | OverflowError):
         return Reaction.REJECT
-    if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError):
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError | EOFError):
         return Reaction.RETRY
     return None

@@ -56,13 +56,6 @@ SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM written WHE
 """
 
 COLUMNS = 19
-# A trade time in the future is somebody's broken clock; it must not hide a gap.
-LAST_TRADE = """
-SELECT least(
-    (SELECT max(trade_timestamp) FROM trades_public),
-    (SELECT ingested_at FROM trades_public ORDER BY ingest_seq DESC LIMIT 1)
-) AS at
-"""
 
 
 @attrs.define(eq=False)
@@ -90,15 +83,6 @@ class PostgresTradeStore:
             raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
         inserted = int(row["inserted"])
         return WriteResult(inserted=inserted, repeated=len(trades) - inserted)
-
-    async def last_trade_ms(self) -> int | None:
-        """Returns the time of the newest committed trade, at most its commit time. Raises `TransientError`."""
-
-        async def work(raw: asyncpg.Connection) -> Any:
-            return await raw.fetchval(LAST_TRADE)
-
-        moment = await self.connection.run(work)
-        return None if moment is None else round(moment.timestamp() * 1000)
 
 
 def _columns(trades: Sequence[LanedTrade]) -> list[list[Any]]:

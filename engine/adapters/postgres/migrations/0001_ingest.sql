@@ -15,6 +15,15 @@ CREATE TABLE engine_leases (
     expires_at timestamptz NOT NULL
 );
 
+-- Intervals of the stream that may be incomplete and have not been read again from history yet.
+CREATE TABLE ingest_gaps (
+    reason text NOT NULL,
+    since_at timestamptz NOT NULL,
+    until_at timestamptz NOT NULL CHECK (until_at >= since_at),
+    noted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (since_at, until_at, reason)
+);
+
 CREATE TABLE profiles (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_name text NOT NULL UNIQUE,
