@@ -7,7 +7,7 @@ import re
 
 import attrs
 
-from config.field import choice, named_sections, number, secret, section, text, whole
+from config.field import choice, flag, named_sections, number, secret, section, text, whole
 from config.secrets import Secret
 
 _WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
@@ -67,7 +67,11 @@ class HttpConfig:
                               doc="host names a request may be addressed to")  # fmt: skip
     admin_token: Secret | None = secret(doc="bootstrap token of the user admin")
     metrics_token: Secret | None = secret(doc="bearer token that may read /metrics from elsewhere than loopback")
-    connections_max: int = whole(256, at_least=8, at_most=10_000, doc="connections served at once; more get 503")
+    connections_max: int = whole(512, at_least=8, at_most=10_000, doc="connections served at once; more get 503")
+    streams_max: int = whole(256, at_least=1, at_most=10_000, doc="event streams among them; more get 503")
+    reads_per_minute: int = whole(1_200, at_least=1, at_most=10_000_000, doc="price and feed reads of one token")
+    changes_per_minute: int = whole(120, at_least=1, at_most=10_000_000, doc="changes by one token")
+    admin_per_minute: int = whole(60, at_least=1, at_most=10_000_000, doc="calls for administrators by one token")
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +159,50 @@ class MarketsConfig:
 
 
 @attrs.frozen(kw_only=True)
+class PricesConfig:
+    """The price cache: what upstream costs does not grow with users."""
+
+    ttl_ms: int = whole(2_000, at_least=250, at_most=3_000, doc="age from which a price is asked for again")
+    batch_window_ms: float = number(5, at_least=0, at_most=100, doc="wait for more markets that go into the same call")
+    markets_max: int = whole(2_000, at_least=100, at_most=100_000, doc="markets kept in memory")
+    write_interval_s: float = number(5, at_least=0.5, at_most=600, doc="a changed price is stored at most this often")
+    backoff_max_s: float = number(60, at_least=1, at_most=600, doc="longest pause after refusals of an upstream")
+
+
+@attrs.frozen(kw_only=True)
+class RetentionConfig:
+    """How long trades are kept; the job `retention` deletes older ones in batches."""
+
+    followed_days: int = whole(30, at_least=1, at_most=36_500, doc="trades of lanes 1 and 2")
+    resolved_days: int = whole(7, at_least=1, at_most=36_500, doc="the same, once their market is resolved")
+    target_days: int = whole(180, at_least=1, at_most=36_500, doc="trades of copy targets (lane 0)")
+    batch_rows: int = whole(5_000, at_least=100, at_most=100_000, doc="rows deleted in one transaction")
+    batch_pause_ms: float = number(50, at_least=0, at_most=10_000, doc="pause between two of them")
+
+
+_CRON = re.compile(r"\S+(\s+\S+){4}")
+
+
+@attrs.frozen(kw_only=True)
+class JobConfig:
+    """One job of the scheduler."""
+
+    enabled: bool = flag(True, doc="false: runs only when somebody asks for it")
+    cron: str = text("0 4 * * *", allowed="five fields of a cron expression, in UTC", doc="when it runs, in UTC",
+                     check=lambda value: bool(_CRON.fullmatch(value)))  # fmt: skip
+    jitter_s: float = number(0, at_least=0, at_most=3_600, doc="it starts up to this much later, by chance")
+    timeout_s: float = number(300, at_least=1, at_most=86_400, doc="longest run; then it is ended and counts as failed")
+
+
+def default_jobs() -> dict[str, JobConfig]:
+    """The jobs of the engine and when they run."""
+    return {
+        "retention": JobConfig(cron="0 4 * * *", timeout_s=3_600),
+        "markets-refresh": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
+    }
+
+
+@attrs.frozen(kw_only=True)
 class LimitsConfig:
     """Bounds of the process."""
 
@@ -199,6 +247,9 @@ class EngineConfig:
     filter: FilterConfig = section(FilterConfig)
     writer: WriterConfig = section(WriterConfig)
     markets: MarketsConfig = section(MarketsConfig)
+    prices: PricesConfig = section(PricesConfig)
+    retention: RetentionConfig = section(RetentionConfig)
+    jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)
     logging: LoggingConfig = section(LoggingConfig)
 

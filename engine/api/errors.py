@@ -1,0 +1,44 @@
+"""What an API answers when it does not do what was asked."""
+
+import attrs
+
+
+@attrs.define(eq=False)
+class ApiError(Exception):
+    """A refusal that the client can act on. `field` names what was wrong with the request."""
+
+    status: int
+    code: str
+    """Stable word for programs, such as `bad_request` or `unknown_market`."""
+    message: str
+    """A sentence for people; never a secret, never a traceback."""
+    field: str | None = None
+    retry_after_s: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}: {self.message}"
+
+
+def bad_field(field: str, message: str) -> ApiError:
+    """Returns a 400 that names the field."""
+    return ApiError(400, "bad_request", f"{field}: {message}", field)
+
+
+def not_found(code: str, message: str) -> ApiError:
+    """Returns a 404 with a reason."""
+    return ApiError(404, code, message)
+
+
+def unauthorized() -> ApiError:
+    """Returns the one answer to a missing, malformed, unknown, expired or revoked token."""
+    return ApiError(401, "unauthorized", "a valid bearer token is needed")
+
+
+def forbidden(scope: str) -> ApiError:
+    """Returns a 403 that names the scope that is missing."""
+    return ApiError(403, "forbidden", f"the token lacks the scope {scope}")
+
+
+def unavailable(message: str, retry_after_s: float = 1.0) -> ApiError:
+    """Returns a 503: the same request may succeed later."""
+    return ApiError(503, "unavailable", message, None, retry_after_s)
