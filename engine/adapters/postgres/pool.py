@@ -26,13 +26,14 @@ class ConnectionPool:
 
         Raises as `Connection.run`, and `TransientError` when no connection comes free in time.
         """
-        with trio.move_on_after(WAIT_MAX_S):
+        with trio.move_on_after(WAIT_MAX_S) as waiting:
             connection = await self._idle_out.receive()
-            try:
-                return await connection.run(work)
-            finally:
-                self._idle_in.send_nowait(connection)
-        raise TransientError(f"the database did not answer within {WAIT_MAX_S:g} s")
+        if waiting.cancelled_caught:
+            raise TransientError(f"no database connection came free within {WAIT_MAX_S:g} s")
+        try:
+            return await connection.run(work)
+        finally:
+            self._idle_in.send_nowait(connection)
 
 
 @asynccontextmanager
