@@ -10,6 +10,10 @@ from .stall_proxy import Mode, stall_proxy
 
 RATE = 50
 NOISE_RATE = 50
+WARM_RATE = 200
+WARM_ROWS = 12_000
+"""More than the trade ids that the filter remembers."""
+SETTLE_S = 20
 MARGIN = 0.1
 HELD, REFUSING, SILENT = "database held", "database refusing", "venue refusing"
 
@@ -40,7 +44,7 @@ async def measure(bench: Bench) -> list[Figure]:
 
 async def _grown_mb(bench: Bench, kind: str) -> tuple[float, float]:
     """Returns growth from the first to the last tenth of the time after warm-up, and the highest sample."""
-    warm_s, seconds = bench.either(20, 60), bench.either(60, 600)
+    warm_s, seconds = bench.either(20, WARM_ROWS / WARM_RATE), bench.either(60, 600)
     database = await bench.database()
     await database.follow(wallets(TARGET, 20))
     async with (
@@ -50,14 +54,15 @@ async def _grown_mb(bench: Bench, kind: str) -> tuple[float, float]:
     ):
         await running.wait_ready()
         await sender.wait_clients()
-        await sender.order("pace", label="before", rate=RATE, noise_rate=NOISE_RATE, seconds=3)
+        # Bounded memories fill while all is well: what they take is not growth under a stall.
+        await sender.order("pace", label="before", rate=WARM_RATE, noise_rate=NOISE_RATE, seconds=warm_s)
         if kind == SILENT:
             await sender.order("refuse")
         else:
             proxy.turn(Mode.HOLD if kind == HELD else Mode.RESET)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_feed, sender, warm_s + seconds)
-            await trio.sleep(warm_s)
+            nursery.start_soon(_feed, sender, SETTLE_S + seconds)
+            await trio.sleep(SETTLE_S)
             nursery.start_soon(running.watch_memory, 1.0)
             await trio.sleep(seconds)
             nursery.cancel_scope.cancel()
