@@ -17,6 +17,7 @@ from engine.adapters.postgres.migrate import migrate
 from protocols.clock import Random
 
 # A short patience makes every stopped database a journal; a lease as short as it can be does not hold up the next engine.
+CATCH_UP_S = 90
 SETTINGS = {"writer.patience_ms": "30", "limits.lease_ttl_s": "2", "stream.gap_reread_s": "1", "logging.format": "json"}
 
 
@@ -92,15 +93,16 @@ async def check(world: IngestWorld, wallets: list[str], began_s: int) -> None:
     async with engine_process(world.settings) as engine:
         await engine.until_ready()
         await world.post("/play", action="pause")
-        with trio.fail_after(60):
-            while True:
-                state = await world.state()
-                due, stored = await ledger(world, wallets), await world.stored()
-                early = {fill for fill in (due - stored) if fill in await before(world, wallets, began_s)}
-                missing = Counter({fill: n for fill, n in (due - stored).items() if fill not in early})
-                if not missing and not state["rows_in_flight"]:
-                    break
+        while (await world.state())["rows_in_flight"]:
+            await trio.sleep(0.2)
+        due, early = await ledger(world, wallets), await before(world, wallets, began_s)
+        missing = due
+        with trio.move_on_after(CATCH_UP_S):
+            while missing:
                 await trio.sleep(0.5)
+                stored = await world.stored()
+                missing = Counter({fill: n for fill, n in (due - stored).items() if fill not in early})
+        assert missing == Counter(), f"lost; {engine.log_text()[-5000:]}"
         assert stored - due == Counter(), "doubled or never traded"
         engine.send(signal.SIGTERM)
         assert await engine.wait() == 0, engine.log_text()
