@@ -39,6 +39,8 @@ class SyncWriter:
     latency: Observer
     forget: Callable[[Sequence[str]], None] = lambda _: None
     """Told the ids of trades that could not be kept, so that they may come again."""
+    committed: Callable[[], None] = lambda: None
+    """Told after each commit; never waits."""
     inserted: int = attrs.field(init=False, default=0)
     repeated: int = attrs.field(init=False, default=0)
     rejected: int = attrs.field(init=False, default=0)
@@ -134,6 +136,7 @@ class SyncWriter:
         self.inserted += result.inserted
         self.repeated += result.repeated
         self._answered()
+        self.committed()
         now_s = trio.current_time()
         for laned in batch:
             self.latency.observe(now_s - laned.trade.seen_s)

@@ -69,9 +69,13 @@ class HttpConfig:
     metrics_token: Secret | None = secret(doc="bearer token that may read /metrics from elsewhere than loopback")
     connections_max: int = whole(512, at_least=8, at_most=10_000, doc="connections served at once; more get 503")
     streams_max: int = whole(256, at_least=1, at_most=10_000, doc="event streams among them; more get 503")
-    reads_per_minute: int = whole(1_200, at_least=1, at_most=10_000_000, doc="price and feed reads of one token")
-    changes_per_minute: int = whole(120, at_least=1, at_most=10_000_000, doc="changes by one token")
-    admin_per_minute: int = whole(60, at_least=1, at_most=10_000_000, doc="calls for administrators by one token")
+    reads_per_minute: int = whole(
+        1_200, at_least=1, at_most=10_000_000, doc="price and feed reads of one token", restart=False
+    )
+    changes_per_minute: int = whole(120, at_least=1, at_most=10_000_000, doc="changes by one token", restart=False)
+    admin_per_minute: int = whole(
+        60, at_least=1, at_most=10_000_000, doc="calls for administrators by one token", restart=False
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -80,25 +84,35 @@ class StreamConfig:
 
     topics: str = choice("trades+orders_matched", "trades+orders_matched", "trades", "orders_matched",
                          doc="activity types to subscribe to; both cost little and cover each other")  # fmt: skip
-    connect_timeout_s: float = number(10, at_least=0.5, at_most=60, doc="longest wait for the handshake")
+    connect_timeout_s: float = number(10, at_least=0.5, at_most=60, doc="longest wait for the handshake", restart=False)
     stall_timeout_s: float = number(30, at_least=1, at_most=600, doc="silence after which the socket is replaced")
     stall_timeout_max_s: float = number(
         300, at_least=1, at_most=3600, doc="the same, doubled while new sockets stay silent"
     )
-    ping_interval_s: float = number(5, at_least=0.5, at_most=60, doc="text PING; the feed ends after minutes without")
-    recycle_interval_s: float = number(
-        600, at_least=10, at_most=86_400, doc="age at which a healthy socket is replaced"
+    ping_interval_s: float = number(
+        5, at_least=0.5, at_most=60, doc="text PING; the feed ends after minutes without", restart=False
     )
-    recycle_overlap_s: float = number(5, at_least=0.1, at_most=5, doc="longest time that old and new socket overlap")
+    recycle_interval_s: float = number(
+        600, at_least=10, at_most=86_400, doc="age at which a healthy socket is replaced", restart=False
+    )
+    recycle_overlap_s: float = number(
+        5, at_least=0.1, at_most=5, doc="longest time that old and new socket overlap", restart=False
+    )
     reconnect_delay_s: float = number(0.5, at_least=0.05, at_most=60, doc="first pause after a failed connection")
     reconnect_delay_max_s: float = number(
         30, at_least=0.1, at_most=600, doc="longest pause; in between it doubles, jittered"
     )
     frame_bytes_max: int = whole(1 << 20, at_least=4096, at_most=16 << 20, doc="larger frames close the socket")
     linger_max_ms: float = number(
-        2, at_least=0, at_most=50, doc="longest pause between two batches of frames; it grows with the load"
+        2,
+        at_least=0,
+        at_most=50,
+        doc="longest pause between two batches of frames; it grows with the load",
+        restart=False,
     )
-    gap_overlap_s: float = number(10, at_least=1, at_most=600, doc="read this much before a gap, for late rows")
+    gap_overlap_s: float = number(
+        10, at_least=1, at_most=600, doc="read this much before a gap, for late rows", restart=False
+    )
     gap_start_overlap_s: float = number(
         120, at_least=1, at_most=86_400, doc="the same at start, before the last committed trade"
     )
@@ -121,8 +135,10 @@ class ChannelConfig:
 class FilterConfig:
     """Identity, de-duplication and the sets of wallets."""
 
-    targets_poll_s: float = number(2, at_least=0.2, at_most=60, doc="how often the version of the wallet sets is asked")
-    batch_max: int = whole(256, at_least=1, at_most=10_000, doc="trades taken at once")
+    targets_poll_s: float = number(
+        2, at_least=0.2, at_most=60, doc="how often the version of the wallet sets is asked", restart=False
+    )
+    batch_max: int = whole(256, at_least=1, at_most=10_000, doc="trades taken at once", restart=False)
     recent_max: int = whole(
         8_000, at_least=100, at_most=1_000_000, doc="trade ids remembered; the database decides beyond"
     )
@@ -132,9 +148,9 @@ class FilterConfig:
 class WriterConfig:
     """Group commit, and the journal that holds trades while the database cannot."""
 
-    batch_max: int = whole(500, at_least=1, at_most=5_000, doc="trades committed at once")
+    batch_max: int = whole(500, at_least=1, at_most=5_000, doc="trades committed at once", restart=False)
     patience_ms: float = number(
-        1_000, at_least=10, at_most=60_000, doc="wait for a commit before trades go to the journal"
+        1_000, at_least=10, at_most=60_000, doc="wait for a commit before trades go to the journal", restart=False
     )
     retry_delay_s: float = number(0.2, at_least=0.01, at_most=60, doc="first pause after a failed commit")
     retry_delay_max_s: float = number(
@@ -151,10 +167,10 @@ class MarketsConfig:
     """The market registry."""
 
     retry_missing_s: float = number(
-        60, at_least=1, at_most=86_400, doc="pause before an unknown market is asked again; doubles"
+        60, at_least=1, at_most=86_400, doc="pause before an unknown market is asked again; doubles", restart=False
     )
     sweep_interval_s: float = number(
-        300, at_least=10, at_most=86_400, doc="how often stored trades without market are looked for"
+        300, at_least=10, at_most=86_400, doc="how often stored trades without market are looked for", restart=False
     )
 
 
@@ -173,11 +189,13 @@ class PricesConfig:
 class RetentionConfig:
     """How long trades are kept; the job `retention` deletes older ones in batches."""
 
-    followed_days: int = whole(30, at_least=1, at_most=36_500, doc="trades of lanes 1 and 2")
-    resolved_days: int = whole(7, at_least=1, at_most=36_500, doc="the same, once their market is resolved")
-    target_days: int = whole(180, at_least=1, at_most=36_500, doc="trades of copy targets (lane 0)")
-    batch_rows: int = whole(5_000, at_least=100, at_most=100_000, doc="rows deleted in one transaction")
-    batch_pause_ms: float = number(50, at_least=0, at_most=10_000, doc="pause between two of them")
+    followed_days: int = whole(30, at_least=1, at_most=36_500, doc="trades of lanes 1 and 2", restart=False)
+    resolved_days: int = whole(
+        7, at_least=1, at_most=36_500, doc="the same, once their market is resolved", restart=False
+    )
+    target_days: int = whole(180, at_least=1, at_most=36_500, doc="trades of copy targets (lane 0)", restart=False)
+    batch_rows: int = whole(5_000, at_least=100, at_most=100_000, doc="rows deleted in one transaction", restart=False)
+    batch_pause_ms: float = number(50, at_least=0, at_most=10_000, doc="pause between two of them", restart=False)
 
 
 _CRON = re.compile(r"\S+(\s+\S+){4}")
@@ -187,11 +205,15 @@ _CRON = re.compile(r"\S+(\s+\S+){4}")
 class JobConfig:
     """One job of the scheduler."""
 
-    enabled: bool = flag(True, doc="false: runs only when somebody asks for it")
+    enabled: bool = flag(True, doc="false: runs only when somebody asks for it", restart=False)
     cron: str = text("0 4 * * *", allowed="five fields of a cron expression, in UTC", doc="when it runs, in UTC",
                      check=lambda value: bool(_CRON.fullmatch(value)))  # fmt: skip
-    jitter_s: float = number(0, at_least=0, at_most=3_600, doc="it starts up to this much later, by chance")
-    timeout_s: float = number(300, at_least=1, at_most=86_400, doc="longest run; then it is ended and counts as failed")
+    jitter_s: float = number(
+        0, at_least=0, at_most=3_600, doc="it starts up to this much later, by chance", restart=False
+    )
+    timeout_s: float = number(
+        300, at_least=1, at_most=86_400, doc="longest run; then it is ended and counts as failed", restart=False
+    )
 
 
 def default_jobs() -> dict[str, JobConfig]:
@@ -210,7 +232,7 @@ class LimitsConfig:
         0, at_least=0, at_most=1 << 20, doc="memory limit to warn against; 0: the control group's or the machine's"
     )
     memory_warn_ratio: float = number(
-        0.8, at_least=0.1, at_most=1, doc="share of the limit from which the heap line warns"
+        0.8, at_least=0.1, at_most=1, doc="share of the limit from which the heap line warns", restart=False
     )
     drain_s: float = number(10, at_least=0.1, at_most=300, doc="longest stop: after it, what is left is reported")
     lease_ttl_s: float = number(15, at_least=2, at_most=300, doc="how long a dead engine keeps its lease")
@@ -220,9 +242,9 @@ class LimitsConfig:
 class LoggingConfig:
     """Log lines on standard error."""
 
-    level: str = choice("info", "debug", "info", "warning", "error", doc="least level that is written")
+    level: str = choice("info", "debug", "info", "warning", "error", doc="least level that is written", restart=False)
     format: str = choice("auto", "auto", "json", "text", doc="auto: text on a terminal, else JSON")
-    heap_interval_s: float = number(60, at_least=1, at_most=3600, doc="interval of the heap line")
+    heap_interval_s: float = number(60, at_least=1, at_most=3600, doc="interval of the heap line", restart=False)
 
 
 def default_channels() -> dict[str, ChannelConfig]:

@@ -1,25 +1,35 @@
 """The whole data flow, from top to bottom in flow order. The only file that names both an actor and an adapter.
 
 venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶ writer ──▶ sync_writer ──▶ PostgreSQL
-           │                   ▲               │                          │
+           │                   ▲               │                          │ └─▶ feed_hub ──▶ event streams
            └─▶ gap_requests ─▶ gap_filler      └─▶ market_requests ─▶ market_registry
                     ▲                                                     │
                     └───────────── rows that neither could take ──────────┘
+
+requests ─▶ token_registry, price_cache ─▶ answers            clock ─▶ scheduler ─▶ jobs
+
+The first part runs under the ingest lease (`build`), the last line in every engine that reaches its database
+(`build_services`).
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
+from actors.feed_hub import FeedHub
 from actors.gap_filler import GapFiller
 from actors.market_registry import MarketRegistry
+from actors.scheduler import Scheduler
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
+from actors.token_registry import TokenRegistry
 from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
+from engine.job_wiring import JobPorts, scheduler_of
 from engine.runtime.channel import Channel, LanePolicy
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
@@ -27,6 +37,7 @@ from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Child, Supervisor
 from protocols.channels import Overflow
 from protocols.clock import Random, WallClock
+from protocols.feed import FeedStreamStore
 from protocols.ingest import (
     GapRequest,
     GapStore,
@@ -40,6 +51,7 @@ from protocols.ingest import (
 )
 from protocols.instruments import Observer
 from protocols.trades import Lane, LanedTrade, RawTrade
+from protocols.users import TokenStore
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +69,8 @@ class Adapters:
     clock: WallClock
     rng: Random
     trade_to_row: Observer
+    committed: Callable[[], None] = lambda: None
+    """Told after each commit; never waits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +85,28 @@ class Actors:
     market_registry: MarketRegistry
 
 
+@attrs.frozen(kw_only=True)
+class ServicePorts:
+    """The world behind what serves users. `owner` is unique to this process, `holder` says who that is."""
+
+    tokens: TokenStore
+    feed: FeedStreamStore
+    jobs: JobPorts
+    clock: WallClock
+    rng: Random
+    owner: str
+    holder: str
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """What serves users, with the ingest lease or without."""
+
+    token_registry: TokenRegistry
+    feed_hub: FeedHub
+    scheduler: Scheduler
+
+
 @attrs.define(eq=False, kw_only=True)
 class Engine:
     """What a running engine shows to its pages, metrics and tests. `actors` is None until it holds the lease."""
@@ -81,7 +117,13 @@ class Engine:
     readiness: Readiness
     upstream_requests: Counter[tuple[str, str]]
     actors: Actors | None = None
+    services: Services | None = None
     graph: Graph | None = None
+
+    def committed(self) -> None:
+        """Says that trades were committed: open streams of the feed are told at once."""
+        if self.services is not None:
+            self.services.feed_hub.wake()
 
     def stream_age_s(self, now_s: float) -> float | None:
         """Returns the age of the last trade frame at monotonic time `now_s`, or None before the first."""
@@ -128,17 +170,16 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         rng=io.rng,
         latency=io.trade_to_row,
         forget=trade_filter.forget,
+        committed=io.committed,
     )
     market_registry = MarketRegistry(
         requests=market_requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
     )
-    watch = Watch(gauges=gauges, limits=config.limits, logging=config.logging)
-
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
             Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
-            Child(name="watch", run=watch.run),
+            Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
         ),
         stages=(
             Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=(filter_kept, filter_markets)),
@@ -159,6 +200,19 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         market_registry=market_registry,
     )
     return graph, actors
+
+
+def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
+    """Returns what serves users. Raises `ValueError` for a cron expression that makes no sense."""
+    token_registry = TokenRegistry(store=io.tokens, clock=io.clock, rng=io.rng, bootstrap=config.http.admin_token)
+    feed_hub = FeedHub(store=io.feed, rng=io.rng, clients_max=config.http.streams_max)
+    scheduler = scheduler_of(config, io.jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
+    children = (
+        Child(name="token_registry", run=token_registry.run),
+        Child(name="feed_hub", run=feed_hub.run),
+        Child(name="scheduler", run=scheduler.run),
+    )
+    return children, Services(token_registry=token_registry, feed_hub=feed_hub, scheduler=scheduler)
 
 
 def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:

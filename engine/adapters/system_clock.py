@@ -21,6 +21,11 @@ def system_random() -> Random:
     return random.Random(secrets.randbits(128))  # noqa: S311 - jitter, not cryptography
 
 
+def secret_random() -> random.SystemRandom:
+    """Chance that nobody can foresee, for tokens."""
+    return random.SystemRandom()
+
+
 def process_owner_id() -> str:
     """A name no other process has, for leases."""
     return uuid.uuid4().hex

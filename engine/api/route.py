@@ -33,13 +33,13 @@ class Call:
     params: Mapping[str, Any]
     body: Any
     """What the route's `body` type says, or None."""
-    headers: Mapping[str, str]
-    """Lower-case names."""
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Lower-case names; without what carries a credential."""
 
 
 Handler = Callable[[Call], Awaitable[Any]]
-"""Returns a value of the route's `answer` type, or a Starlette response for what is no JSON document (event streams).
-Raises `ApiError`; `TransientError` becomes 503."""
+"""Returns a value of the route's `answer` type, or bytes that are its JSON already, or a Starlette response for what is no
+JSON document (event streams). Raises `ApiError`; `TransientError` becomes 503."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +50,8 @@ class ApiRoute:
     path: str
     """With `{name}` for path parameters, each of which is a `Param` with `in_path`."""
     handler: Handler
-    scope: Scope
+    scope: Scope | None
+    """None: every valid token may."""
     summary: str
     answer: Any
     """A type that msgspec encodes: the body of a 200."""

@@ -1,4 +1,4 @@
-"""`polycopy db`: migrations and where the data is."""
+"""`polycopy db`: migrations, where the data is, backups, and data from elsewhere."""
 
 import json
 from typing import Any
@@ -9,12 +9,19 @@ from config.schema import EngineConfig
 from engine.adapters.postgres.migrate import Migration, MigrationStatus, migrate, migration_status
 from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
+from engine.cli.db_backup import backup, restore
+from engine.cli.db_import import import_command
 from engine.cli.main import Settings
 
 
 @click.group()
 def db() -> None:
-    """Migrate the database and show its state. Works while the engine runs and while it does not."""
+    """Migrate the database, show its state, back it up. Works while the engine runs and while it does not."""
+
+
+db.add_command(backup)
+db.add_command(restore)
+db.add_command(import_command)
 
 
 @db.command("migrate")

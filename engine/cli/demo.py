@@ -61,7 +61,7 @@ def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, 
             overrides["logging.level"] = "warning"
         show = _Demo(control_url=urls["control_url"], data_dir=home / "postgres", seconds=seconds, quiet=as_json)
         try:
-            code = host_engine(settings.load(overrides), beside=show.run)
+            code = host_engine(lambda: settings.read(overrides), settings.load(overrides), beside=show.run)
         finally:
             shutil.rmtree(home, ignore_errors=True)
     if show.result is not None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from config.live import LiveConfig
 from config.schema import EngineConfig
 from engine.adapters.postgres.embedded_server import EmbeddedServerError
 from engine.adapters.postgres.migrate import MigrationError
@@ -15,6 +16,7 @@ from engine.adapters.spill_journal import JournalBusyError
 from engine.adapters.system_clock import SystemClock, system_random
 from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
 from engine.lifecycle import EngineHost, Running
+from engine.reload import ReadConfig, Reloader
 from engine.runtime.logs import configure_logging
 from engine.runtime.supervisor import RestartBudgetExceededError
 
@@ -22,13 +24,17 @@ _log = logging.getLogger(__name__)
 Beside = Callable[[Running, EngineHost], Awaitable[None]]
 
 
-def host_engine(config: EngineConfig, beside: Beside | None = None) -> int:
-    """Runs the engine until a signal; `beside` runs next to it and may set `stop`. Returns the exit code."""
+def host_engine(read: ReadConfig, config: EngineConfig, beside: Beside | None = None) -> int:
+    """Runs the engine until a signal; `beside` runs next to it and may set `stop`. Returns the exit code.
+
+    `read` reads the configuration again, on SIGHUP and when an administrator asks for it.
+    """
     clock = SystemClock()
     configure_logging(config.logging.level, config.logging.format, clock)
     # What start-up made lives as long as the process; the collector need not walk it again.
     gc.freeze()
-    host = EngineHost(config=config, clock=clock, rng=system_random())
+    live = LiveConfig(config)
+    host = EngineHost(config=live.view, clock=clock, rng=system_random(), reloader=Reloader(live, read))
     try:
         trio.run(_run, host, beside)
     except BaseException as error:
@@ -38,7 +44,7 @@ def host_engine(config: EngineConfig, beside: Beside | None = None) -> int:
 
 async def _run(host: EngineHost, beside: Beside | None) -> None:
     async with trio.open_nursery() as nursery:
-        await nursery.start(_watch_signals, host)
+        await nursery.start(_watch_signals, host, nursery)
         engine_done = trio.Event()
 
         async def engine(*, task_status: trio.TaskStatus[Running]) -> None:
@@ -62,11 +68,14 @@ async def _run(host: EngineHost, beside: Beside | None) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def _watch_signals(host: EngineHost, *, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+async def _watch_signals(host: EngineHost, nursery: trio.Nursery, *, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
             name = signal.Signals(number).name
+            if number == signal.SIGHUP:
+                nursery.start_soon(host.reloader.reload, name)
+                continue
             if host.stop.is_set():
                 _log.error("second signal, leaving at once", extra={"signal": name})
                 os._exit(EXIT_FAILED)

@@ -24,7 +24,11 @@ _COMMANDS = {
     "status": ("engine.cli.status", "status", "Show what a running engine is doing."),
     "top": ("engine.cli.top", "top", "Watch a running engine: heap, lag, channels, rates, last trades."),
     "follow": ("engine.cli.follow", "follow", "Follow traders, stop following them, list them."),
+    "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
+    "tokens": ("engine.cli.tokens", "tokens", "List tokens, make them, revoke them."),
     "config": ("engine.cli.config", "config", "Show, check and explain the configuration."),
+    "jobs": ("engine.cli.jobs", "jobs", "Show what runs at which times, and run it now."),
+    "export": ("engine.cli.export", "export", "Write stored trades into a file: CSV, JSON lines, Parquet."),
     "db": ("engine.cli.db", "db", "Migrate the database and show its state."),
 }  # fmt: skip
 

@@ -15,4 +15,4 @@ def run(settings: Settings) -> None:
 
     Exit codes: 0 stopped, 1 failed, 2 configuration, 70 the supervisor gave up.
     """
-    sys.exit(host_engine(settings.load()))
+    sys.exit(host_engine(settings.read, settings.load()))

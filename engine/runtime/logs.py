@@ -22,6 +22,7 @@ _SECRETS = (
     (re.compile(r"(\w+://[^\s:/@]*:)[^\s@]+@"), rf"\1{_REDACTED}@"),
     (re.compile(r"(?i)\b((?:private_?key|secret|passphrase|api_?key|password|token)\"?'?\s*[=:]\s*\"?'?)[^\s\"',}]{6,}"),
      rf"\1{_REDACTED}"),
+    (re.compile(r"\bpcy_[\w-]{43}"), _REDACTED),
     (re.compile(r"(?<![0-9a-zA-Zx])[0-9a-fA-F]{64}(?![0-9a-fA-F])"), _REDACTED),
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ ROWS = {
     "throughput": (4, 6),
     "latency": (3, 5),
     "start": (3, 3),
+    "feed": (5, 30),
 }
 
 

@@ -14,12 +14,12 @@ from config.loader import load_config
 from config.schema import EngineConfig
 from engine.adapters.postgres.server_process import EmbeddedServer
 from engine.adapters.system_clock import system_random
+from engine.api.app import engine_app
 from engine.metrics import EngineCollector, trade_to_row_histogram
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
-from engine.web.app import engine_app
 from engine.wiring import Engine
 
 ROOT = Path(__file__).parents[2]

@@ -16,4 +16,4 @@ async def broken(self: TradeFilter, *, task_status: trio.TaskStatus[None] = trio
 
 if __name__ == "__main__":
     TradeFilter.run = broken  # type: ignore[method-assign]
-    sys.exit(host_engine(load_config()))
+    sys.exit(host_engine(load_config, load_config()))

@@ -44,7 +44,8 @@ async def test_an_engine_that_slept_past_its_lease_is_fenced_off(database, tmp_p
                 epochs = await world.fetch("SELECT epoch FROM engine_leases WHERE name = 'ingest'")
                 first.send(signal.SIGCONT)
                 await first.until_not_ready_because("lease ingest is held by")
-                assert (await second.readyz() or (0,))[0] == 200
+                status, state = await second.readyz() or (0, None)
+                assert status == 200, f"{state}; {second.log_text()}"
                 assert await world.fetch("SELECT epoch FROM engine_leases WHERE name = 'ingest'") == epochs
 
 

@@ -13,11 +13,13 @@ import attrs
 import httpx
 import trio
 
+from config.live import LiveConfig
 from config.loader import load_config
 from engine.adapters.postgres.database import Connection, DatabaseOptions, database_loop
 from engine.adapters.postgres.follow_store import FollowStore
 from engine.adapters.system_clock import SystemClock
 from engine.lifecycle import EngineHost, Running
+from engine.reload import Reloader
 from engine.simulator.options import SimulatorOptions, SimulatorUrls
 from engine.simulator.serve import serve_simulator
 from protocols.clock import Random
@@ -55,7 +57,9 @@ class IngestWorld:
     async def engine(self, **settings: str) -> AsyncIterator[Running]:
         """Runs an engine until the block ends, then stops it in order."""
         config = load_config(environ={}, overrides={**self.settings, **settings})
-        host = EngineHost(config=config, clock=SystemClock(), rng=Random(7))
+        host = EngineHost(
+            config=config, clock=SystemClock(), rng=Random(7), reloader=Reloader(LiveConfig(config), lambda: config)
+        )
         async with trio.open_nursery() as nursery:
             running = await nursery.start(host.run)
             self.host, self.running = host, running

@@ -7,6 +7,7 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import Connection, row_count
+from engine.adapters.postgres.feed_store import RunsWork
 
 ADD = """
 INSERT INTO follows AS old (user_id, trader_wallet, is_target)
@@ -67,5 +68,53 @@ class FollowStore:
 
         async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
             return await raw.fetch(LIST, self.user_name, after, PAGE_ROWS)
+
+        return [dict(row) for row in await self.connection.run(work)]
+
+
+FOLLOW_AS_USER = """
+INSERT INTO follows AS old (user_id, trader_wallet)
+SELECT profiles.id, wallet FROM profiles CROSS JOIN unnest($2::text[]) AS new (wallet) WHERE profiles.id = $1
+ON CONFLICT (user_id, trader_wallet) DO UPDATE SET active = true, is_target = false WHERE NOT old.active
+"""
+UNFOLLOW_AS_USER = """
+UPDATE follows SET active = false WHERE user_id = $1 AND active AND trader_wallet = ANY ($2::text[])
+"""
+FOLLOWS_OF_USER = """
+SELECT follows.trader_wallet AS wallet, follows.is_target AS target, follows.created_at AS since, traders.display_name AS name,
+    traders.profile_image AS image
+FROM follows LEFT JOIN traders ON traders.wallet_address = follows.trader_wallet
+WHERE follows.user_id = $1 AND follows.active AND follows.trader_wallet > $2
+ORDER BY follows.trader_wallet LIMIT $3
+"""
+
+
+@attrs.define(eq=False)
+class UserFollowStore:
+    """Follows by user id, over a connection or a pool; one statement a call. All methods raise `TransientError`."""
+
+    connection: RunsWork
+
+    async def add(self, user_id: str, wallets: Sequence[str]) -> int:
+        """Follows wallets (lower case) and returns how many were not followed before. Targets stay targets."""
+
+        async def work(raw: asyncpg.Connection) -> str:
+            return await raw.execute(FOLLOW_AS_USER, user_id, sorted(set(wallets)))
+
+        return row_count(await self.connection.run(work))
+
+    async def remove(self, user_id: str, wallets: Sequence[str]) -> int:
+        """Stops following wallets and returns how many were followed."""
+
+        async def work(raw: asyncpg.Connection) -> str:
+            return await raw.execute(UNFOLLOW_AS_USER, user_id, sorted(set(wallets)))
+
+        return row_count(await self.connection.run(work))
+
+    async def page(self, user_id: str, after: str, rows_max: int) -> list[dict[str, Any]]:
+        """Returns wallet, target, since, name and image of the next follows in the order of wallets."""
+
+        async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
+            return await raw.fetch(FOLLOWS_OF_USER, user_id, after, rows_max)
 
         return [dict(row) for row in await self.connection.run(work)]

@@ -78,19 +78,24 @@ class PostgresMarketStore:
 
     async def upsert(self, markets: Sequence[Market]) -> None:
         """Writes markets and tokens in one transaction. Raises `TransientError` or `RejectedError`."""
-        rows = [_market_row(market) for market in markets]
-        tokens = [
-            (token.token_id, market.condition_id, token.outcome, token.outcome_index)
-            for market in markets
-            for token in market.tokens
-        ]
 
         async def work(raw: asyncpg.Connection) -> None:
             async with raw.transaction():
-                await raw.executemany(UPSERT_MARKETS, rows)
-                await raw.executemany(INSERT_TOKENS, tokens)
+                await insert_markets(raw, markets)
 
         await self.connection.run(work)
+
+
+async def insert_markets(raw: asyncpg.Connection, markets: Sequence[Market]) -> None:
+    """Writes markets and their tokens within a transaction of the caller's."""
+    rows = [_market_row(market) for market in markets]
+    tokens = [
+        (token.token_id, market.condition_id, token.outcome, token.outcome_index)
+        for market in markets
+        for token in market.tokens
+    ]
+    await raw.executemany(UPSERT_MARKETS, rows)
+    await raw.executemany(INSERT_TOKENS, tokens)
 
 
 def _market_row(market: Market) -> tuple[Any, ...]:

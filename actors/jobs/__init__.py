@@ -1,0 +1,1 @@
+"""The engine's jobs: what the scheduler runs, one a file."""

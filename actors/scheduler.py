@@ -1,0 +1,209 @@
+"""Runs jobs when they are due or asked for."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import attrs
+import trio
+
+from actors.job_runner import JobRunner
+from actors.rules.backoff import Backoff
+from actors.rules.cron_times import CronTimes, slot_owed
+from actors.rules.log_limit import LogLimit
+from config.schema import JobConfig
+from protocols.clock import Random, WallClock
+from protocols.errors import TransientError
+from protocols.jobs import Job, JobLease, JobState, JobStore
+
+_log = logging.getLogger(__name__)
+# Requests come through the database, and the wall clock may step: both are looked at this often.
+POLL_S = 2.0
+ANNOUNCE_S = 10.0
+WITHDRAW_S = 1.0
+
+
+@attrs.define(eq=False, kw_only=True)
+class Scheduler:
+    """clock, requests → jobs. Any number of engines may run one over the same store.
+
+    What is due is decided against the slots on record, not against timers: a missed slot is run once, the latest one only,
+    whether the engine was down or the clock stepped. Whoever claims a job first runs it.
+    """
+
+    jobs: Sequence[Job]
+    settings: Mapping[str, JobConfig]
+    """By name of the job; one without settings runs only when somebody asks for it."""
+    store: JobStore
+    clock: WallClock
+    rng: Random
+    owner: str
+    """Unique to this process."""
+    holder: str
+    """Who that is, for people: host and process id."""
+    lease_ttl_s: float
+    concurrent_max: int = 2
+    poll_s: float = POLL_S
+    dependency_wait_s: float = 3_600.0
+    """How long a due job waits for the jobs that it comes after; then its slot is skipped."""
+    running: dict[str, JobLease] = attrs.field(init=False, factory=dict)
+    """What this scheduler runs now, by name."""
+    succeeded_ms: dict[str, int] = attrs.field(init=False, factory=dict)
+    """When each job last succeeded, in any engine; absent before the first time."""
+    _crons: dict[str, CronTimes] = attrs.field(init=False, factory=dict)
+    """By name, as last read: settings may be reloaded."""
+    _runner: JobRunner = attrs.field(init=False)
+    _waiting: dict[str, "_Waiting"] = attrs.field(init=False, factory=dict)
+    _claims: int = attrs.field(init=False, default=0)
+    _announced_s: float = attrs.field(init=False, default=float("-inf"))
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+
+    def __attrs_post_init__(self) -> None:
+        self._runner = JobRunner(store=self.store, lease_ttl_s=self.lease_ttl_s)
+        for name in self.settings:
+            self._cron(name)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Runs jobs until it is cancelled; those that run then are given back at once."""
+        self.running.clear()
+        self._waiting.clear()
+        task_status.started()
+        backoff = Backoff(first_s=self.poll_s / 4, max_s=30, rng=self.rng)
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    pause_s = self.poll_s
+                    try:
+                        await self._look(nursery)
+                        backoff.reset()
+                    except TransientError as error:
+                        pause_s = backoff.next_s()
+                        if self._log_limit.allows("store", trio.current_time()) is not None:
+                            _log.warning("jobs wait for the database", extra={"error": str(error)})
+                    await trio.sleep(pause_s)
+        finally:
+            with trio.move_on_after(WITHDRAW_S, shield=True):
+                await self._withdraw()
+
+    def last_success_age_s(self) -> dict[str, float]:
+        """Returns the age of each job's last success, for the metric; a job that never succeeded is left out."""
+        now_ms = self.clock.now_ms()
+        return {job: max(0, now_ms - then_ms) / 1000 for job, then_ms in self.succeeded_ms.items()}
+
+    async def _look(self, nursery: trio.Nursery) -> None:
+        """Looks at every job once and starts what is owed, those first that have waited longest."""
+        names = [job.name for job in self.jobs]
+        if trio.current_time() >= self._announced_s + ANNOUNCE_S:
+            await self.store.announce(self.owner, self.holder, names)
+            self._announced_s = trio.current_time()
+        now_ms = self.clock.now_ms()
+        # A later slot on record was run by a clock that was ahead; it holds up nothing before it.
+        states = await self.store.states(names, slots_until_ms=now_ms)
+        self.succeeded_ms = {name: s.succeeded_ms for name, s in states.items() if s.succeeded_ms is not None}
+        for job in sorted(self.jobs, key=self._waiting_since_s):
+            # Claimed elsewhere, or by us: even the lease of a run of ours that hangs while it ends is alive.
+            if job.name in self.running or states[job.name].held_by is not None:
+                continue
+            slot_ms = await self._owed(job, states, now_ms)
+            state = states[job.name]
+            if slot_ms is None and state.requested_by is None and not state.orphaned:
+                continue
+            if len(self.running) < self.concurrent_max:
+                await self._start(job, slot_ms, nursery)
+
+    def _waiting_since_s(self, job: Job) -> float:
+        waiting = self._waiting.get(job.name)
+        return trio.current_time() if waiting is None else waiting.start_s
+
+    async def _start(self, job: Job, slot_ms: int | None, nursery: trio.Nursery) -> None:
+        self._claims += 1
+        asked_s = trio.current_time()
+        claimed = await self.store.claim(
+            job.name,
+            slot_ms=slot_ms,
+            owner=f"{self.owner}/{self._claims}",
+            holder=self.holder,
+            ttl_s=self.lease_ttl_s,
+        )
+        if isinstance(claimed, JobLease):
+            self._waiting.pop(job.name, None)
+            self.running[job.name] = claimed
+            nursery.start_soon(self._run_claimed, job, claimed, asked_s)
+
+    async def _run_claimed(self, job: Job, lease: JobLease, asked_s: float) -> None:
+        try:
+            timeout_s = self.settings[job.name].timeout_s if job.name in self.settings else JobConfig().timeout_s
+            await self._runner.run(job, lease, timeout_s=timeout_s, held_s=asked_s)
+        finally:
+            if self.running.get(job.name) is lease:
+                del self.running[job.name]
+
+    async def _owed(self, job: Job, states: Mapping[str, JobState], now_ms: int) -> int | None:
+        """Returns the slot to run now: owed, its jitter over, and what it comes after done. May skip one."""
+        settings, last = self.settings.get(job.name), states[job.name].last_slot
+        if settings is None or not settings.enabled:
+            return None
+        cron = self._cron(job.name)
+        if last is None:
+            # Nothing was missed before the job was known here.
+            await self._skip(job, cron.latest_until(now_ms), "the job is new here")
+            return None
+        slot_ms = slot_owed(cron, now_ms, last)
+        waiting = self._waiting.get(job.name)
+        if waiting is not None and waiting.slot_ms != slot_ms:
+            del self._waiting[job.name]
+            if slot_ms is not None and waiting.misses:
+                await self._skip(job, waiting.slot_ms, f"{waiting.misses} before its next slot")
+        if slot_ms is None:
+            return None
+        waiting = self._waiting.setdefault(job.name, self._new_wait(cron, slot_ms, settings.jitter_s))
+        if trio.current_time() < waiting.start_s:
+            return None
+        waiting.misses = self._missing(job, states, slot_ms)
+        if waiting.misses and trio.current_time() >= waiting.start_s + self.dependency_wait_s:
+            await self._skip(job, slot_ms, f"{waiting.misses} within {self.dependency_wait_s:g} s")
+        return None if waiting.misses else slot_ms
+
+    def _cron(self, name: str) -> CronTimes:
+        expression = self.settings[name].cron
+        known = self._crons.get(name)
+        if known is None or known.expression != expression:
+            known = self._crons[name] = CronTimes(expression)
+        return known
+
+    def _new_wait(self, cron: CronTimes, slot_ms: int, jitter_s: float) -> "_Waiting":
+        # Longer than half-way to the next slot, a slot might never be run.
+        longest_s = min(jitter_s, (cron.next_after(slot_ms) - slot_ms) / 2_000)
+        return _Waiting(slot_ms=slot_ms, start_s=trio.current_time() + self.rng.uniform(0, longest_s))
+
+    def _missing(self, job: Job, states: Mapping[str, JobState], slot_ms: int) -> str:
+        """Returns which jobs have not succeeded yet for their own latest slot at or before this one; empty when all have."""
+        missing = []
+        for name in job.after:
+            state = states.get(name)
+            needed_ms = self._cron(name).latest_until(slot_ms) if name in self.settings else slot_ms
+            done_ms = [] if state is None else [state.succeeded_slot_ms, state.succeeded_start_ms]
+            if not any(ms is not None and ms >= needed_ms for ms in done_ms):
+                missing.append(name)
+        return f"{', '.join(missing)} did not succeed" if missing else ""
+
+    async def _skip(self, job: Job, slot_ms: int, reason: str) -> None:
+        await self.store.skip(job.name, slot_ms, reason, holder=self.holder)
+        _log.info("slot of a job skipped", extra={"job": job.name, "slot_ms": slot_ms, "reason": reason})
+
+    async def _withdraw(self) -> None:
+        self._announced_s = float("-inf")
+        try:
+            await self.store.withdraw(self.owner)
+        except TransientError as error:
+            _log.debug("scheduler not withdrawn", extra={"error": str(error)})
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Waiting:
+    """A slot that is owed and has not been started."""
+
+    slot_ms: int
+    start_s: float
+    """Not before this; jitter."""
+    misses: str = ""
+    """What it waits for, when it waits for other jobs."""

@@ -1,0 +1,166 @@
+"""Pages of the feed: one statement each, whose cost depends on neither the number of trades nor their age."""
+
+from datetime import timedelta
+from typing import Protocol, TypeVar
+
+import asyncpg
+import attrs
+
+from engine.adapters.postgres.database import Work
+from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS, EPOCH, feed_row
+from protocols.feed import FeedPage, FeedPosition, FeedQuery
+from protocols.timestamps import LATEST_MS, utc_datetime
+
+T = TypeVar("T")
+
+# $1 user, $2 rows wanted, $3 earliest time, $4 and $5 position, $6 side, $7 wallet.
+#
+# The windows widen in rows, not in hours, so that they suit a busy day and a quiet one:
+# 1. `recent`: at most the newest 4,000 trades of everybody, until the page is full. They lie side by side, and every user
+#    reads the same ones.
+# 2. Only if these do not fill the page, `heads`: one index descent for each followed wallet finds its newest trade. A page of
+#    n trades comes from the n wallets with the newest heads at most, and when there are n of them from no earlier than the
+#    oldest of these heads, so that the rest is read from n short stretches of the index.
+# That makes the work of a page proportional to the follows, whatever they traded and when.
+#
+# Connections run with generic plans, which know no parameter: what bounds the work is therefore written out (4000), looked up
+# by `IN (…) IS TRUE`, which is a hashed subplan where a join would be nested loops, or by a LATERAL of one row.
+PAGE_KEYS = """
+WITH followed AS MATERIALIZED (
+    SELECT trader_wallet FROM follows
+    WHERE user_id = $1 AND active AND ($7::text IS NULL OR trader_wallet = $7)
+), recent AS MATERIALIZED (
+    SELECT newest.trade_timestamp, newest.trade_id
+    FROM (
+        SELECT trade_timestamp, trade_id, trader_wallet, side FROM trades_public
+        WHERE trade_timestamp >= $3 AND (trade_timestamp, trade_id) < ($4, $5)
+        ORDER BY trade_timestamp DESC, trade_id DESC
+        LIMIT 4000
+    ) AS newest
+    WHERE (newest.trader_wallet IN (SELECT trader_wallet FROM followed)) IS TRUE AND ($6::text IS NULL OR newest.side = $6)
+    ORDER BY newest.trade_timestamp DESC, newest.trade_id DESC
+    LIMIT $2
+), filled AS MATERIALIZED (
+    SELECT count(*) = $2 AS yes FROM recent
+), heads AS MATERIALIZED (
+    SELECT followed.trader_wallet, head.trade_timestamp
+    FROM followed CROSS JOIN LATERAL (
+        SELECT trades.trade_timestamp, trades.trade_id FROM trades_public AS trades
+        WHERE trades.trader_wallet = followed.trader_wallet AND trades.trade_timestamp >= $3
+            AND (trades.trade_timestamp, trades.trade_id) < ($4, $5) AND ($6::text IS NULL OR trades.side = $6)
+        ORDER BY trades.trade_timestamp DESC, trades.trade_id DESC
+        LIMIT 1
+    ) AS head
+    WHERE NOT (SELECT yes FROM filled)
+    ORDER BY head.trade_timestamp DESC, head.trade_id DESC
+    LIMIT $2
+), oldest AS MATERIALIZED (
+    SELECT CASE WHEN count(*) = $2 THEN min(trade_timestamp) ELSE $3 END AS head FROM heads
+), page AS MATERIALIZED (
+    SELECT trade_timestamp, trade_id FROM recent WHERE (SELECT yes FROM filled)
+    UNION ALL
+    (
+        SELECT own.trade_timestamp, own.trade_id
+        FROM heads CROSS JOIN LATERAL (
+            SELECT trades.trade_timestamp, trades.trade_id FROM trades_public AS trades
+            WHERE trades.trader_wallet = heads.trader_wallet AND trades.trade_timestamp >= (SELECT head FROM oldest)
+                AND (trades.trade_timestamp, trades.trade_id) < ($4, $5) AND ($6::text IS NULL OR trades.side = $6)
+            ORDER BY trades.trade_timestamp DESC, trades.trade_id DESC
+            LIMIT $2
+        ) AS own
+        ORDER BY own.trade_timestamp DESC, own.trade_id DESC
+        LIMIT $2
+    )
+)
+"""
+# $8 condition id. OFFSET 0 keeps the planner from walking the trades of everybody by time; a market's own are found by index.
+MARKET_KEYS = """
+WITH followed AS MATERIALIZED (
+    SELECT trader_wallet FROM follows
+    WHERE user_id = $1 AND active AND ($7::text IS NULL OR trader_wallet = $7)
+), page AS MATERIALIZED (
+    SELECT here.trade_timestamp, here.trade_id
+    FROM (
+        SELECT trade_timestamp, trade_id, trader_wallet, side FROM trades_public
+        WHERE condition_id = $8 AND trade_timestamp >= $3 AND trade_timestamp <= $4
+        OFFSET 0
+    ) AS here
+    WHERE (here.trade_timestamp, here.trade_id) < ($4, $5)
+        AND ($6::text IS NULL OR here.side = $6) AND (here.trader_wallet IN (SELECT trader_wallet FROM followed)) IS TRUE
+    ORDER BY here.trade_timestamp DESC, here.trade_id DESC
+    LIMIT $2
+)
+"""
+# One row without a trade when the page is empty.
+PAGE_ROWS = "".join(
+    (
+        """
+SELECT any_follow.found AS followed, rows.*
+FROM (SELECT EXISTS (SELECT 1 FROM followed) AS found) AS any_follow
+LEFT JOIN (
+    SELECT
+""",
+        COLUMNS,
+        """
+    FROM page
+    CROSS JOIN LATERAL (SELECT * FROM trades_public WHERE trade_id = page.trade_id LIMIT 1) AS trades
+""",
+        DESCRIPTIONS,
+        """
+) AS rows ON true
+ORDER BY rows.trade_timestamp DESC, rows.trade_id DESC
+""",
+    )
+)
+FEED_PAGE = PAGE_KEYS + PAGE_ROWS
+FEED_PAGE_OF_MARKET = MARKET_KEYS + PAGE_ROWS
+_MICROSECOND = timedelta(microseconds=1)
+_NEWER_THAN_ALL = FeedPosition(trade_us=LATEST_MS * 1000, trade_id="")
+
+
+class RunsWork(Protocol):
+    """A connection, or a pool of them."""
+
+    async def run(self, work: Work[T]) -> T:
+        """Runs `work` with a connection."""
+        ...
+
+
+@attrs.define(eq=False)
+class PostgresFeedStore:
+    """`FeedStore` over a connection or a pool."""
+
+    connection: RunsWork
+
+    async def page(self, query: FeedQuery) -> FeedPage:
+        """Reads one page with one statement. Raises `TransientError`."""
+        before = query.before or _NEWER_THAN_ALL
+        # One more than wanted tells whether there is a next page.
+        arguments = (
+            query.user_id,
+            query.limit + 1,
+            utc_datetime(query.since_ms),
+            EPOCH + before.trade_us * _MICROSECOND,
+            before.trade_id,
+            query.side,
+            query.wallet,
+        )
+
+        async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
+            if query.condition_id is not None:
+                return await raw.fetch(FEED_PAGE_OF_MARKET, *arguments, query.condition_id)
+            return await raw.fetch(FEED_PAGE, *arguments)
+
+        records = await self.connection.run(work)
+        rows = [record for record in records if record["trade_id"] is not None]
+        last = rows[query.limit - 1] if len(rows) > query.limit else None
+        return FeedPage(
+            rows=tuple(feed_row(record) for record in rows[: query.limit]),
+            next=None if last is None else _position(last),
+            followed=records[0]["followed"],
+        )
+
+
+def _position(record: asyncpg.Record) -> FeedPosition:
+    trade_us = (record["trade_timestamp"] - EPOCH) // _MICROSECOND
+    return FeedPosition(trade_us=trade_us, trade_id=record["trade_id"])

@@ -1,0 +1,85 @@
+"""Deletes trades in PostgreSQL: one statement and one short transaction a batch, fenced by the lease of the job."""
+
+from typing import Any
+
+import asyncpg
+import attrs
+
+from engine.adapters.postgres.job_store import RunsWork
+from protocols.errors import FencedError
+from protocols.housekeeping import Batch
+from protocols.jobs import JobLease
+from protocols.timestamps import utc_datetime
+from protocols.trades import Lane
+
+MARKETS_PER_BATCH = 1_000
+# The lease's row is locked, so nobody takes the job over in the middle. Lane and time stand in the DELETE once more: a row
+# that another transaction has just made a target's is looked at again before it goes. Through an array the planner counts
+# on few rows and looks each up; joined, it would rather read the whole table.
+DELETE_OLD = """
+WITH fence AS MATERIALIZED (
+    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+), gone AS (
+    DELETE FROM trades_public WHERE trade_id = ANY (ARRAY (
+        SELECT due.trade_id FROM fence CROSS JOIN LATERAL (
+            SELECT trade_id FROM trades_public
+            WHERE lane = $4 AND trade_timestamp < least($5::timestamptz, now()) - $6 * interval '24 hours'
+            ORDER BY trade_timestamp LIMIT $7
+        ) AS due
+    )) AND lane = $4 AND trade_timestamp < least($5::timestamptz, now()) - $6 * interval '24 hours'
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM gone) AS deleted
+"""
+DELETE_RESOLVED = """
+WITH fence AS MATERIALIZED (
+    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+), looked_at AS MATERIALIZED (
+    SELECT condition_id FROM markets WHERE is_resolved AND condition_id > $6 ORDER BY condition_id LIMIT $7
+), gone AS (
+    DELETE FROM trades_public WHERE trade_id = ANY (ARRAY (
+        SELECT due.trade_id FROM fence CROSS JOIN looked_at CROSS JOIN LATERAL (
+            SELECT trade_id FROM trades_public
+            WHERE condition_id = looked_at.condition_id AND lane > 0
+                AND trade_timestamp < least($4::timestamptz, now()) - $5 * interval '24 hours'
+            ORDER BY trade_timestamp LIMIT $8
+        ) AS due LIMIT $8
+    )) AND lane > 0 AND trade_timestamp < least($4::timestamptz, now()) - $5 * interval '24 hours'
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM gone) AS deleted,
+    (SELECT count(*) FROM looked_at) AS markets, (SELECT max(condition_id) FROM looked_at) AS last_market
+"""
+
+
+@attrs.define(eq=False)
+class PostgresRetentionStore:
+    """`RetentionStore`. Not over the connection that extends the leases of jobs."""
+
+    connection: RunsWork
+    markets_per_batch: int = MARKETS_PER_BATCH
+
+    async def delete_old(self, lease: JobLease, lane: Lane, *, now_ms: int, days: int, rows_max: int) -> Batch:
+        """Deletes the oldest trades of a lane. Raises `TransientError` or `FencedError`."""
+        row = await self._delete(DELETE_OLD, lease, lane.value, utc_datetime(now_ms), days, rows_max)
+        return Batch(deleted=row["deleted"])
+
+    async def delete_resolved(
+        self, lease: JobLease, *, now_ms: int, days: int, market_after: str, rows_max: int
+    ) -> Batch:
+        """Deletes trades in some resolved markets. Raises `TransientError` or `FencedError`."""
+        values = (utc_datetime(now_ms), days, market_after, self.markets_per_batch, rows_max)
+        row = await self._delete(DELETE_RESOLVED, lease, *values)
+        if row["deleted"] >= rows_max:
+            return Batch(deleted=row["deleted"], market_after=market_after)
+        more = row["markets"] == self.markets_per_batch
+        return Batch(deleted=row["deleted"], market_after=row["last_market"] if more else None)
+
+    async def _delete(self, statement: str, lease: JobLease, *values: Any) -> asyncpg.Record:
+        async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
+            return await raw.fetchrow(statement, lease.name, lease.owner, lease.epoch, *values)
+
+        row = await self.connection.run(work)
+        if row is None or not row["fences"]:
+            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+        return row

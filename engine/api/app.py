@@ -1,0 +1,103 @@
+"""The engine's ASGI application: health, readiness and metrics, which need no token, and the API below `/api/`."""
+
+import hmac
+import ipaddress
+from importlib.metadata import version
+
+import attrs
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from config.secrets import Secret
+from engine.api.answer import SECURITY_HEADERS, ErrorBody, ErrorDetail, encode
+from engine.api.mount import ApiMount
+from engine.metrics import EngineCollector, render
+from engine.web.asgi_cycle import Receive, Scope, Send
+from engine.wiring import Engine
+
+_SECURITY_HEADERS = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
+
+
+@attrs.frozen(eq=False)
+class EngineApp:
+    """The application. `mount` takes the routes of the API when the database is reached, and loses them when it is not."""
+
+    pages: Starlette
+    mount: ApiMount
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes outside `/api/`."""
+        return self.pages.routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            await self.mount(scope, receive, send)
+        else:
+            await self.pages(scope, receive, send)
+
+
+def engine_app(engine: Engine, registry: CollectorRegistry, mount: ApiMount | None = None) -> EngineApp:
+    """Returns the application over a running engine, whose figures it adds to `registry`.
+
+    Until routes are installed in `mount`, also in one that is not given, the API answers 503.
+    """
+    collector = EngineCollector(engine)
+    registry.register(collector)
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "ok", "version": version("polycopy")}, headers=_SECURITY_HEADERS)
+
+    async def readyz(_: Request) -> Response:
+        body = {
+            "ready": engine.readiness.ready,
+            "waiting_for": engine.readiness.open_conditions(),
+            "actors": {name: "up" if state.up else "down" for name, state in engine.supervisor.states.items()},
+        }
+        return JSONResponse(body, status_code=200 if engine.readiness.ready else 503, headers=_SECURITY_HEADERS)
+
+    async def metrics(request: Request) -> Response:
+        if not _may_read_metrics(request, engine.config.http.metrics_token):
+            return JSONResponse({"error": "metrics need a token from here"}, status_code=401, headers=_SECURITY_HEADERS)
+        text = await render(registry, collector)
+        return Response(text, headers={**_SECURITY_HEADERS, "Content-Type": CONTENT_TYPE_LATEST})
+
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    pages = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
+    pages.router.redirect_slashes = False
+    return EngineApp(pages, ApiMount() if mount is None else mount)
+
+
+async def _not_found(_: Request, __: Exception) -> Response:
+    return _error(404, "not_found", "there is nothing at this path", {})
+
+
+async def _not_allowed(_: Request, error: Exception) -> Response:
+    allow = dict(getattr(error, "headers", None) or {})
+    return _error(405, "method_not_allowed", f"this path allows {allow.get('Allow', 'GET')}", allow)
+
+
+def _error(status: int, code: str, message: str, headers: dict[str, str]) -> Response:
+    body = encode(ErrorBody(error=ErrorDetail(code=code, message=message, field=None)))
+    return Response(body, status, {**_SECURITY_HEADERS, **headers}, media_type="application/json")
+
+
+def _may_read_metrics(request: Request, token: Secret | None) -> bool:
+    """On loopback, unless a proxy brought the request here; elsewhere with the metrics token."""
+    if token is not None:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if hmac.compare_digest(given.encode(), token.reveal().encode()):
+            return True
+    forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+    return not forwarded and request.client is not None and _is_loopback(request.client.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

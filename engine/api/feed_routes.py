@@ -1,0 +1,129 @@
+"""The feed: trades of the wallets that the caller follows, in pages and as a stream."""
+
+from typing import Protocol
+
+from actors.feed_subscription import FeedSubscription
+from actors.rules.feed_cursor import TEXT_CHARS_MAX, cursor_text, position_in
+from actors.rules.feed_events import event_id
+from config.schema import RetentionConfig
+from engine.api.errors import bad_field
+from engine.api.feed_stream import EventStream
+from engine.api.params import Param, choice, condition_id, wallet, whole
+from engine.api.route import ApiRoute, Call, Struct
+from protocols.clock import WallClock
+from protocols.errors import MalformedError
+from protocols.feed import FeedQuery, FeedRow, FeedStore
+from protocols.timestamps import EARLIEST_MS, LATEST_MS, epoch_ms
+from protocols.trades import canonical_condition_id
+from protocols.users import Scope
+
+PAGE_DEFAULT, PAGE_MAX = 50, 200
+DAY_MS = 86_400_000
+WINDOW_DAYS = 7
+SEQ_MAX = 10**18 - 1
+LAST_EVENT_ID = "last-event-id"
+
+
+class FeedAnswer(Struct):
+    """One page of the feed, newest first."""
+
+    trades: tuple[FeedRow, ...]
+    next_cursor: str | None
+    """The `cursor` of the next page; null at the end."""
+
+
+class Streams(Protocol):
+    """The hub, as far as a route needs it."""
+
+    async def subscribe(self, user_id: str, after: int | None) -> FeedSubscription:
+        """Returns a stream for a user. Raises `TransientError`."""
+        ...
+
+
+def feed_routes(store: FeedStore, streams: Streams, clock: WallClock, retention: RetentionConfig) -> list[ApiRoute]:
+    """Returns the routes of the feed. No page reaches back further than the longest retention."""
+
+    async def page(call: Call) -> FeedAnswer:
+        params = call.params
+        now_ms = clock.now_ms()
+        since_ms = now_ms - WINDOW_DAYS * DAY_MS if params["since"] is None else params["since"]
+        condition = params["conditionId"]
+        query = FeedQuery(
+            user_id=call.principal.user_id,
+            limit=params["limit"],
+            since_ms=max(EARLIEST_MS, since_ms, now_ms - retention.target_days * DAY_MS),
+            before=params["cursor"],
+            wallet=params["wallet"],
+            side=params["side"],
+            condition_id=None if condition is None else canonical_condition_id(condition),
+        )
+        found = await store.page(query)
+        if query.wallet is not None and not found.followed:
+            raise bad_field("wallet", "is not among those you follow")
+        return FeedAnswer(trades=found.rows, next_cursor=None if found.next is None else cursor_text(found.next))
+
+    async def stream(call: Call) -> EventStream:
+        after = call.params["after"]
+        # A client that comes back repeats the address it began with; the header says how far it got.
+        resumed = call.headers.get(LAST_EVENT_ID)
+        if resumed:
+            try:
+                after = event_id(resumed)
+            except ValueError as error:
+                raise bad_field("Last-Event-ID", str(error)) from None
+        subscription = await streams.subscribe(call.principal.user_id, after)
+        return EventStream(subscription.chunk)
+
+    return [
+        ApiRoute(
+            method="GET",
+            path="/api/v2/feed/trades",
+            handler=page,
+            scope=Scope.READ,
+            summary="Trades of the traders I follow, newest first",
+            answer=FeedAnswer,
+            params=(
+                whole("limit", "trades on a page", at_least=1, at_most=PAGE_MAX, default=PAGE_DEFAULT),
+                _cursor(),
+                _since(),
+                wallet("wallet"),
+                choice("side", "only buys or only sells", "BUY", "SELL"),
+                condition_id(),
+            ),
+        ),
+        ApiRoute(
+            method="GET",
+            path="/api/v2/feed/stream",
+            handler=stream,
+            scope=Scope.READ,
+            summary="The same trades as server-sent events, in the order in which they were stored; an event `resync` says "
+            "that some were missed",
+            answer=FeedRow,
+            params=(whole("after", "id of the last event that was seen", at_least=0, at_most=SEQ_MAX),),
+            streams=True,
+        ),
+    ]
+
+
+def _cursor() -> Param:
+    schema = {"type": "string", "maxLength": TEXT_CHARS_MAX}
+    return Param(name="cursor", doc="nextCursor of the page before", parse=position_in, schema=schema)
+
+
+def _since() -> Param:
+    return Param(
+        name="since",
+        doc="earliest time, in seconds since the epoch or ISO 8601; without it seven days ago",
+        parse=_since_ms,
+        schema={"type": "string"},
+    )
+
+
+def _since_ms(text: str) -> int:
+    """Returns milliseconds. A time before the venue existed means everything."""
+    if text.isascii() and text.isdigit() and len(text) <= 11:
+        return max(EARLIEST_MS, min(LATEST_MS - 1, int(text) * 1000))
+    try:
+        return epoch_ms(text)
+    except MalformedError:
+        raise ValueError("must be seconds since the epoch or a time in ISO 8601") from None

@@ -1,0 +1,89 @@
+"""Who may pass: bearer tokens, scopes and rate limits."""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from config.schema import HttpConfig
+from engine.api.errors import ApiError, forbidden, unauthorized
+from engine.api.request_rate import RateLimit
+from engine.api.route import Rate
+from protocols.users import Principal, Scope, token_digest
+
+FAILURES_PER_MINUTE = 60
+
+Find = Callable[[bytes], Principal | None]
+"""From the SHA-256 of a token to its bearer, or None when the token does not hold."""
+
+
+def rates_of(config: HttpConfig) -> dict[Rate, int]:
+    """Returns how many calls a minute each class of calls allows to one token."""
+    return {
+        Rate.READ: config.reads_per_minute,
+        Rate.CHANGE: config.changes_per_minute,
+        Rate.ADMIN: config.admin_per_minute,
+    }
+
+
+@attrs.define(eq=False)
+class Gate:
+    """Lets a request pass as its principal, or raises why not.
+
+    A token is looked up by its digest, so what the look-up takes tells nothing about any token. Failures are counted for each
+    address and then answered 429; a valid token is never refused for them, since behind a proxy all clients share an address.
+    """
+
+    find: Find = attrs.field(repr=False)
+    rates: Mapping[Rate, int]
+    failures_per_minute: int = FAILURES_PER_MINUTE
+    _limits: dict[Rate, RateLimit] = attrs.field(init=False, repr=False)
+    _failures: RateLimit = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._limits = {rate: RateLimit(per_minute=count) for rate, count in self.rates.items()}
+        self._failures = RateLimit(per_minute=self.failures_per_minute)
+
+    def set_rates(self, rates: Mapping[Rate, int]) -> None:
+        """Changes how many calls a minute each class allows, from now on."""
+        self.rates = rates
+        for rate, limit in self._limits.items():
+            limit.per_minute = rates[rate]
+
+    def admit(self, authorization: bytes | None, address: str, scope: Scope | None, rate: Rate) -> Principal:
+        """Returns who asks. `authorization` is the header's value, None when it is missing or there are several.
+
+        Raises `ApiError`: 401 without a valid token, 403 when it lacks the scope, 429 with the seconds to wait.
+        """
+        principal = self.find(token_digest(_bearer(authorization)))
+        if principal is None:
+            wait_s = self._failures.take(_network(address))
+            raise _too_many(wait_s) if wait_s else unauthorized()
+        if scope is not None and scope not in principal.scopes:
+            raise forbidden(scope.value)
+        wait_s = self._limits[rate].take(principal.token_id)
+        if wait_s:
+            raise _too_many(wait_s)
+        return principal
+
+
+def _bearer(authorization: bytes | None) -> bytes:
+    """Returns the credentials; what is no bearer's becomes an empty text, which is nobody's token."""
+    if authorization is not None and authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip(b" ")
+    return b""
+
+
+def _network(address: str) -> str:
+    """Returns the address, for IPv6 its /64: one client has all addresses of that."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.exploded[:19]
+
+
+def _too_many(wait_s: float) -> ApiError:
+    return ApiError(429, "too_many_requests", "too many requests; wait before the next one", None, wait_s)

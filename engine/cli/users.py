@@ -1,0 +1,116 @@
+"""`polycopy users`: who may use the engine."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import attrs
+import click
+
+from config.schema import EngineConfig
+from engine.adapters.postgres.database import Connection
+from engine.adapters.postgres.user_store import UserRow, UserStore
+from engine.cli.command import run_command
+from engine.cli.database_access import OpenDatabase, with_database
+from engine.cli.figures import moment_text
+from engine.cli.main import Settings
+from engine.cli.terminal import echo_table, plain
+from protocols.users import ADMIN_NAME, USER_NAME_PATTERN
+
+T = TypeVar("T")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def users() -> None:
+    """List users, add them, shut them out. A running engine notices within two seconds."""
+
+
+@users.command("list")
+@_json
+@click.pass_obj
+def list_users(settings: Settings, as_json: bool) -> None:
+    """List all users."""
+    config = settings.load()
+
+    async def read(store: UserStore) -> list[UserRow]:
+        rows: list[UserRow] = []
+        while page := await store.users(after=rows[-1].user_name if rows else ""):
+            rows += page
+        return rows
+
+    rows = run_command(lambda: with_user_store(config, read))
+    if as_json:
+        click.echo(json.dumps([_document(row) for row in rows]))
+        return
+    table = [
+        (row.user_name, "admin" if row.is_admin else "", moment_text(row.created_at), moment_text(row.disabled_at))
+        for row in rows
+    ]
+    echo_table(("user", "", "since", "disabled"), table)
+
+
+@users.command()
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="An administrator.")
+@_json
+@click.pass_obj
+def add(settings: Settings, name: str, admin: bool, as_json: bool) -> None:
+    """Add a user. `polycopy tokens add` then lets programs act for him."""
+    if not re.fullmatch(USER_NAME_PATTERN, name, re.ASCII):
+        raise click.BadParameter(
+            "1 to 64 letters, digits and _ . @ -, beginning with a letter or digit", param_hint="NAME"
+        )
+    config = settings.load()
+
+    async def insert(store: UserStore) -> UserRow:
+        row = await store.add_user(name, is_admin=admin)
+        if row is None:
+            raise click.ClickException(f"there is a user {name!r} already")
+        return row
+
+    _show(run_command(lambda: with_user_store(config, insert, create=True)), "added", as_json=as_json)
+
+
+@users.command()
+@click.argument("name")
+@_json
+@click.pass_obj
+def disable(settings: Settings, name: str, as_json: bool) -> None:
+    """Shut a user out: his tokens hold no longer. What he has stored stays."""
+    if name == ADMIN_NAME:
+        raise click.BadParameter("the user admin stays: the bootstrap token is his", param_hint="NAME")
+    config = settings.load()
+
+    async def update(store: UserStore) -> UserRow:
+        row = await store.disable_user(name)
+        if row is None:
+            raise click.BadParameter(f"there is no user {plain(name)!r}", param_hint="NAME")
+        return row
+
+    _show(run_command(lambda: with_user_store(config, update)), "disabled", as_json=as_json)
+
+
+async def with_user_store(
+    config: EngineConfig, work: Callable[[UserStore], Awaitable[T]], *, create: bool = False
+) -> T:
+    """Runs `work` with the users of a migrated database. Raises as `with_database`."""
+
+    async def inside(database: OpenDatabase) -> T:
+        connection = Connection(database.options, "users")
+        try:
+            return await work(UserStore(connection))
+        finally:
+            await connection.aclose()
+
+    return await with_database(config, inside, create=create, prepare=True)
+
+
+def _show(row: UserRow, what: str, *, as_json: bool) -> None:
+    click.echo(json.dumps(_document(row)) if as_json else f"{plain(row.user_name)} {what}")
+
+
+def _document(row: UserRow) -> dict[str, Any]:
+    disabled_at = row.disabled_at.isoformat() if row.disabled_at else None
+    return {**attrs.asdict(row), "created_at": row.created_at.isoformat(), "disabled_at": disabled_at}

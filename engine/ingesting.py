@@ -1,0 +1,164 @@
+"""Ingests while this engine holds the lease, and stands by while another one does."""
+
+import logging
+
+import attrs
+import trio
+
+from actors.rules.backoff import Backoff
+from config.schema import EngineConfig
+from engine.adapters.assembly import open_adapters
+from engine.adapters.postgres.database import DatabaseOptions
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
+from engine.adapters.spill_journal import JournalBusyError
+from engine.places import spill_dir
+from engine.runtime.host import DrainReport, run_graph
+from engine.runtime.latency import LatencyRecorder
+from engine.runtime.readiness import Readiness
+from engine.runtime.supervisor import is_fenced
+from engine.wiring import Adapters, Engine, build
+from protocols.clock import Random, WallClock
+from protocols.errors import TransientError
+
+_log = logging.getLogger(__name__)
+INGEST = "ingest"
+RELEASE_TIMEOUT_S = 2.0
+
+
+@attrs.define(eq=False, kw_only=True)
+class IngestHost:
+    """The ingest of one engine: one lease after another until `stop` is set."""
+
+    config: EngineConfig
+    engine: Engine
+    options: DatabaseOptions
+    office: LeaseOffice
+    database_id: str
+    stop: trio.Event
+    clock: WallClock
+    rng: Random
+    latency: LatencyRecorder
+    report: DrainReport | None = attrs.field(init=False, default=None)
+
+    async def run(self) -> None:
+        """Ingests until `stop` is set; `report` says what stopping left behind."""
+        while not self.stop.is_set():
+            self.engine.readiness.wait_for("lease", f"the lease {INGEST} is not ours yet")
+            self.engine.readiness.wait_for("actors", "not started")
+            hold = await self._lease()
+            pause_s = 0.0
+            try:
+                await self._ingest(hold)
+            except JournalBusyError as error:
+                # The engine that had the lease before is still there, stalled or on its way out.
+                self.engine.readiness.wait_for("actors", str(error))
+                _log.warning("standing by, the journal is not free", extra={"error": str(error)})
+                pause_s = self.office.ttl_s / 3
+            except Exception as error:
+                if not is_fenced(error):
+                    raise
+                self.engine.graph = self.engine.actors = None
+                _log.error("another engine took over, standing by", extra={"lease": INGEST, "error": str(error)})
+            finally:
+                # However it ends, also by a stop in the middle of starting: the next engine must not wait for nothing.
+                with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
+                    await self._release(hold)
+            await trio.sleep(pause_s)
+
+    async def _lease(self) -> LeaseHold:
+        while True:
+            answer = await self._asked()
+            if isinstance(answer, LeaseHold):
+                _log.info("lease held", extra={"lease": INGEST, "epoch": answer.epoch})
+                self.engine.readiness.reached("lease")
+                return answer
+            self._stand_by(answer)
+            await trio.sleep(min(answer.left_s + 0.05, self.office.ttl_s / 3))
+
+    async def _asked(self) -> LeaseHold | LeaseRefused:
+        backoff = Backoff(first_s=0.2, max_s=5, rng=self.rng)
+        while True:
+            try:
+                return await self.office.acquire(INGEST)
+            except TransientError as error:
+                pause_s = backoff.next_s()
+                self.engine.readiness.wait_for("lease", str(error))
+                fields = {"waiting_for": "lease", "error": str(error), "next_try_s": round(pause_s, 1)}
+                _log.warning("not ready yet", extra=fields)
+                await trio.sleep(pause_s)
+
+    def _stand_by(self, refused: LeaseRefused) -> None:
+        why = f"the lease {refused.name} is held by {refused.holder}"
+        if self.engine.readiness.open_conditions().get("lease") != why:
+            _log.warning("standing by, not ingesting", extra={"lease": refused.name, "holder": refused.holder})
+        self.engine.readiness.wait_for("lease", why)
+
+    async def _release(self, hold: LeaseHold) -> None:
+        try:
+            await self.office.release(hold)
+        except TransientError as error:
+            _log.warning("lease not given back, it will expire", extra={"error": str(error)})
+
+    async def _ingest(self, hold: LeaseHold) -> None:
+        """Runs the graph under a lease. Raises a group with `FencedError` when another engine takes over."""
+        async with open_adapters(
+            self.config,
+            self.options,
+            hold,
+            spill_dir=spill_dir(self.config, self.database_id),
+            clock=self.clock,
+            rng=self.rng,
+            requests=self.engine.upstream_requests,
+        ) as io:
+            ports = Adapters(
+                **attrs.asdict(io, recurse=False),
+                clock=self.clock,
+                rng=self.rng,
+                trade_to_row=self.latency,
+                committed=self.engine.committed,
+            )
+            self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
+            self.engine.readiness.wait_for("actors", "starting")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._extend_lease, hold)
+                self.report = await self._run_graph()
+                nursery.cancel_scope.cancel()
+
+    async def _run_graph(self) -> DrainReport:
+        graph = self.engine.graph
+        assert graph is not None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._say_when_started)
+            report = await run_graph(
+                graph,
+                self.engine.supervisor,
+                self.stop,
+                drain_s=self.config.limits.drain_s,
+                task_status=_Started(self.engine.readiness),
+            )
+            nursery.cancel_scope.cancel()
+        return report
+
+    async def _say_when_started(self) -> None:
+        while not self.engine.readiness.ready:  # noqa: ASYNC110 - a condition of several parts, seconds long
+            await trio.sleep(0.02)
+        _log.info("ready")
+
+    async def _extend_lease(self, hold: LeaseHold) -> None:
+        while True:
+            await trio.sleep(self.office.ttl_s / 3)
+            try:
+                await self.office.extend(hold)
+            except TransientError as error:
+                # Writes carry the epoch: until somebody takes over, nothing wrong can happen.
+                _log.warning("lease not extended, trying again", extra={"error": str(error)})
+
+
+@attrs.define(eq=False)
+class _Started:
+    """Marks readiness when the graph has started."""
+
+    _readiness: Readiness
+
+    def started(self, value: None = None) -> None:
+        self._readiness.reached("actors")

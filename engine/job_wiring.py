@@ -1,0 +1,53 @@
+"""Which jobs there are, and the scheduler that runs them. Beside `wiring.py`, since jobs need no ingest lease."""
+
+import attrs
+
+from actors.job_runner import JobRunner
+from actors.jobs.markets_refresh import MarketsRefresh
+from actors.jobs.retention import Retention
+from actors.scheduler import Scheduler
+from config.schema import EngineConfig
+from protocols.clock import Random, WallClock
+from protocols.housekeeping import MarketRefreshStore, RetentionStore
+from protocols.ingest import MarketCatalog, MarketStore
+from protocols.jobs import Job, JobStore
+
+
+@attrs.frozen(kw_only=True)
+class JobPorts:
+    """The world behind the jobs."""
+
+    store: JobStore
+    retention: RetentionStore
+    refresh: MarketRefreshStore
+    markets: MarketStore
+    catalog: MarketCatalog
+
+
+def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
+    """Returns every job of the engine."""
+    return [
+        Retention(store=io.retention, config=config.retention, clock=clock),
+        MarketsRefresh(due=io.refresh, markets=io.markets, catalog=io.catalog),
+    ]
+
+
+def scheduler_of(
+    config: EngineConfig, io: JobPorts, *, clock: WallClock, rng: Random, owner: str, holder: str
+) -> Scheduler:
+    """Returns the scheduler of one process. Raises `ValueError` for a cron expression that makes no sense."""
+    return Scheduler(
+        jobs=jobs_of(config, io, clock),
+        settings=config.jobs,
+        store=io.store,
+        clock=clock,
+        rng=rng,
+        owner=owner,
+        holder=holder,
+        lease_ttl_s=config.limits.lease_ttl_s,
+    )
+
+
+def runner_of(config: EngineConfig, io: JobPorts) -> JobRunner:
+    """Returns what runs a claimed job without a scheduler."""
+    return JobRunner(store=io.store, lease_ttl_s=config.limits.lease_ttl_s)

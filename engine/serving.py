@@ -1,0 +1,77 @@
+"""Serves users for as long as the database is there, with the ingest lease or without."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from engine.adapters.postgres.database import DatabaseOptions
+from engine.adapters.serving import ServingAdapters, open_serving_adapters
+from engine.api.admin_routes import admin_routes
+from engine.api.feed_routes import feed_routes
+from engine.api.follow_routes import follow_routes
+from engine.api.gate import Gate, rates_of
+from engine.api.job_routes import job_routes
+from engine.api.mount import ApiMount
+from engine.api.route import ApiRoute
+from engine.api.user_routes import user_routes
+from engine.job_wiring import JobPorts
+from engine.reload import Reloader
+from engine.wiring import Engine, ServicePorts, Services, build_services
+from protocols.clock import Random, WallClock
+
+
+@attrs.frozen(kw_only=True)
+class ServingContext:
+    """What the process as a whole gives to serving."""
+
+    mount: ApiMount
+    reloader: Reloader
+    clock: WallClock
+    rng: Random
+    secret_rng: Random
+    """A `random.SystemRandom`: it makes tokens."""
+    owner: str
+    holder: str
+
+
+@asynccontextmanager
+async def serving(engine: Engine, options: DatabaseOptions, context: ServingContext) -> AsyncIterator[Services]:
+    """Runs the services and answers the API's routes; without it they are answered 503."""
+    async with (
+        open_serving_adapters(engine.config, options, engine.upstream_requests) as io,
+        trio.open_nursery() as nursery,
+    ):
+        ports = ServicePorts(
+            tokens=io.tokens,
+            feed=io.feed_stream,
+            jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+            clock=context.clock,
+            rng=context.rng,
+            owner=context.owner,
+            holder=context.holder,
+        )
+        children, services = build_services(engine.config, ports)
+        await nursery.start(engine.supervisor.run_group, "serving", children)
+        gate = Gate(services.token_registry.find, rates_of(engine.config.http))
+        context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
+        context.mount.install(engine_routes(engine, io, services, context), gate)
+        engine.services = services
+        try:
+            yield services
+        finally:
+            context.mount.remove()
+            nursery.cancel_scope.cancel()
+
+
+def engine_routes(engine: Engine, io: ServingAdapters, services: Services, context: ServingContext) -> list[ApiRoute]:
+    """Returns every route of the API. Those that are asked most often come first."""
+    clock = context.clock
+    return [
+        *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention),
+        *follow_routes(io.follows),
+        *user_routes(io.users, services.token_registry, clock, context.secret_rng),
+        *job_routes(store=io.jobs.store, settings=engine.config.jobs, clock=clock),
+        *admin_routes(context.reloader),
+    ]
