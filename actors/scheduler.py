@@ -10,7 +10,7 @@ from actors.job_runner import JobRunner
 from actors.rules.backoff import Backoff
 from actors.rules.cron_times import CronTimes, slot_owed
 from actors.rules.log_limit import LogLimit
-from config.schema import JobConfig
+from config.jobs import JobConfig
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 from protocols.jobs import Job, JobLease, JobState, JobStore

@@ -7,7 +7,8 @@ import re
 
 import attrs
 
-from config.field import choice, flag, named_sections, number, secret, section, text, whole
+from config.field import choice, named_sections, number, secret, section, text, whole
+from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.secrets import Secret
 
 _WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
@@ -183,45 +184,6 @@ class PricesConfig:
     markets_max: int = whole(2_000, at_least=100, at_most=100_000, doc="markets kept in memory")
     write_interval_s: float = number(5, at_least=0.5, at_most=600, doc="a changed price is stored at most this often")
     backoff_max_s: float = number(60, at_least=1, at_most=600, doc="longest pause after refusals of an upstream")
-
-
-@attrs.frozen(kw_only=True)
-class RetentionConfig:
-    """How long trades are kept; the job `retention` deletes older ones in batches."""
-
-    followed_days: int = whole(30, at_least=1, at_most=36_500, doc="trades of lanes 1 and 2", restart=False)
-    resolved_days: int = whole(
-        7, at_least=1, at_most=36_500, doc="the same, once their market is resolved", restart=False
-    )
-    target_days: int = whole(180, at_least=1, at_most=36_500, doc="trades of copy targets (lane 0)", restart=False)
-    batch_rows: int = whole(5_000, at_least=100, at_most=100_000, doc="rows deleted in one transaction", restart=False)
-    batch_pause_ms: float = number(50, at_least=0, at_most=10_000, doc="pause between two of them", restart=False)
-
-
-_CRON = re.compile(r"\S+(\s+\S+){4}")
-
-
-@attrs.frozen(kw_only=True)
-class JobConfig:
-    """One job of the scheduler."""
-
-    enabled: bool = flag(True, doc="false: runs only when somebody asks for it", restart=False)
-    cron: str = text("0 4 * * *", allowed="five fields of a cron expression, in UTC", doc="when it runs, in UTC",
-                     check=lambda value: bool(_CRON.fullmatch(value)))  # fmt: skip
-    jitter_s: float = number(
-        0, at_least=0, at_most=3_600, doc="it starts up to this much later, by chance", restart=False
-    )
-    timeout_s: float = number(
-        300, at_least=1, at_most=86_400, doc="longest run; then it is ended and counts as failed", restart=False
-    )
-
-
-def default_jobs() -> dict[str, JobConfig]:
-    """The jobs of the engine and when they run."""
-    return {
-        "retention": JobConfig(cron="0 4 * * *", timeout_s=3_600),
-        "markets-refresh": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
-    }
 
 
 @attrs.frozen(kw_only=True)

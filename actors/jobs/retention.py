@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import attrs
 import trio
 
-from config.schema import RetentionConfig
+from config.jobs import RetentionConfig
 from protocols.clock import WallClock
 from protocols.housekeeping import RetentionStore
 from protocols.jobs import JobLease, RunningJob

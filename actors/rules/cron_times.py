@@ -1,29 +1,15 @@
 """Moments of a cron expression in UTC, and which of them a scheduler still owes."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import attrs
-from cronsim import CronSim, CronSimError
+from cronsim import CronSim
 
+from config.jobs import cron_problem
 from protocols.jobs import ATTEMPTS_MAX, JobStatus, LastSlot
 from protocols.timestamps import utc_datetime
 
-_FIELDS = 5
 _MINUTE_MS = 60_000
-_PROBE = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def cron_problem(expression: str) -> str | None:
-    """Returns what is wrong with a cron expression of five fields, or None. One that is never due is wrong, too."""
-    if len(expression.split()) != _FIELDS:
-        return "must have five fields: minute, hour, day of month, month, day of week"
-    try:
-        next(CronSim(expression, _PROBE))
-    except CronSimError as error:
-        return str(error).lower()
-    except StopIteration:
-        return "is never due"
-    return None
 
 
 @attrs.frozen

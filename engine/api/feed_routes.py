@@ -5,7 +5,7 @@ from typing import Protocol
 from actors.feed_subscription import FeedSubscription
 from actors.rules.feed_cursor import TEXT_CHARS_MAX, cursor_text, position_in
 from actors.rules.feed_events import event_id
-from config.schema import RetentionConfig
+from config.jobs import RetentionConfig
 from engine.api.errors import bad_field
 from engine.api.feed_stream import EventStream
 from engine.api.params import Param, choice, condition_id, wallet, whole

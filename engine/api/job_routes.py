@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from actors.rules.cron_times import CronTimes
-from config.schema import JobConfig
+from config.jobs import JobConfig
 from engine.api.errors import not_found
 from engine.api.params import pattern, whole
 from engine.api.route import ApiRoute, Call, Rate, Struct

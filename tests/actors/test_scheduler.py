@@ -1,7 +1,7 @@
 import trio
 from property.job_world import START_MS, TTL_S, FakeJob, JobWorld
 
-from config.schema import JobConfig
+from config.jobs import JobConfig
 from protocols.jobs import JobStatus
 
 HOUR_MS = 3_600_000

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import FEW, QUICK
 
-from actors.rules.cron_times import CronTimes, cron_problem, slot_owed
+from actors.rules.cron_times import CronTimes, slot_owed
+from config.jobs import cron_problem
 from protocols.jobs import ATTEMPTS_MAX, JobStatus, LastSlot
 from protocols.timestamps import utc_datetime
 

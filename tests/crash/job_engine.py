@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from actors.scheduler import Scheduler
-from config.schema import JobConfig
+from config.jobs import JobConfig
 from engine.adapters.postgres.database import Connection, DatabaseOptions, database_loop
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.system_clock import SystemClock, process_owner_id, system_random

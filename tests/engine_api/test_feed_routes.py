@@ -5,7 +5,7 @@ import pytest
 from property.fake_feed import feed_row
 
 from actors.rules.feed_cursor import cursor_text, position_in
-from config.schema import RetentionConfig
+from config.jobs import RetentionConfig
 from engine.api.errors import ApiError
 from engine.api.feed_routes import feed_routes
 from engine.api.feed_stream import EventStream

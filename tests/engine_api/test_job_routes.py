@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from config.schema import JobConfig
+from config.jobs import JobConfig
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.system_clock import SystemClock

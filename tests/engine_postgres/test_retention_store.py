@@ -5,7 +5,7 @@ import pytest
 import trio
 
 from actors.jobs.retention import Retention
-from config.schema import RetentionConfig
+from config.jobs import RetentionConfig
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore

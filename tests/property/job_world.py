@@ -9,7 +9,7 @@ from property.fake_job_store import START_MS, FakeJobStore, database_ms
 from property.supervised import CrashError, run_jumping
 
 from actors.scheduler import Scheduler
-from config.schema import JobConfig
+from config.jobs import JobConfig
 from protocols.clock import Random
 from protocols.errors import TransientError
 from protocols.jobs import RunningJob

@@ -5,7 +5,7 @@ from property.examples import examples
 from property.job_world import START_MS, TTL_S, FakeJob, JobWorld
 
 from actors.rules.cron_times import CronTimes
-from config.schema import JobConfig
+from config.jobs import JobConfig
 from protocols.jobs import ATTEMPTS_MAX, JobStatus
 
 CRON = "*/2 * * * *"
