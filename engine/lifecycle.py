@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
 from engine.adapters.database_source import open_database
-from engine.adapters.postgres.database import Connection, DatabaseOptions, database_loop, once
+from engine.adapters.postgres.database import Connection, DatabaseOptions, once
 from engine.adapters.postgres.leases import LeaseOffice
 from engine.adapters.postgres.migrate import migrate
 from engine.adapters.system_clock import process_owner_id, secret_random
@@ -88,7 +88,7 @@ class EngineHost:
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.
 
-        `task_status` is started as soon as HTTP answers. Raises `RestartBudgetExceededError` when the supervisor gives up,
+        Needs `database_loop` around it. `task_status` is started as soon as HTTP answers. Raises `RestartBudgetExceededError` when the supervisor gives up,
         `MigrationError` when database and program do not fit, and `OSError` when an address or directory cannot be used.
         """
         trio.lowlevel.add_instrument(self._loop_lag)
@@ -111,10 +111,7 @@ class EngineHost:
         await serve_asgi(app, host=http.host, port=http.port, limits=limits, clock=self.clock, task_status=task_status)
 
     async def _run_with_database(self) -> None:
-        async with (
-            open_database(self.config.database, postgres_dir(self.config)) as options,
-            database_loop(),
-        ):
+        async with open_database(self.config.database, postgres_dir(self.config)) as options:
             database_id = await self._prepared(options)
             # There is no moment without an open condition before the ingest runs.
             self._engine.readiness.wait_for("lease", "not asked for yet")

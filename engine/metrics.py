@@ -43,6 +43,7 @@ class EngineCollector(Collector):
         yield from self._stream()
         yield from self._trades()
         yield from self._upstream()
+        yield from self._serving()
 
     def _process(self) -> Iterator[Metric]:
         gauges = self.engine.gauges
@@ -124,6 +125,22 @@ class EngineCollector(Collector):
         for (api, code), count in list(self.engine.upstream_requests.items()):
             requests.add_metric([api, code], count)
         yield requests
+
+    def _serving(self) -> Iterator[Metric]:
+        services = self.engine.services
+        streams = GaugeMetricFamily("polycopy_feed_streams", "Open streams of the feed")
+        events = CounterMetricFamily("polycopy_feed_events", "Trades handed to streams")
+        resyncs = CounterMetricFamily("polycopy_feed_resyncs", "Streams told that they missed trades")
+        success = GaugeMetricFamily(
+            "polycopy_job_last_success_age_seconds", "Age of a job's last success", labels=["job"]
+        )
+        if services is not None:
+            streams.add_metric([], services.feed_hub.clients)
+            events.add_metric([], services.feed_hub.events)
+            resyncs.add_metric([], services.feed_hub.resyncs)
+            for job, age_s in services.scheduler.last_success_age_s().items():
+                success.add_metric([job], age_s)
+        yield from (streams, events, resyncs, success)
 
 
 async def render(registry: CollectorRegistry, collector: EngineCollector) -> bytes:

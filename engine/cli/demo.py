@@ -16,10 +16,11 @@ import click
 import httpx
 import trio
 
-from engine.adapters.postgres.database import Connection, DatabaseOptions, database_loop, once
+from engine.adapters.postgres.database import Connection, DatabaseOptions, once
 from engine.adapters.postgres.embedded_server import default_data_dir, running_server_dsn
 from engine.adapters.postgres.follow_store import FollowStore
 from engine.adapters.system_clock import process_owner_id
+from engine.cli.demo_user import DemoUser, demo_user
 from engine.cli.hosting import host_engine
 from engine.cli.main import Settings
 from engine.lifecycle import EngineHost, Running
@@ -104,10 +105,7 @@ class _Demo:
 
     async def run(self, running: Running, host: EngineHost) -> None:
         """Runs until the time is over or somebody stops the engine."""
-        async with (
-            database_loop(),
-            httpx.AsyncClient(base_url=self.control_url, timeout=10, trust_env=False) as control,
-        ):
+        async with httpx.AsyncClient(base_url=self.control_url, timeout=10, trust_env=False) as control:
             wallets = await self._busiest_wallets(control)
             options = await self._database(running)
             await _follow(options, wallets)
@@ -115,17 +113,29 @@ class _Demo:
             before = await _ledger(control, wallets)
             self._say(f"Following {len(wallets)} traders of the simulated platform; Ctrl-C ends the demo.\n")
             await _post(control, "/play", {"action": "resume"})
-            connection = Connection(options, "demo rows")
+            async with demo_user(options, running) as user:
+                await self._watch(options, user, host)
+                await _post(control, "/play", {"action": "pause"})
+                await _until_settled(control, running)
+                after = await _ledger(control, wallets)
+                self.result = await _result(options, running, host, after, after - before) | {
+                    "feed_rows": await user.feed_rows(),
+                    "price_requests": user.price_requests,
+                    "upstream_calls": running.engine.upstream_requests.total(),
+                }
+            host.stop.set()
+
+    async def _watch(self, options: DatabaseOptions, user: DemoUser, host: EngineHost) -> None:
+        """Shows rows as they come, with a user beside, until the time is over."""
+        connection = Connection(options, "demo rows")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(user.look_around)
             with trio.move_on_after(self.seconds or float("inf")):
                 while not host.stop.is_set():
                     await self._show_new_rows(connection)
                     await trio.sleep(0.25)
-            await connection.aclose()
-            await _post(control, "/play", {"action": "pause"})
-            await _until_settled(control, running)
-            after = await _ledger(control, wallets)
-            self.result = await _result(options, running, host, after, after - before)
-            host.stop.set()
+            nursery.cancel_scope.cancel()
+        await connection.aclose()
 
     async def _busiest_wallets(self, control: httpx.AsyncClient) -> list[str]:
         """Lets the platform trade for a moment and returns who traded most."""
@@ -239,6 +249,8 @@ def _sentence(result: dict[str, Any]) -> str:
     return (
         f"\n{result['trades_seen']} trades seen, {result['trades_followed']} of followed traders, "
         f"{result['rows_written']} rows written: {result['lost']} lost, {result['duplicates']} duplicated.\n"
-        f"From the wire to the committed row: {latency['p50']} ms (p50), {latency['p99']} ms (p99). "
+        f"From the wire to the committed row: {latency['p50']} ms (p50), {latency['p99']} ms (p99).\n"
+        f"The feed has {result['feed_rows']} rows. {result['price_requests']} requests for the prices of whole pages; "
+        f"{result['upstream_calls']} calls upstream in all. "
         f"Memory {result['rss_mb']} MB."
     )

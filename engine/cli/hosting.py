@@ -10,6 +10,7 @@ import trio
 
 from config.live import LiveConfig
 from config.schema import EngineConfig
+from engine.adapters.postgres.database import database_loop
 from engine.adapters.postgres.embedded_server import EmbeddedServerError
 from engine.adapters.postgres.migrate import MigrationError
 from engine.adapters.spill_journal import JournalBusyError
@@ -43,7 +44,8 @@ def host_engine(read: ReadConfig, config: EngineConfig, beside: Beside | None = 
 
 
 async def _run(host: EngineHost, beside: Beside | None) -> None:
-    async with trio.open_nursery() as nursery:
+    # Outermost, so that requests and whatever runs beside the engine can use its database as well.
+    async with database_loop(), trio.open_nursery() as nursery:
         await nursery.start(_watch_signals, host, nursery)
         engine_done = trio.Event()
 
