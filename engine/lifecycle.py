@@ -88,8 +88,9 @@ class EngineHost:
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.
 
-        Needs `database_loop` around it. `task_status` is started as soon as HTTP answers. Raises `RestartBudgetExceededError` when the supervisor gives up,
-        `MigrationError` when database and program do not fit, and `OSError` when an address or directory cannot be used.
+        Needs `database_loop` around it. `task_status` is started as soon as HTTP answers. Raises
+        `RestartBudgetExceededError` when the supervisor gives up, `MigrationError` when database and program do not fit, and
+        `OSError` when an address or directory cannot be used.
         """
         trio.lowlevel.add_instrument(self._loop_lag)
         self._engine.readiness.wait_for("database", "not reached yet")
