@@ -76,16 +76,9 @@ class FeedHub:
         """
         if self.clients >= self.clients_max:
             raise TransientError(f"{self.clients_max} streams are open already")
-        audience = self._audiences.get(user_id)
-        if audience is None:
-            found = await self.store.changed_follows({user_id: ""})
-            audience = self._audiences.get(user_id)
-            if audience is None:
-                audience = Audience(user_id)
-                self._audiences[user_id] = audience
-                audience.follow(*found[user_id])
-        self._wanted.set()
         with trio.move_on_after(self.bounds.join_timeout_s):
+            audience = await self._audience_of(user_id)
+            self._wanted.set()
             await self._live.wait()
             # Another engine may have read further than this one.
             is_lost = after is not None and after > self.ring.last and after > await self.store.newest_seq()
@@ -94,6 +87,17 @@ class FeedHub:
             self._clients.add(subscription)
             return subscription
         raise TransientError("new trades cannot be read from the database now")
+
+    async def _audience_of(self, user_id: str) -> Audience:
+        audience = self._audiences.get(user_id)
+        if audience is None:
+            found = await self.store.changed_follows({user_id: ""})
+            audience = self._audiences.get(user_id)
+            if audience is None:
+                audience = Audience(user_id)
+                self._audiences[user_id] = audience
+                audience.follow(*found[user_id])
+        return audience
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Follows the database while somebody listens, until cancelled."""

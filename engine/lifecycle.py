@@ -25,7 +25,7 @@ from engine.adapters.system_clock import process_owner_id, secret_random
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
 from engine.ingesting import IngestHost
-from engine.metrics import trade_to_row_histogram
+from engine.metrics import price_age_histogram, trade_to_row_histogram
 from engine.places import postgres_dir
 from engine.reload import Reloader
 from engine.runtime.host import DrainReport
@@ -39,6 +39,7 @@ from engine.web.asgi_server import ServerLimits, serve_asgi
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
+from protocols.instruments import Observer
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,11 +65,13 @@ class EngineHost:
     reloader: Reloader
     stop: trio.Event = attrs.field(factory=trio.Event)
     report: DrainReport | None = attrs.field(init=False, default=None)
+    _http_stop: trio.Event = attrs.field(init=False, factory=trio.Event)
     _engine: Engine = attrs.field(init=False)
     _mount: ApiMount = attrs.field(init=False, factory=ApiMount)
     _registry: CollectorRegistry = attrs.field(init=False, factory=CollectorRegistry)
     _loop_lag: LoopLag = attrs.field(init=False, factory=LoopLag)
     latency: LatencyRecorder = attrs.field(init=False)
+    _price_age: Observer = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         gauges = RuntimeGauges(
@@ -83,6 +86,7 @@ class EngineHost:
             readiness=Readiness(),
             upstream_requests=Counter(),
         )
+        self._price_age = price_age_histogram(self._registry)
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
@@ -98,7 +102,8 @@ class EngineHost:
             port = await web.start(self._serve_http)
             task_status.started(Running(engine=self._engine, http_port=port, registry=self._registry))
             await self._until_stop(self._run_with_database)
-            web.cancel_scope.cancel()
+            # Requests in flight are finished and event streams ended, not cut.
+            self._http_stop.set()
         trio.lowlevel.remove_instrument(self._loop_lag)
         return self.report
 
@@ -109,7 +114,15 @@ class EngineHost:
             connections_max=http.connections_max, allowed_hosts=None if "*" in names else frozenset(names)
         )
         app = engine_app(self._engine, self._registry, self._mount)
-        await serve_asgi(app, host=http.host, port=http.port, limits=limits, clock=self.clock, task_status=task_status)
+        await serve_asgi(
+            app,
+            host=http.host,
+            port=http.port,
+            limits=limits,
+            clock=self.clock,
+            shutdown=self._http_stop,
+            task_status=task_status,
+        )
 
     async def _run_with_database(self) -> None:
         async with open_database(self.config.database, postgres_dir(self.config)) as options:
@@ -147,6 +160,7 @@ class EngineHost:
         return ServingContext(
             mount=self._mount,
             reloader=self.reloader,
+            price_age=self._price_age,
             clock=self.clock,
             rng=self.rng,
             secret_rng=secret_random(),

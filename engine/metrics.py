@@ -16,6 +16,8 @@ from engine.wiring import Engine
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
+PRICE_AGE_BUCKETS_S = (0.25, 0.5, 1, 1.5, 2, 2.5, 3, 5, 15, 60, 300)
+
 
 def trade_to_row_histogram(registry: CollectorRegistry) -> Histogram:
     """Returns the histogram of the time from a frame's arrival to its committed row, in seconds."""
@@ -23,6 +25,16 @@ def trade_to_row_histogram(registry: CollectorRegistry) -> Histogram:
         "polycopy_trade_to_row_seconds",
         "From the arrival of a trade to its committed row",
         buckets=LATENCY_BUCKETS_S,
+        registry=registry,
+    )
+
+
+def price_age_histogram(registry: CollectorRegistry) -> Histogram:
+    """Returns the histogram of the age of served prices of open markets, in seconds."""
+    return Histogram(
+        "polycopy_price_age_seconds",
+        "Age of a served price of an open market",
+        buckets=PRICE_AGE_BUCKETS_S,
         registry=registry,
     )
 
@@ -134,13 +146,15 @@ class EngineCollector(Collector):
         success = GaugeMetricFamily(
             "polycopy_job_last_success_age_seconds", "Age of a job's last success", labels=["job"]
         )
+        prices = CounterMetricFamily("polycopy_price_requests", "Markets asked for by result", labels=["result"])
         if services is not None:
+            _add_all(prices, services.price_cache.results)
             streams.add_metric([], services.feed_hub.clients)
             events.add_metric([], services.feed_hub.events)
             resyncs.add_metric([], services.feed_hub.resyncs)
             for job, age_s in services.scheduler.last_success_age_s().items():
                 success.add_metric([job], age_s)
-        yield from (streams, events, resyncs, success)
+        yield from (streams, events, resyncs, success, prices)
 
 
 async def render(registry: CollectorRegistry, collector: EngineCollector) -> bytes:

@@ -13,13 +13,16 @@ from engine.api.feed_routes import feed_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.gate import Gate, rates_of
 from engine.api.job_routes import job_routes
+from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
+from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
 from engine.api.user_routes import user_routes
 from engine.job_wiring import JobPorts
 from engine.reload import Reloader
 from engine.wiring import Engine, ServicePorts, Services, build_services
 from protocols.clock import Random, WallClock
+from protocols.instruments import Observer
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +31,7 @@ class ServingContext:
 
     mount: ApiMount
     reloader: Reloader
+    price_age: Observer
     clock: WallClock
     rng: Random
     secret_rng: Random
@@ -46,6 +50,13 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         ports = ServicePorts(
             tokens=io.tokens,
             feed=io.feed_stream,
+            prices=io.prices,
+            price_fallback=io.clob,
+            price_store=io.price_store,
+            price_age=context.price_age,
+            books=io.clob,
+            markets=io.markets,
+            catalog=io.catalog,
             jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
             clock=context.clock,
             rng=context.rng,
@@ -69,9 +80,11 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
     """Returns every route of the API. Those that are asked most often come first."""
     clock = context.clock
     return [
+        *price_routes(services.price_cache),
+        *market_routes(services.price_cache, services.book_cache, services.market_ensurer),
         *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention),
         *follow_routes(io.follows),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
-        *job_routes(store=io.jobs.store, settings=engine.config.jobs, clock=clock),
+        *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
         *admin_routes(context.reloader),
     ]

@@ -18,9 +18,12 @@ from typing import Any
 
 import attrs
 
+from actors.book_cache import BookCache
 from actors.feed_hub import FeedHub
 from actors.gap_filler import GapFiller
+from actors.market_ensurer import MarketEnsurer
 from actors.market_registry import MarketRegistry
+from actors.price_cache import PriceCache
 from actors.scheduler import Scheduler
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
@@ -50,6 +53,7 @@ from protocols.ingest import (
     TradeStore,
 )
 from protocols.instruments import Observer
+from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
 from protocols.trades import Lane, LanedTrade, RawTrade
 from protocols.users import TokenStore
 
@@ -91,6 +95,13 @@ class ServicePorts:
 
     tokens: TokenStore
     feed: FeedStreamStore
+    prices: PriceUpstream
+    price_fallback: PriceFallback
+    price_store: PriceStore
+    price_age: Observer
+    books: BookUpstream
+    markets: MarketStore
+    catalog: MarketCatalog
     jobs: JobPorts
     clock: WallClock
     rng: Random
@@ -104,6 +115,9 @@ class Services:
 
     token_registry: TokenRegistry
     feed_hub: FeedHub
+    price_cache: PriceCache
+    book_cache: BookCache
+    market_ensurer: MarketEnsurer
     scheduler: Scheduler
 
 
@@ -206,13 +220,31 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
     """Returns what serves users. Raises `ValueError` for a cron expression that makes no sense."""
     token_registry = TokenRegistry(store=io.tokens, clock=io.clock, rng=io.rng, bootstrap=config.http.admin_token)
     feed_hub = FeedHub(store=io.feed, rng=io.rng, clients_max=config.http.streams_max)
+    price_cache = PriceCache(
+        upstream=io.prices,
+        fallback=io.price_fallback,
+        store=io.price_store,
+        config=config.prices,
+        clock=io.clock,
+        rng=io.rng,
+        ages=io.price_age,
+    )
     scheduler = scheduler_of(config, io.jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
     children = (
         Child(name="token_registry", run=token_registry.run),
         Child(name="feed_hub", run=feed_hub.run),
+        Child(name="price_cache", run=price_cache.run),
         Child(name="scheduler", run=scheduler.run),
     )
-    return children, Services(token_registry=token_registry, feed_hub=feed_hub, scheduler=scheduler)
+    services = Services(
+        token_registry=token_registry,
+        feed_hub=feed_hub,
+        price_cache=price_cache,
+        book_cache=BookCache(upstream=io.books, clock=io.clock),
+        market_ensurer=MarketEnsurer(store=io.markets, catalog=io.catalog),
+        scheduler=scheduler,
+    )
+    return children, services
 
 
 def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:

@@ -9,15 +9,26 @@ import trio
 
 from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
+from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.postgres.database import Connection, DatabaseOptions
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.feed_stream_store import PostgresFeedStreamStore
 from engine.adapters.postgres.follow_store import UserFollowStore
+from engine.adapters.postgres.job_store import PostgresJobStore
+from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.pool import open_pool
+from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.user_store import UserStore
+from engine.adapters.price_upstream import ClobPrices, GammaPrices
+from engine.adapters.upstream import Upstream, open_upstream
 
 # One connection serves about a thousand pages a second; more of them only cost the database memory.
 API_CONNECTIONS = 4
+# With the pool's own wait less than 10 s: a server that does not answer must not keep a client waiting for longer.
+API_STATEMENT_TIMEOUT_S = 4.0
+# A price call carries 100 markets. Gamma allows 30 a second to everybody here together (venue.md §6).
+GAMMA_RATE_PER_S = 8.0
+CLOB_RATE_PER_S = 50.0
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +40,13 @@ class ServingAdapters:
     feed: PostgresFeedStore
     feed_stream: PostgresFeedStreamStore
     tokens: UserStore
+    prices: GammaPrices
+    clob: ClobPrices
+    price_store: PostgresPriceStore
+    markets: PostgresMarketStore
+    catalog: GammaCatalog
+    job_history: PostgresJobStore
+    """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
 
 
@@ -37,12 +55,16 @@ async def open_serving_adapters(
     config: EngineConfig, options: DatabaseOptions, requests: Counter[tuple[str, str]]
 ) -> AsyncIterator[ServingAdapters]:
     """Yields the adapters; each connection is opened when it is needed first."""
+    timeout_s = min(options.statement_timeout_s, API_STATEMENT_TIMEOUT_S)
+    quick = attrs.evolve(options, statement_timeout_s=timeout_s)
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(open_pool(options, "api", API_CONNECTIONS))
+        pool = await stack.enter_async_context(open_pool(quick, "api", API_CONNECTIONS))
         # What actors read must not wait behind the pages of users.
-        streams, tokens = Connection(options, "feed stream"), Connection(options, "tokens")
-        for connection in (streams, tokens):
+        streams, tokens, prices = (Connection(options, name) for name in ("feed stream", "tokens", "prices"))
+        for connection in (streams, tokens, prices):
             stack.push_async_callback(_close_shielded, connection)
+        gamma = await _api(stack, config, "gamma", config.venue.gamma_url, GAMMA_RATE_PER_S, requests)
+        clob = await _api(stack, config, "clob", config.venue.clob_url, CLOB_RATE_PER_S, requests)
         jobs = await stack.enter_async_context(open_job_adapters(config, options, requests))
         yield ServingAdapters(
             users=UserStore(pool),
@@ -50,8 +72,36 @@ async def open_serving_adapters(
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),
+            job_history=PostgresJobStore(pool),
+            prices=GammaPrices(api=gamma),
+            clob=ClobPrices(api=clob),
+            price_store=PostgresPriceStore(reads=pool, writes=prices),
+            markets=PostgresMarketStore(prices),
+            catalog=GammaCatalog(api=gamma),
             jobs=jobs,
         )
+
+
+async def _api(
+    stack: AsyncExitStack,
+    config: EngineConfig,
+    name: str,
+    url: str,
+    rate_per_s: float,
+    requests: Counter[tuple[str, str]],
+) -> Upstream:
+    venue = config.venue
+    opened = open_upstream(
+        name,
+        url,
+        headers={"User-Agent": venue.user_agent},
+        timeout_s=venue.request_timeout_s,
+        rate_per_s=rate_per_s,
+        burst=round(rate_per_s),
+        requests=requests,
+        connections_max=4,
+    )
+    return await stack.enter_async_context(opened)
 
 
 async def _close_shielded(connection: Connection) -> None:

@@ -40,7 +40,8 @@ class ErrorBody(Struct):
 
 async def send_json(send: Send, status: int, body: bytes, headers: tuple[Header, ...] = ()) -> None:
     """Sends a JSON document. Raises what `send` raises."""
-    lines = [*_JSON_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
+    # A tuple, so that the server knows a head again that it has written before.
+    lines = (*_JSON_HEADERS, (b"content-length", b"%d" % len(body)), *headers)
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body})
 

@@ -17,10 +17,10 @@ from engine.api.gate import Gate
 from engine.api.params import Param, parsed
 from engine.api.request import (
     ClientGoneError,
+    QueryReader,
     RequestHeaders,
     body_too_large,
     decode_body,
-    query_values,
     read_body,
 )
 from engine.api.route import ApiRoute, Call, Response
@@ -39,13 +39,13 @@ class Endpoint:
 
     route: ApiRoute
     gate: Gate
-    _query_params: tuple[Param, ...] = attrs.field(init=False)
+    _query: QueryReader = attrs.field(init=False)
     _path_params: tuple[Param, ...] = attrs.field(init=False)
     _decoder: "msgspec.json.Decoder[Any] | None" = attrs.field(init=False)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     def __attrs_post_init__(self) -> None:
-        self._query_params = tuple(param for param in self.route.params if not param.in_path)
+        self._query = QueryReader(tuple(param for param in self.route.params if not param.in_path))
         self._path_params = tuple(param for param in self.route.params if param.in_path)
         self._decoder = None if self.route.body is None else msgspec.json.Decoder(self.route.body)
 
@@ -83,7 +83,7 @@ class Endpoint:
         client = scope["client"]
         principal = self.gate.admit(authorization, client[0] if client else "", route.scope, route.rate)
         query = scope["query_string"]
-        params = parsed(self._query_params, query_values(query)) if query or self._query_params else _NOTHING
+        params = self._query.read(query) if query or self._query.params else _NOTHING
         if self._path_params:
             path_values = {name: (value,) for name, value in scope["path_params"].items()}
             params = {**params, **parsed(self._path_params, path_values)}

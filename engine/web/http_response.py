@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 from email.utils import formatdate
 from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from protocols.clock import WallClock
 
@@ -13,6 +14,7 @@ __all__ = ["HttpDate", "ResponseEncoder", "error_response"]
 
 _JUDGED = frozenset((b"content-length", b"content-type", b"transfer-encoding", b"connection", b"date"))
 _BODYLESS = (204, 304)
+_HEADS_MAX = 256
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -43,6 +45,46 @@ class _Framing(Enum):
 
 # Plain names: on Python 3.11 each look-up of an enum member on its class calls a descriptor.
 _NO_BODY, _LENGTH, _CHUNKED, _UNTIL_CLOSE = _Framing
+
+
+class _Headers(NamedTuple):
+    """What the application's headers say."""
+
+    text: bytes
+    length: int | None
+    is_event_stream: bool
+    has_date: bool
+    closes: bool
+
+
+def _headers(status: int, headers: Iterable[tuple[bytes, bytes]]) -> _Headers:
+    lines: list[bytes] = []
+    length: int | None = None
+    is_event_stream = has_date = closes = False
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        if name in _JUDGED:
+            if name == b"content-length":
+                length = int(value)
+                if status == 204:
+                    continue
+            elif name == b"content-type":
+                is_event_stream = value.lower().startswith(b"text/event-stream")
+            elif name == b"date":
+                has_date = True
+            else:  # how the connection and its framing go on is decided here
+                closes = closes or (name == b"connection" and b"close" in value.lower())
+                continue
+        lines.append(b"%b: %b\r\n" % (name, value))
+    text = b"".join(lines)
+    if text.count(b"\n") != len(lines) or text.count(b"\r") != len(lines) or b"\0" in text:
+        raise ValueError("a response header holds a line break or NUL")
+    return _Headers(text, length, is_event_stream, has_date, closes)
+
+
+@lru_cache(maxsize=_HEADS_MAX)
+def _known_headers(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> _Headers:
+    return _headers(status, headers)
 
 
 class ResponseEncoder:
@@ -112,28 +154,17 @@ class ResponseEncoder:
         return _LAST_CHUNK
 
     def _read_headers(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, int | None]:
-        lines: list[bytes] = []
-        length: int | None = None
-        for raw_name, value in headers:
-            name = raw_name.lower()
-            if name in _JUDGED:
-                if name == b"content-length":
-                    length = int(value)
-                    if status == 204:
-                        continue
-                elif name == b"content-type":
-                    self.is_event_stream = value.lower().startswith(b"text/event-stream")
-                elif name == b"date":
-                    self._date = b""
-                else:  # how the connection and its framing go on is decided here
-                    if name == b"connection" and b"close" in value.lower():
-                        self.keep_alive = False
-                    continue
-            lines.append(b"%b: %b\r\n" % (name, value))
-        text = b"".join(lines)
-        if text.count(b"\n") != len(lines) or text.count(b"\r") != len(lines) or b"\0" in text:
-            raise ValueError("a response header holds a line break or NUL")
-        return text, length
+        try:
+            # Most heads were written before: documents differ in their length only, and lengths repeat.
+            found = _known_headers(status, headers) if type(headers) is tuple else _headers(status, headers)
+        except TypeError:  # made of lists
+            found = _headers(status, headers)
+        self.is_event_stream = found.is_event_stream
+        if found.has_date:
+            self._date = b""
+        if found.closes:
+            self.keep_alive = False
+        return found.text, found.length
 
     def _choose_framing(self, status: int, length: int | None) -> _Framing:
         if self._is_head or status in _BODYLESS:
