@@ -65,7 +65,11 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         )
         children, services = build_services(engine.config, ports)
         await nursery.start(engine.supervisor.run_group, "serving", children)
-        gate = Gate(services.token_registry.find, rates_of(engine.config.http))
+        gate = Gate(
+            services.token_registry.find,
+            rates_of(engine.config.http),
+            streams_max=engine.config.http.streams_max,
+        )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
         context.mount.install(engine_routes(engine, io, services, context), gate)
         engine.services = services

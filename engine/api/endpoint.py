@@ -29,6 +29,7 @@ from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
 CLOSE_TIMEOUT_S = 1.0
+STREAM_RETRY_S = 5.0
 _NOTHING: dict[str, Any] = {}
 _FAILED = ApiError(500, "internal_error", "the request failed; the log of the engine says why")
 
@@ -51,6 +52,17 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request. Raises only what `send` raises, and what a stream raises after its beginning."""
+        if not self.route.streams:
+            await self._serve(scope, receive, send)
+        elif not self.gate.take_stream():
+            await send_error(send, unavailable("too many event streams are open", STREAM_RETRY_S))
+        else:
+            try:
+                await self._serve(scope, receive, send)
+            finally:
+                self.gate.give_stream_back()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             answer = await self._answer(scope, receive)
             streams = isinstance(answer, Response)

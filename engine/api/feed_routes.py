@@ -115,7 +115,12 @@ def _since() -> Param:
         name="since",
         doc="earliest time, in seconds since the epoch or ISO 8601; without it seven days ago",
         parse=_since_ms,
-        schema={"type": "string"},
+        schema={
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 99_999_999_999},
+                {"type": "string", "format": "date-time"},
+            ]
+        },
     )
 
 

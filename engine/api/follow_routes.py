@@ -16,6 +16,8 @@ WALLETS_MAX = 10_000
 BODY_BYTES_MAX = 1 << 20
 PAGE_MAX = 1_000
 _WALLET = re.compile("0x[0-9a-fA-F]{40}")
+# Described only: what is refused is refused in words of ours.
+Wallet = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_WALLET.pattern}$"})]
 
 
 class Follow(Struct):
@@ -39,7 +41,7 @@ class FollowPage(Struct):
 class WalletList(Struct):
     """Wallets, 0x and 40 hex digits each; upper and lower case are the same."""
 
-    wallets: Annotated[list[str], msgspec.Meta(min_length=1, max_length=WALLETS_MAX)]
+    wallets: Annotated[list[Wallet], msgspec.Meta(min_length=1, max_length=WALLETS_MAX)]
 
 
 class Changed(Struct):

@@ -37,6 +37,10 @@ class Gate:
     find: Find = attrs.field(repr=False)
     rates: Mapping[Rate, int]
     failures_per_minute: int = FAILURES_PER_MINUTE
+    streams_max: int = 256
+    """Event streams of all kinds that may be open together."""
+    streams: int = attrs.field(init=False, default=0)
+    """Those that are open."""
     _limits: dict[Rate, RateLimit] = attrs.field(init=False, repr=False)
     _failures: RateLimit = attrs.field(init=False, repr=False)
 
@@ -49,6 +53,17 @@ class Gate:
         self.rates = rates
         for rate, limit in self._limits.items():
             limit.per_minute = rates[rate]
+
+    def take_stream(self) -> bool:
+        """Whether one more event stream may open; if so it counts until it is given back."""
+        if self.streams >= self.streams_max:
+            return False
+        self.streams += 1
+        return True
+
+    def give_stream_back(self) -> None:
+        """Says that an event stream has ended."""
+        self.streams -= 1
 
     def admit(self, authorization: bytes | None, address: str, scope: Scope | None, rate: Rate) -> Principal:
         """Returns who asks. `authorization` is the header's value, None when it is missing or there are several.

@@ -20,6 +20,8 @@ from protocols.timestamps import utc_datetime
 from protocols.trades import canonical_condition_id
 from protocols.users import Scope
 
+# Described only: what is refused is refused in words of ours.
+ConditionId = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": CONDITION.schema["pattern"]})]
 NOT_STORED = "the engine does not know this market; POST /api/markets/ensure makes it known if the venue has it"
 
 
@@ -52,7 +54,7 @@ class BookAnswer(Struct):
 class Wanted(Struct):
     """Markets that shall be known."""
 
-    condition_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MARKETS_MAX)]
+    condition_ids: Annotated[list[ConditionId], msgspec.Meta(min_length=1, max_length=MARKETS_MAX)]
 
 
 class Ensured(Struct):
