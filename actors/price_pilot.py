@@ -44,8 +44,9 @@ class PricePilot:
         await self._look_up(flight)
         sent_s, sent_ms = trio.current_time(), self.clock.now_ms()
         if not self.desk.gamma.blocked(sent_s):
-            hot = riders(self.memory.candidates(sent_s), VALUES_MAX - flight.values, sent_s, self.ttl_s)
-            self.queue.ride(flight, hot)
+            seats = VALUES_MAX - flight.values
+            others = (one for one in self.memory.candidates(sent_s) if not self.queue.is_booked(one.condition_id))
+            self.queue.ride(flight, riders(others, seats, sent_s, self.ttl_s))
         asked = [id_ for id_ in flight.condition_ids if id_ not in flight.quotes]
         for condition_id in asked:
             if (entry := self.memory.get(condition_id)) is not None:

@@ -59,7 +59,7 @@ async def open_adapters(
     async with AsyncExitStack() as stack:
         journal = open_journal(spill_dir, bytes_max=config.writer.spill_bytes_max, run_id=rng.randbytes(8))
         stack.callback(journal.close)
-        gamma = await stack.enter_async_context(_api("gamma", config.venue.gamma_url, config.venue, 20, requests))
+        gamma = await stack.enter_async_context(_api("gamma", config.venue.gamma_url, config.venue, 8, requests))
         data = await stack.enter_async_context(_api("data", config.venue.data_url, config.venue, 10, requests))
         connections = {name: Connection(options, name) for name in ("writer", "targets", "markets")}
         for connection in connections.values():

@@ -26,8 +26,8 @@ from engine.adapters.upstream import Upstream, open_upstream
 API_CONNECTIONS = 4
 # With the pool's own wait less than 10 s: a server that does not answer must not keep a client waiting for longer.
 API_STATEMENT_TIMEOUT_S = 4.0
-# A price call carries 100 markets. Gamma allows 30 a second to everybody here together (venue.md §6).
-GAMMA_RATE_PER_S = 8.0
+# A price call carries 100 markets. Gamma allows 30 calls a second (venue.md §6); registry and jobs take up to 10 of them.
+GAMMA_RATE_PER_S = 16.0
 CLOB_RATE_PER_S = 50.0
 
 

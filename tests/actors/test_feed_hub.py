@@ -233,6 +233,18 @@ async def test_streams_outlive_a_database_that_is_away(autojump_clock):
         assert await take(subscription, 1) == [1]
 
 
+async def test_a_database_that_does_not_answer_keeps_nobody_waiting_for_his_first_event(autojump_clock):
+    store = FakeFeed(follows={ME: frozenset({1})})
+    async with running(store) as hub:
+        store.latency_s = 60
+        began_s = trio.current_time()
+        with pytest.raises(TransientError):
+            await hub.subscribe(ME, None)
+        assert trio.current_time() - began_s == pytest.approx(SMALL.join_timeout_s)
+        store.latency_s = 0.001
+        await opened(hub)
+
+
 async def test_too_many_streams_are_refused(autojump_clock):
     store = a_store(1)
     async with running(store) as hub:

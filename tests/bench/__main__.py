@@ -26,6 +26,7 @@ ROWS = {
     "latency": (3, 5),
     "start": (3, 3),
     "feed": (5, 30),
+    "prices": (3, 6),
 }
 
 

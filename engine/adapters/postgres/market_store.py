@@ -28,6 +28,7 @@ SELECT condition_id, number, EXISTS (
 ) AS is_known
 FROM traded WHERE condition_id IS NOT NULL ORDER BY number
 """
+# The list that is asked here may be minutes old (venue.md §3.1): prices that were read more lately stay.
 UPSERT_MARKETS = """
 INSERT INTO markets (
     condition_id, gamma_market_id, market_slug, event_slug, title, category, outcomes, outcome_prices, active, closed,
@@ -38,7 +39,8 @@ ON CONFLICT (condition_id) DO UPDATE SET
     gamma_market_id = excluded.gamma_market_id, market_slug = excluded.market_slug,
     event_slug = coalesce(excluded.event_slug, markets.event_slug), title = excluded.title,
     category = coalesce(excluded.category, markets.category), outcomes = excluded.outcomes,
-    outcome_prices = coalesce(excluded.outcome_prices, markets.outcome_prices), active = excluded.active,
+    outcome_prices = CASE WHEN markets.last_price_updated_at > now() - interval '10 minutes' THEN markets.outcome_prices
+        ELSE coalesce(excluded.outcome_prices, markets.outcome_prices) END, active = excluded.active,
     closed = excluded.closed, accepting_orders = excluded.accepting_orders,
     resolution_status = excluded.resolution_status, negative_risk = excluded.negative_risk,
     protocol_version = excluded.protocol_version, tick_size = excluded.tick_size,
