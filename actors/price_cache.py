@@ -12,6 +12,7 @@ from actors.price_memory import Entry, Forgetful, PriceMemory
 from actors.price_pilot import PricePilot
 from actors.price_subscription import PriceSubscription
 from actors.price_writes import PriceWrites
+from actors.rules.allowance import Allowance
 from actors.rules.price_freshness import Freshness
 from config.schema import PricesConfig
 from protocols.clock import Random, WallClock
@@ -26,6 +27,8 @@ UNDECIDED_S = 1.0
 ANSWER_S = 5.0
 """Longest wait of an asker."""
 FLIGHTS_MAX = 4
+NEW_FLIGHTS_PER_S, NEW_FLIGHTS_BURST = 2.0, 20.0
+"""Flights that are made for markets which were never asked for; such a market may always join one that goes anyway."""
 
 
 class _Undecided:
@@ -61,6 +64,9 @@ class PriceCache:
     watchers: dict[str, set[PriceSubscription]] = attrs.field(init=False, factory=dict)
     _absent: Forgetful[str | MarketName] = attrs.field(init=False, factory=lambda: Forgetful(ABSENT_S))
     _undecided: Forgetful[str | MarketName] = attrs.field(init=False, factory=lambda: Forgetful(UNDECIDED_S))
+    _new_flights: Allowance = attrs.field(
+        init=False, factory=lambda: Allowance(per_s=NEW_FLIGHTS_PER_S, burst=NEW_FLIGHTS_BURST)
+    )
     _freshness: Freshness = attrs.field(init=False)
     _pilot: PricePilot = attrs.field(init=False)
     _in_air: int = attrs.field(init=False, default=0)
@@ -185,7 +191,8 @@ class PriceCache:
         if entry is None:
             if self._absent.holds(condition_id, now_s):
                 return None
-            flight = None if self._undecided.holds(condition_id, now_s) else self.queue.book(condition_id, now_s)
+            may_ask = not self._undecided.holds(condition_id, now_s) and self._may_ask_new(condition_id, now_s)
+            flight = self.queue.book(condition_id, now_s) if may_ask else None
             return _UNDECIDED if flight is None else flight
         quote = entry.quote
         if self._freshness.serves(quote, limit_s, now_s):
@@ -197,6 +204,10 @@ class PriceCache:
         entry.asked_s = now_s
         flight = self.queue.book(condition_id, now_s) if self._may_ask(entry, now_s) else None
         return _stale(quote) if flight is None else flight
+
+    def _may_ask_new(self, wanted: str, now_s: float) -> bool:
+        """Whoever makes ids up must not spend the calls that everybody's prices need."""
+        return self.queue.has_room_for(wanted) or self._new_flights.take(now_s)
 
     def _may_ask(self, entry: Entry, now_s: float) -> bool:
         return entry.retry_s <= now_s and self.desk.blocked_until_s(now_s) <= now_s

@@ -64,6 +64,11 @@ class FlightQueue:
         """Returns whether a flight brings it."""
         return wanted in self._booked
 
+    def has_room_for(self, wanted: Wanted) -> bool:
+        """Returns whether it would not take a flight of its own."""
+        room = bool(self._waiting) and self._waiting[-1].values + spellings(wanted) <= VALUES_MAX
+        return room or wanted in self._booked
+
     def book(self, wanted: Wanted, now_s: float) -> Flight | None:
         """Returns the flight that brings it, a new one if need be; None when too many wait already."""
         flight = self._booked.get(wanted)

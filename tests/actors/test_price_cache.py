@@ -153,6 +153,7 @@ def test_the_memory_of_missing_markets_is_bounded():
     async def main():
         for start in range(0, 30_000, 100):
             await world.cache.quotes(ids(*range(start, start + 100)))
+            await trio.sleep(0.5)
 
     play(world, main)
     assert len(world.cache._absent) <= 10_000
