@@ -44,6 +44,9 @@ HEALTHY = {
     'polycopy_upstream_requests_total{api="data",code="429"}': "0+1x400",
     'polycopy_trade_to_row_seconds_bucket{le="0.01"}': GROWING,
     'polycopy_trade_to_row_seconds_bucket{le="+Inf"}': GROWING,
+    'polycopy_price_requests_total{result="hit"}': GROWING,
+    'polycopy_price_requests_total{result="stale"}': "0+1x400",
+    'polycopy_job_last_success_age_seconds{exported_job="retention"}': "0+60x400",
 }  # fmt: skip
 GONE = None
 STANDBY = {name: GONE for name in HEALTHY if name not in ("up{}", "polycopy_heap_used_ratio{}")} | {
@@ -125,6 +128,11 @@ CASES = {
     "stream lost again and again": (
         {'polycopy_stream_reconnects_total{reason="reconnect"}': "0+1x400"},
         {"PolycopyReconnecting"},
+    ),
+    "nobody answers for prices": ({'polycopy_price_requests_total{result="stale"}': GROWING}, {"PolycopyPricesStale"}),
+    "a job fails for days": (
+        {'polycopy_job_last_success_age_seconds{exported_job="retention"}': "300000+60x400"},
+        {"PolycopyJobLate"},
     ),
 }  # fmt: skip
 QUIET = "PolycopyNoFollowedTrade"  # takes days of samples

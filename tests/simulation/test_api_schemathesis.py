@@ -1,4 +1,4 @@
-"""What schemathesis finds against the engine's own OpenAPI document. It is no dependency: `schemathesis` has to be on the path."""
+"""What schemathesis finds against the engine's own OpenAPI document. It is no dependency: it has to be on the path."""
 
 import shutil
 import subprocess
