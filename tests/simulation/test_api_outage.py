@@ -20,6 +20,9 @@ READS = (
     "/api/admin/jobs",
     "/api/admin/jobs/retention/runs",
 )
+MARKET = "conditionId=0x" + "e" * 64
+OF_VENUE = (f"/api/polymarket/price?{MARKET}", f"/api/polymarket/market?{MARKET}", "/api/polymarket/book?token=77")
+"""May be answered without the database, but not late."""
 ANSWER_MAX_S = 10
 # More than the API has connections.
 COPIES = 3
@@ -68,6 +71,9 @@ async def test_while_the_database_is_away_requests_are_told_so_soon_and_served_a
         freeze(server, signal.SIGSTOP)
         try:
             assert_unavailable(await answers(engine, requests * COPIES))
+            for _, path, status, _, took_s in await answers(engine, [("GET", path, None) for path in OF_VENUE]):
+                assert status in (200, 404, 503), path
+                assert took_s < ANSWER_MAX_S, f"{path} took {took_s:.1f} s"
             assert (await engine.get("/api/me")).status_code == 200, "tokens that held go on to hold"
             assert (await engine.get("/api/me", token="unknown")).status_code == 401
             assert (await engine.get("/healthz")).status_code == 200
