@@ -7,6 +7,7 @@ import trio
 
 from actors.rules.backoff import Backoff
 from actors.rules.log_limit import LogLimit
+from actors.rules.shared_texts import SharedTexts
 from config.schema import FilterConfig
 from protocols.clock import Random
 from protocols.errors import TransientError
@@ -56,10 +57,11 @@ class TargetRegistry:
         if version == self._sets.version:
             return
         lanes: dict[str, Lane] = {}
+        texts = SharedTexts(self._sets.lanes)
         async for chunk in self.store.wallets():
             for wallet, lane in chunk:
                 if lane < lanes.get(wallet, Lane.KNOWN + 1):
-                    lanes[wallet] = lane
+                    lanes[texts.shared(wallet)] = lane
         self._sets = TargetSets(lanes=lanes, version=version)
         self.refreshes += 1
         counts = {str(lane.value): 0 for lane in Lane}

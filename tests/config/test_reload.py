@@ -79,6 +79,7 @@ def test_every_plan_is_complete_and_consistent(data):
 def test_a_section_that_was_handed_out_shows_a_reloaded_value():
     live = LiveConfig(EngineConfig())
     writer, job = live.view.writer, live.view.jobs["retention"]
+    assert (writer.batch_max, job.enabled, writer.spill_dir) == (500, True, "")
     plan = live.take(loaded(writer__batch_max="9", jobs__retention__enabled="false", writer__spill_dir="elsewhere"))
     assert (writer.batch_max, job.enabled, writer.spill_dir) == (9, False, "")
     assert paths(plan.needs_restart) == ["writer.spill_dir"]
