@@ -1,7 +1,7 @@
 """Equal texts that come again share one object, so that reading a large set anew does not hold all of it twice."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import attrs
@@ -16,13 +16,17 @@ class SharedTexts:
     Whoever falls out of step, after many removals in a row, gets new texts: right, only not shared.
     """
 
-    _before: Iterable[str] = attrs.field(converter=iter)
+    before: Iterable[str]
+    _rest: Iterator[str] = attrs.field(init=False)
     _ahead: deque[str] = attrs.field(init=False, factory=deque)
+
+    def __attrs_post_init__(self) -> None:
+        self._rest = iter(self.before)
 
     def shared(self, text: str) -> str:
         """Returns an equal text: the one from before where it is found."""
         ahead = self._ahead
-        ahead.extend(islice(self._before, LOOK_AHEAD - len(ahead)))
+        ahead.extend(islice(self._rest, LOOK_AHEAD - len(ahead)))
         for number, candidate in enumerate(ahead):
             if candidate == text:
                 for _ in range(number + 1):
