@@ -7,7 +7,7 @@ work crosses once: `Connection.run` takes one coroutine function and runs it ove
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import attrs
@@ -46,6 +46,14 @@ async def database_loop() -> AsyncIterator[None]:
 def _log_callback_error(_loop: Any, context: dict[str, Any]) -> None:
     fields = {"what": context.get("message"), "error": repr(context.get("exception"))}
     _log.warning("something went wrong below the database driver", extra=fields)
+
+
+class RunsWork(Protocol):
+    """What a store needs: a connection, or a pool of them."""
+
+    async def run(self, work: Work[T]) -> T:
+        """Runs `work` with a connection. Raises as `Connection.run`."""
+        ...
 
 
 @attrs.define(eq=False)

@@ -6,7 +6,7 @@ from datetime import datetime
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.feed_store import RunsWork
+from engine.adapters.postgres.database import RunsWork
 from protocols.timestamps import EARLIEST_MS, utc_datetime
 
 COLUMNS = ("trade_id", "trade_timestamp", "lane", "trader_wallet", "trader_name", "transaction_hash", "asset", "condition_id",

@@ -1,17 +1,14 @@
 """Pages of the feed: one statement each, whose cost depends on neither the number of trades nor their age."""
 
 from datetime import timedelta
-from typing import Protocol, TypeVar
 
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.database import Work
+from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS, EPOCH, feed_row
 from protocols.feed import FeedPage, FeedPosition, FeedQuery
 from protocols.timestamps import LATEST_MS, utc_datetime
-
-T = TypeVar("T")
 
 # $1 user, $2 rows wanted, $3 earliest time, $4 and $5 position, $6 side, $7 wallet.
 #
@@ -116,14 +113,6 @@ FEED_PAGE = PAGE_KEYS + PAGE_ROWS
 FEED_PAGE_OF_MARKET = MARKET_KEYS + PAGE_ROWS
 _MICROSECOND = timedelta(microseconds=1)
 _NEWER_THAN_ALL = FeedPosition(trade_us=LATEST_MS * 1000, trade_id="")
-
-
-class RunsWork(Protocol):
-    """A connection, or a pool of them."""
-
-    async def run(self, work: Work[T]) -> T:
-        """Runs `work` with a connection."""
-        ...
 
 
 @attrs.define(eq=False)

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import asyncpg
 import attrs
 
+from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS, feed_row
-from engine.adapters.postgres.feed_store import RunsWork
 from protocols.feed import FeedBatch, FeedRow
 
 NEWEST = "SELECT coalesce(max(ingest_seq), 0) FROM trades_public"

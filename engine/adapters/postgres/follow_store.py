@@ -6,8 +6,7 @@ from typing import Any
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.database import Connection, row_count
-from engine.adapters.postgres.feed_store import RunsWork
+from engine.adapters.postgres.database import Connection, RunsWork, row_count
 
 ADD = """
 INSERT INTO follows AS old (user_id, trader_wallet, is_target)

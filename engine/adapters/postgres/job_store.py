@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import asyncpg
 import attrs
 
 from engine.adapters.postgres import job_statements as sql
-from engine.adapters.postgres.database import Work
+from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.leases import ACQUIRE
 from protocols.errors import FencedError
 from protocols.jobs import (
@@ -29,19 +29,10 @@ from protocols.jobs import (
 from protocols.text import storable
 from protocols.timestamps import utc_datetime
 
-T = TypeVar("T")
 RUNS_KEPT = 1_000
 ERROR_CHARS_MAX = 1_000
 SCHEDULER_SEEN_S = 35.0
 DIED = "its engine died or lost the lease"
-
-
-class RunsWork(Protocol):
-    """A connection, or a pool of them."""
-
-    async def run(self, work: Work[T]) -> T:
-        """Runs `work` with a connection. Raises `TransientError` and `RejectedError`."""
-        ...
 
 
 @attrs.define(eq=False)

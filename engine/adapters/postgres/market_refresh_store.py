@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.job_store import RunsWork
+from engine.adapters.postgres.database import RunsWork
 
 DUE = """
 SELECT condition_id FROM markets

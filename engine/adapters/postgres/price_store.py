@@ -3,18 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.database import Work
+from engine.adapters.postgres.database import RunsWork
 from protocols.errors import MalformedError
 from protocols.prices import MarketKey, MarketName, PriceWrite, StoredMarket
 from protocols.timestamps import utc_datetime
 from protocols.venue.gamma_quotes import facts_of
-
-T = TypeVar("T")
 
 # `updated_at` is when Gamma was asked for the row; it tells the age of the prices only if that answer had some.
 FIND = """
@@ -54,14 +52,6 @@ WHERE markets.condition_id = seen.condition_id
     AND (markets.last_price_updated_at IS NULL OR markets.last_price_updated_at <= seen.observed_at)
     AND (seen.closed OR NOT markets.closed)
 """
-
-
-class RunsWork(Protocol):
-    """A connection, or a pool of them."""
-
-    async def run(self, work: Work[T]) -> T:
-        """Runs `work` with a connection. Raises `TransientError` and `RejectedError`."""
-        ...
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.job_store import RunsWork
+from engine.adapters.postgres.database import RunsWork
 from protocols.errors import FencedError
 from protocols.housekeeping import Batch
 from protocols.jobs import JobLease

@@ -3,16 +3,15 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.database import Work
+from engine.adapters.postgres.database import RunsWork, Work
 from protocols.timestamps import utc_datetime
 from protocols.users import Principal, Scope, TokenTable, ValidToken
 
-T = TypeVar("T")
 TOKENS_HELD_MAX = 100
 TOKEN_ROWS_MAX = 1_000
 USERS = """
@@ -61,14 +60,6 @@ ADMIN_ID = "SELECT id::text FROM profiles WHERE user_name = 'admin'"
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class Database(Protocol):
-    """What a store needs: a `Connection` or a `ConnectionPool`."""
-
-    async def run(self, work: Work[T]) -> T:
-        """Runs one unit of work."""
-        ...
-
-
 @attrs.frozen(kw_only=True)
 class UserRow:
     """One user."""
@@ -102,7 +93,7 @@ class TooManyTokensError(Exception):
 class UserStore:
     """Users, their tokens, and the `TokenStore` of the registry. Every method raises `TransientError` with the database."""
 
-    database: Database
+    database: RunsWork
 
     async def users(self, *, after: str = "", limit: int = 100) -> list[UserRow]:
         """Returns the next users in the byte order of their names."""
