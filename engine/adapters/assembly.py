@@ -3,16 +3,16 @@
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import attrs
 import trio
 
-from config.schema import DatabaseConfig, EngineConfig, VenueConfig
+from config.schema import DatabaseConfig, EngineConfig
 from engine.adapters.database_source import listening_options
 from engine.adapters.market_catalog import GammaCatalog
-from engine.adapters.postgres.database import Connection, DatabaseOptions, listen
+from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
 from engine.adapters.postgres.gap_store import PostgresGapStore
 from engine.adapters.postgres.leases import LeaseHold
 from engine.adapters.postgres.market_store import PostgresMarketStore
@@ -21,13 +21,15 @@ from engine.adapters.postgres.trade_store import PostgresTradeStore
 from engine.adapters.rtds_socket import RtdsDialer
 from engine.adapters.spill_journal import SpillJournal, open_journal
 from engine.adapters.trade_history import DataApiHistory
-from engine.adapters.upstream import Upstream, open_upstream
+from engine.adapters.upstream import open_upstream
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
 TARGETS_CHANNEL = "polycopy_targets"
 LISTEN_PAUSE_S = 30.0
+GAMMA_RATE_PER_S = 8.0
+DATA_RATE_PER_S = 10.0
 
 
 @attrs.frozen(kw_only=True)
@@ -59,12 +61,17 @@ async def open_adapters(
     async with AsyncExitStack() as stack:
         journal = open_journal(spill_dir, bytes_max=config.writer.spill_bytes_max, run_id=rng.randbytes(8))
         stack.callback(journal.close)
-        gamma = await stack.enter_async_context(_api("gamma", config.venue.gamma_url, config.venue, 8, requests))
-        data = await stack.enter_async_context(_api("data", config.venue.data_url, config.venue, 10, requests))
-        connections = {name: Connection(options, name) for name in ("writer", "targets", "markets")}
-        for connection in connections.values():
-            stack.push_async_callback(_close_shielded, connection)
-        targets = PostgresTargetStore(connections["targets"])
+        venue = config.venue
+        gamma = await stack.enter_async_context(
+            open_upstream("gamma", venue.gamma_url, venue, rate_per_s=GAMMA_RATE_PER_S, requests=requests)
+        )
+        data = await stack.enter_async_context(
+            open_upstream("data", venue.data_url, venue, rate_per_s=DATA_RATE_PER_S, requests=requests)
+        )
+        writer, wallets, markets = [
+            await stack.enter_async_context(open_connection(options, name)) for name in ("writer", "targets", "markets")
+        ]
+        targets = PostgresTargetStore(wallets)
         nursery = await stack.enter_async_context(_background())
         nursery.start_soon(_listen_for_targets, config.database, options, targets)
         dialer = RtdsDialer(
@@ -73,7 +80,7 @@ async def open_adapters(
             frame_bytes_max=config.stream.frame_bytes_max,
             nursery=nursery,
         )
-        trades = PostgresTradeStore(connections["writer"], lease)
+        trades = PostgresTradeStore(writer, lease)
         with suppress(TransientError):
             # The first trade must not wait for a connection and a plan.
             await trades.write(())
@@ -82,9 +89,9 @@ async def open_adapters(
             history=DataApiHistory(api=data, clock=clock),
             catalog=GammaCatalog(api=gamma),
             trades=trades,
-            gaps=PostgresGapStore(connections["writer"], lease),
+            gaps=PostgresGapStore(writer, lease),
             targets=targets,
-            markets=PostgresMarketStore(connections["markets"]),
+            markets=PostgresMarketStore(markets),
             spill=journal,
         )
 
@@ -95,25 +102,6 @@ async def _background() -> AsyncIterator[trio.Nursery]:
     async with trio.open_nursery() as nursery:
         yield nursery
         nursery.cancel_scope.cancel()
-
-
-def _api(
-    name: str, url: str, venue: VenueConfig, rate_per_s: float, requests: Counter[tuple[str, str]]
-) -> AbstractAsyncContextManager[Upstream]:
-    return open_upstream(
-        name,
-        url,
-        headers={"User-Agent": venue.user_agent},
-        timeout_s=venue.request_timeout_s,
-        rate_per_s=rate_per_s,
-        burst=round(rate_per_s),
-        requests=requests,
-    )
-
-
-async def _close_shielded(connection: Connection) -> None:
-    with trio.CancelScope(shield=True):
-        await connection.aclose()
 
 
 async def _listen_for_targets(config: DatabaseConfig, options: DatabaseOptions, targets: PostgresTargetStore) -> None:

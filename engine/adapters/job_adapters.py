@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import attrs
-import trio
 
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
-from engine.adapters.postgres.database import Connection, DatabaseOptions
+from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
@@ -36,26 +35,18 @@ async def open_job_adapters(
     config: EngineConfig, options: DatabaseOptions, requests: Counter[tuple[str, str]]
 ) -> AsyncIterator[JobAdapters]:
     """Yields the adapters; connections are opened when they are needed. Leases have one of their own."""
-    leases, work = Connection(options, "jobs"), Connection(options, "job work")
-    try:
-        async with open_upstream(
-            "gamma",
-            config.venue.gamma_url,
-            headers={"User-Agent": config.venue.user_agent},
-            timeout_s=config.venue.request_timeout_s,
-            rate_per_s=RATE_PER_S,
-            burst=round(RATE_PER_S),
-            requests=requests,
-            connections_max=1,
-        ) as gamma:
-            yield JobAdapters(
-                store=PostgresJobStore(leases),
-                retention=PostgresRetentionStore(work),
-                refresh=PostgresMarketRefreshStore(work),
-                markets=PostgresMarketStore(work),
-                catalog=GammaCatalog(api=gamma),
-            )
-    finally:
-        with trio.CancelScope(shield=True):
-            await leases.aclose()
-            await work.aclose()
+    venue = config.venue
+    async with (
+        open_connection(options, "jobs") as leases,
+        open_connection(options, "job work") as work,
+        open_upstream(
+            "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, requests=requests, connections_max=1
+        ) as gamma,
+    ):
+        yield JobAdapters(
+            store=PostgresJobStore(leases),
+            retention=PostgresRetentionStore(work),
+            refresh=PostgresMarketRefreshStore(work),
+            markets=PostgresMarketStore(work),
+            catalog=GammaCatalog(api=gamma),
+        )

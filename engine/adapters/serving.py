@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
-import trio
 
 from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
-from engine.adapters.postgres.database import Connection, DatabaseOptions
+from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.feed_stream_store import PostgresFeedStreamStore
 from engine.adapters.postgres.follow_store import UserFollowStore
@@ -20,7 +19,7 @@ from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.user_store import UserStore
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
-from engine.adapters.upstream import Upstream, open_upstream
+from engine.adapters.upstream import open_upstream
 
 # One connection serves about a thousand pages a second; more of them only cost the database memory.
 API_CONNECTIONS = 4
@@ -60,11 +59,20 @@ async def open_serving_adapters(
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(quick, "api", API_CONNECTIONS))
         # What actors read must not wait behind the pages of users.
-        streams, tokens, prices = (Connection(options, name) for name in ("feed stream", "tokens", "prices"))
-        for connection in (streams, tokens, prices):
-            stack.push_async_callback(_close_shielded, connection)
-        gamma = await _api(stack, config, "gamma", config.venue.gamma_url, GAMMA_RATE_PER_S, requests)
-        clob = await _api(stack, config, "clob", config.venue.clob_url, CLOB_RATE_PER_S, requests)
+        streams, tokens, prices = [
+            await stack.enter_async_context(open_connection(options, name))
+            for name in ("feed stream", "tokens", "prices")
+        ]
+        venue = config.venue
+        gamma, clob = [
+            await stack.enter_async_context(
+                open_upstream(name, url, venue, rate_per_s=rate_per_s, requests=requests, connections_max=4)
+            )
+            for name, url, rate_per_s in (
+                ("gamma", venue.gamma_url, GAMMA_RATE_PER_S),
+                ("clob", venue.clob_url, CLOB_RATE_PER_S),
+            )
+        ]
         jobs = await stack.enter_async_context(open_job_adapters(config, options, requests))
         yield ServingAdapters(
             users=UserStore(pool),
@@ -80,30 +88,3 @@ async def open_serving_adapters(
             catalog=GammaCatalog(api=gamma),
             jobs=jobs,
         )
-
-
-async def _api(
-    stack: AsyncExitStack,
-    config: EngineConfig,
-    name: str,
-    url: str,
-    rate_per_s: float,
-    requests: Counter[tuple[str, str]],
-) -> Upstream:
-    venue = config.venue
-    opened = open_upstream(
-        name,
-        url,
-        headers={"User-Agent": venue.user_agent},
-        timeout_s=venue.request_timeout_s,
-        rate_per_s=rate_per_s,
-        burst=round(rate_per_s),
-        requests=requests,
-        connections_max=4,
-    )
-    return await stack.enter_async_context(opened)
-
-
-async def _close_shielded(connection: Connection) -> None:
-    with trio.CancelScope(shield=True):
-        await connection.aclose()

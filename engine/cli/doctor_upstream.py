@@ -134,15 +134,8 @@ async def _until_trade(socket: WebSocketLike) -> None:
 
 async def _get(venue: VenueConfig, name: str, base_url: str, path: str, timeout_s: float, params: Params = ()) -> bytes:
     """One GET. Raises `CheckFailedError`, or `RejectedError` where the path may be unknown."""
-    async with open_upstream(
-        name,
-        base_url,
-        headers={"User-Agent": venue.user_agent},
-        timeout_s=timeout_s,
-        rate_per_s=10,
-        burst=1,
-        requests=Counter(),
-    ) as api:
+    patient = attrs.evolve(venue, request_timeout_s=timeout_s)
+    async with open_upstream(name, base_url, patient, rate_per_s=10, requests=Counter()) as api:
         try:
             return await api.get(path, params)
         except TransientError as error:

@@ -68,15 +68,7 @@ async def find_wallets(
     """
     outcomes: dict[str, str | NameNotResolvedError] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    async with open_upstream(
-        "gamma",
-        venue.gamma_url,
-        headers={"User-Agent": venue.user_agent},
-        timeout_s=venue.request_timeout_s,
-        rate_per_s=RATE_PER_S,
-        burst=RATE_PER_S,
-        requests=counts,
-    ) as api:
+    async with open_upstream("gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, requests=counts) as api:
         # One after the other: the rate limit decides, not the latency.
         for name in dict.fromkeys(names):
             on_progress(len(outcomes))

@@ -9,7 +9,7 @@ from protocols.prices import BookTop, MarketFacts
 from protocols.text import storable_or_none
 from protocols.trades import canonical_condition_id
 from protocols.venue.gamma_quotes import optional_decimal, prices_of
-from protocols.venue.strict_json import BODY_CHARS_MAX, read_object
+from protocols.venue.strict_json import BODY_CHARS_MAX, boolean_or_none, read_object
 
 
 def clob_facts(body: bytes, condition_id: str) -> MarketFacts | None:
@@ -44,11 +44,11 @@ def clob_facts(body: bytes, condition_id: str) -> MarketFacts | None:
         game_start_time=storable_or_none(fields.get("game_start_time"), 40),
         market_avatar_url=storable_or_none(fields.get("image")) or storable_or_none(fields.get("icon")),
         description=storable_or_none(fields.get("description")),
-        enable_order_book=_boolean(fields.get("enable_order_book")),
-        active=_boolean(fields.get("active")),
-        accepting_orders=_boolean(fields.get("accepting_orders")),
+        enable_order_book=boolean_or_none(fields.get("enable_order_book")),
+        active=boolean_or_none(fields.get("active")),
+        accepting_orders=boolean_or_none(fields.get("accepting_orders")),
         resolution_status="resolved" if decided else None,
-        negative_risk=_boolean(fields.get("neg_risk")),
+        negative_risk=boolean_or_none(fields.get("neg_risk")),
         tick_size=optional_decimal(fields.get("minimum_tick_size")),
         order_size_min=optional_decimal(fields.get("minimum_order_size")),
     )
@@ -74,7 +74,7 @@ def book_top(body: bytes, token_id: str) -> BookTop | None:
         best_ask_size=ask[1],
         tick_size=optional_decimal(fields.get("tick_size")),
         order_size_min=optional_decimal(fields.get("min_order_size")),
-        negative_risk=_boolean(fields.get("neg_risk")),
+        negative_risk=boolean_or_none(fields.get("neg_risk")),
         last_trade_price=optional_decimal(fields.get("last_trade_price")),
         book_time_ms=int(time_ms) if time_ms is not None and 0 < time_ms < 10**15 else None,
     )
@@ -99,7 +99,3 @@ def _object(body: bytes, path: str) -> dict[str, Any]:
 
 def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
-
-
-def _boolean(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None

@@ -13,7 +13,7 @@ from protocols.markets import Market, MarketToken
 from protocols.text import storable_or_none, storable_tree
 from protocols.timestamps import epoch_ms
 from protocols.trades import canonical_condition_id
-from protocols.venue.strict_json import decode_answer, read_object
+from protocols.venue.strict_json import boolean_or_none, decode_answer, read_object
 
 MARKETS_PER_CALL_MAX = 100
 
@@ -58,11 +58,11 @@ def market_from(fields: dict[str, Any]) -> Market:
         outcomes=outcomes,
         outcome_prices=_prices(fields, len(outcomes)),
         tokens=_tokens(fields, outcomes),
-        active=_boolean(fields.get("active")),
+        active=boolean_or_none(fields.get("active")),
         closed=fields.get("closed") is True,
-        accepting_orders=_boolean(fields.get("acceptingOrders")),
+        accepting_orders=boolean_or_none(fields.get("acceptingOrders")),
         resolution_status=_status(fields),
-        negative_risk=_boolean(fields.get("negRisk")),
+        negative_risk=boolean_or_none(fields.get("negRisk")),
         version=storable_or_none(fields.get("version"), 10),
         tick_size=_optional_decimal(fields.get("orderPriceMinTickSize")),
         order_size_min=_optional_decimal(fields.get("orderMinSize")),
@@ -118,10 +118,6 @@ def _prices(fields: dict[str, Any], outcomes: int) -> tuple[Decimal, ...] | None
 def _status(fields: dict[str, Any]) -> str | None:
     value = storable_or_none(fields.get("umaResolutionStatus") or fields.get("resolutionStatus"), 40)
     return value.lower() if value else None
-
-
-def _boolean(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _optional_decimal(value: object) -> Decimal | None:

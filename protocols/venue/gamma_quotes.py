@@ -12,7 +12,7 @@ from protocols.errors import MalformedError
 from protocols.prices import MarketFacts
 from protocols.text import storable, storable_or_none
 from protocols.trades import canonical_condition_id
-from protocols.venue.strict_json import decode_answer, read_object
+from protocols.venue.strict_json import boolean_or_none, decode_answer, read_object
 
 
 class _Fields(msgspec.Struct, rename="camel", kw_only=True):
@@ -110,11 +110,11 @@ def _facts(fields: _Fields) -> MarketFacts:
         description=storable_or_none(fields.description),
         tags=_tags(fields.tags if fields.tags is not None else event.get("tags")),
         category=storable_or_none(fields.category),
-        enable_order_book=_boolean(fields.enable_order_book),
-        active=_boolean(fields.active),
-        accepting_orders=_boolean(fields.accepting_orders),
+        enable_order_book=boolean_or_none(fields.enable_order_book),
+        active=boolean_or_none(fields.active),
+        accepting_orders=boolean_or_none(fields.accepting_orders),
         resolution_status=status.lower() if status else None,
-        negative_risk=_boolean(fields.neg_risk),
+        negative_risk=boolean_or_none(fields.neg_risk),
         tick_size=optional_decimal(fields.order_price_min_tick_size),
         order_size_min=optional_decimal(fields.order_min_size),
     )
@@ -170,7 +170,3 @@ def _tags(value: Any) -> tuple[str, ...] | None:
         return None
     labels = [tag.get("label") if isinstance(tag, dict) else tag for tag in value[:50]]
     return tuple(storable(label[:100]) for label in labels if isinstance(label, str))
-
-
-def _boolean(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None

@@ -40,6 +40,11 @@ def repaired(text: str | bytes, *, chars_max: int) -> bytes:
     return _encode(storable_tree(_read(text, chars_max)))
 
 
+def boolean_or_none(value: object) -> bool | None:
+    """Returns true and false as they are, and None for everything else."""
+    return value if isinstance(value, bool) else None
+
+
 def decode_answer(decode: Callable[[bytes], T], body: bytes, path: str) -> T:
     """Returns what a typed decoder makes of an HTTP answer, repaired first where it refuses it as it is.
 

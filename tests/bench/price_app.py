@@ -9,7 +9,7 @@ import trio
 from starlette.applications import Starlette
 
 from actors.price_cache import PriceCache
-from config.schema import PricesConfig
+from config.schema import PricesConfig, VenueConfig
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
 from engine.adapters.system_clock import SystemClock, system_random
 from engine.adapters.upstream import open_upstream
@@ -57,7 +57,7 @@ class NoRows:
 async def opened_price_app(venue_url: str, ttl_ms: int) -> AsyncIterator[PriceApp]:
     """Yields the application with every market in memory; `venue_url` is Gamma's and the CLOB's."""
     async with AsyncExitStack() as stack:
-        options = {"headers": {}, "timeout_s": 3.0, "rate_per_s": 50.0, "burst": 50, "requests": Counter()}
+        options = {"venue": VenueConfig(request_timeout_s=3.0), "rate_per_s": 50.0, "requests": Counter()}
         apis = [await stack.enter_async_context(open_upstream(n, venue_url, **options)) for n in ("gamma", "clob")]
         cache = PriceCache(
             upstream=GammaPrices(api=apis[0]),

@@ -12,7 +12,7 @@ from property.fake_prices import FakePriceStore
 
 from actors.book_cache import BookCache
 from actors.price_cache import PriceCache
-from config.schema import PricesConfig
+from config.schema import PricesConfig, VenueConfig
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.upstream import open_upstream
@@ -25,7 +25,7 @@ TTL_S = 0.25
 async def priced(*, ttl_s=TTL_S, **options):
     """A venue, and a cache over it whose prices live a quarter of a second."""
     async with running(**options) as venue:
-        opened = {"headers": {}, "timeout_s": 2.0, "rate_per_s": 200, "burst": 200, "requests": Counter()}
+        opened = {"venue": VenueConfig(request_timeout_s=2.0), "rate_per_s": 200, "requests": Counter()}
         async with (
             open_upstream("gamma", venue.urls.gamma_url, **opened) as gamma,
             open_upstream("clob", venue.urls.clob_url, **opened, connections_max=4) as clob,

@@ -141,14 +141,21 @@ def _summary(error: BaseException) -> str:
     return f"{state}: {text}" if state else text
 
 
-async def once(options: DatabaseOptions, name: str, work: Work[T]) -> T:
-    """Runs `work` on a connection of its own. Raises as `Connection.run`."""
+@asynccontextmanager
+async def open_connection(options: DatabaseOptions, name: str) -> AsyncIterator[Connection]:
+    """Yields a connection and closes it, also when cancelled."""
     connection = Connection(options, name)
     try:
-        return await connection.run(work)
+        yield connection
     finally:
         with trio.CancelScope(shield=True):
             await connection.aclose()
+
+
+async def once(options: DatabaseOptions, name: str, work: Work[T]) -> T:
+    """Runs `work` on a connection of its own. Raises as `Connection.run`."""
+    async with open_connection(options, name) as connection:
+        return await connection.run(work)
 
 
 async def listen(options: DatabaseOptions, channel: str, on_notify: Callable[[], None]) -> None:
