@@ -5,13 +5,12 @@ from collections.abc import Collection, Sequence
 import attrs
 import trio
 
+from actors.market_asking import ask_markets, call_spans
 from actors.price_memory import Forgetful
 from protocols.errors import RejectedError
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.markets import Market
 
-CALL_VALUES_MAX = 100
-"""An id of protocol V2 is asked for in both spellings (venue.md §3.1)."""
 ABSENT_S = 60.0
 
 
@@ -43,29 +42,16 @@ class MarketEnsurer:
         asked = [id_ for id_ in missing if not self._absent.holds(id_, now_s)]
         found: list[Market] = []
         # As few calls as ids and their spellings allow: one for a hundred ids of today's usual kind.
-        for start, end in _spans(asked):
-            found += await self._ask(asked[start:end])
+        for start, end in call_spans(asked):
+            found += await ask_markets(self.catalog, asked[start:end], self._count_call)
         stored = await self._stored(found)
         for condition_id in set(asked) - {market.condition_id for market in found}:
             self._absent.add(condition_id, now_s)
         self.learned += len(stored)
         return sorted(set(missing) - stored)
 
-    async def _ask(self, condition_ids: Sequence[str]) -> list[Market]:
-        """One call; a second one only for ids that may be hidden because they are closed (venue.md §3.1)."""
-        try:
-            self.calls += 1
-            found = await self.catalog.markets(condition_ids, closed=None)
-            rest = sorted(set(condition_ids) - {market.condition_id for market in found})
-            if rest:
-                self.calls += 1
-                found += await self.catalog.markets(rest, closed=True)
-        except RejectedError:
-            if len(condition_ids) == 1:
-                return []
-            middle = len(condition_ids) // 2
-            return await self._ask(condition_ids[:middle]) + await self._ask(condition_ids[middle:])
-        return found
+    def _count_call(self) -> None:
+        self.calls += 1
 
     async def _stored(self, found: list[Market]) -> set[str]:
         """Stores markets and returns the ids of those that were taken; one bad market costs no other."""
@@ -79,14 +65,3 @@ class MarketEnsurer:
             middle = len(found) // 2
             return await self._stored(found[:middle]) | await self._stored(found[middle:])
         return {market.condition_id for market in found}
-
-
-def _spans(condition_ids: Sequence[str]) -> list[tuple[int, int]]:
-    spans, start, values = list[tuple[int, int]](), 0, 0
-    for index, condition_id in enumerate(condition_ids):
-        cost = 2 if condition_id.endswith("00") else 1
-        if values + cost > CALL_VALUES_MAX:
-            spans.append((start, index))
-            start, values = index, 0
-        values += cost
-    return [*spans, (start, len(condition_ids))] if condition_ids else []

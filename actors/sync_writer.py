@@ -12,9 +12,11 @@ from actors.rules.log_limit import LogLimit
 from config.schema import WriterConfig
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random
+from protocols.decisions import Receipt
 from protocols.errors import RejectedError, StorageFullError, TransientError
 from protocols.ingest import GapReason, GapRequest, SpillStore, TradeStore, WriteResult
 from protocols.instruments import Observer
+from protocols.receipts import decisions_of, refused, without_decisions
 from protocols.trades import LanedTrade, without_description
 
 _log = logging.getLogger(__name__)
@@ -41,6 +43,9 @@ class SyncWriter:
     """Told the ids of trades that could not be kept, so that they may come again."""
     committed: Callable[[], None] = lambda: None
     """Told after each commit; never waits."""
+    decided: Callable[[Sequence[Receipt]], None] = lambda _: None
+    """Told what became of decisions, once for each time that one was written or given up; never waits. Of those that a lost
+    acknowledgement hides the second writing says `applied=False`; at most one receipt of a decision says that it was."""
     inserted: int = attrs.field(init=False, default=0)
     repeated: int = attrs.field(init=False, default=0)
     rejected: int = attrs.field(init=False, default=0)
@@ -120,16 +125,26 @@ class SyncWriter:
                 await self._commit(batch[:middle])
                 await self._commit(batch[middle:])
                 return
-            bare = without_description(batch[0])
-            if bare != batch[0]:
-                # What describes a trade must not cost it.
-                await self._commit((bare,))
-                return
-            self.rejected += 1
-            fields = {"trade_id": bare.trade.trade_id, "error": str(error)}
-            _log.error("the database will never take this trade", extra=fields)
+            await self._give_up_some(batch[0], error)
             return
         self._count(batch, result)
+
+    async def _give_up_some(self, laned: LanedTrade, error: RejectedError) -> None:
+        """Commits as much of a refused trade as the database takes: without decisions, then without description."""
+        fields = {"trade_id": laned.trade.trade_id, "error": str(error)}
+        if decisions_of(laned):
+            _log.error("the database will never take the decisions about this trade", extra=fields)
+            await self._commit((without_decisions(laned),))
+            # Only now: had the trade to be written again, its decisions would be refused again.
+            self.decided(refused((laned,)))
+            return
+        bare = without_description(laned)
+        if bare != laned:
+            # What describes a trade must not cost it.
+            await self._commit((bare,))
+            return
+        self.rejected += 1
+        _log.error("the database will never take this trade", extra=fields)
 
     def _count(self, batch: Sequence[LanedTrade], result: WriteResult) -> None:
         self.commits += 1
@@ -137,6 +152,8 @@ class SyncWriter:
         self.repeated += result.repeated
         self._answered()
         self.committed()
+        if result.receipts:
+            self.decided(result.receipts)
         now_s = trio.current_time()
         for laned in batch:
             self.latency.observe(now_s - laned.trade.seen_s)
@@ -166,6 +183,8 @@ class SyncWriter:
         self._start_spilling()
         # The filter must not take what is read again for a repeat.
         self.forget([laned.trade.trade_id for laned in batch])
+        if dropped := refused(batch):
+            self.decided(dropped)
         times = [laned.trade.trade_ms for laned in batch]
         request = GapRequest(reason=GapReason.OVERFLOW, since_ms=min(times), until_ms=max(times))
         self._pending_gap = request if self._pending_gap is None else merged(self._pending_gap, request)

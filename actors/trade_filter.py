@@ -13,17 +13,23 @@ from actors.rules.recent_set import RecentSet
 from config.schema import FilterConfig
 from protocols.channels import Inbox, Outbox
 from protocols.ingest import TargetView
-from protocols.trades import LanedTrade, RawTrade
+from protocols.trades import Lane, LanedTrade, RawTrade
 
 _log = logging.getLogger(__name__)
 
 
 @attrs.define(eq=False, kw_only=True)
 class TradeFilter:
-    """raw trades → lanes. One set look-up per trade of a wallet that nobody named; such trades are counted and forgotten."""
+    """raw trades → lanes: lane 0 to those who decide about it, the others to the writer.
+
+    One set look-up per trade of a wallet that nobody named; such trades are counted and forgotten.
+    """
 
     trades: Inbox[RawTrade]
+    copied: Outbox[LanedTrade]
+    """Lane 0: trades of copy targets."""
     kept: Outbox[LanedTrade]
+    """Lanes 1 and 2."""
     markets: Outbox[str]
     targets: TargetView
     config: FilterConfig
@@ -43,13 +49,19 @@ class TradeFilter:
         task_status.started()
         while batch := await self.trades.batch(self.config.batch_max):
             admission = admit(batch, self.targets.current().lanes, self._memory)
-            if admission.kept:
-                await self.kept.send_many(admission.kept)
+            await self._pass_on(admission.kept)
             self._ask_for_markets(admission)
             # From here on the batch counts: a crash before this line decides it again from the same memory. Nothing below
             # may fail, or the batch would be counted twice and its trades get the ordinals of fills that never were.
             self._memory.commit(admission)
             self._count(admission)
+
+    async def _pass_on(self, kept: Sequence[LanedTrade]) -> None:
+        """Targets first: who has to wait for room in the writer must not keep them waiting, too."""
+        if targets := [laned for laned in kept if laned.lane is Lane.TARGET]:
+            await self.copied.send_many(targets)
+        if len(targets) < len(kept):
+            await self.kept.send_many(laned for laned in kept if laned.lane is not Lane.TARGET)
 
     def forget(self, trade_ids: Sequence[str]) -> None:
         """Lets trades come again that were passed on and could not be kept."""

@@ -187,6 +187,27 @@ class PricesConfig:
 
 
 @attrs.frozen(kw_only=True)
+class ForwardTestingConfig:
+    """Strategies that copy traders with virtual money."""
+
+    batch_max: int = whole(256, at_least=1, at_most=10_000, doc="trades of targets taken at once", restart=False)
+    market_wait_s: float = number(
+        60, at_least=1, at_most=600, doc="longest wait of a trade for its unknown market", restart=False
+    )
+    waiting_max: int = whole(1_000, at_least=1, at_most=100_000, doc="trades that may wait for something at once")
+    aggregate_linger_ms: float = number(
+        400, at_least=10, at_most=10_000, doc="wait for more fills of one transaction, with aggregate transaction"
+    )
+    score_file: str = _path("probabilities by trade, where no model is trained")
+    score_timeout_ms: float = number(
+        200, at_least=1, at_most=10_000, doc="longest wait for a score; then it is absent", restart=False
+    )
+    settle_interval_s: float = number(
+        30, at_least=1, at_most=3_600, doc="how often resolutions of open positions are looked for"
+    )
+
+
+@attrs.frozen(kw_only=True)
 class LimitsConfig:
     """Bounds of the process."""
 
@@ -213,6 +234,7 @@ def default_channels() -> dict[str, ChannelConfig]:
     """The channels of the engine and their default sizes."""
     return {
         "raw_trades": ChannelConfig(capacity=4_096),
+        "copy_trades": ChannelConfig(capacity=4_096),
         "writer": ChannelConfig(capacity=4_096, shed_above=50),
         "gap_requests": ChannelConfig(capacity=16),
         "market_requests": ChannelConfig(capacity=1_000),
@@ -232,6 +254,7 @@ class EngineConfig:
     writer: WriterConfig = section(WriterConfig)
     markets: MarketsConfig = section(MarketsConfig)
     prices: PricesConfig = section(PricesConfig)
+    forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)

@@ -54,6 +54,7 @@ class EngineCollector(Collector):
         yield from self._actors()
         yield from self._stream()
         yield from self._trades()
+        yield from self._decisions()
         yield from self._upstream()
         yield from self._serving()
 
@@ -131,6 +132,25 @@ class EngineCollector(Collector):
             spill.add_metric([], writer.spill.size_bytes)
             wallets.add_metric([], len(actors.target_registry.current().lanes))
         yield from (seen, repeated, malformed, written, markets, spill, wallets)
+
+    def _decisions(self) -> Iterator[Metric]:
+        actors = self.engine.actors
+        made = CounterMetricFamily("polycopy_decisions", "Decisions of strategies", labels=["result", "reason"])
+        waiting = GaugeMetricFamily("polycopy_decisions_waiting", "Decisions that wait for something")
+        dead = CounterMetricFamily("polycopy_decisions_dead", "Decisions that could not be made")
+        bots = GaugeMetricFamily("polycopy_strategies", "Strategies that run, paused ones too")
+        settled = CounterMetricFamily("polycopy_orders_settled", "Paper orders settled", labels=["outcome"])
+        scores = CounterMetricFamily("polycopy_scores", "Scores asked for by result", labels=["result"])
+        if actors is not None:
+            forward = actors.forward
+            for (result, reason), count in list(forward.tester.maker.counts.items()):
+                made.add_metric([result, reason], count)
+            waiting.add_metric([], len(forward.tester.room))
+            dead.add_metric([], forward.tester.dead_letters + forward.tester.room.dead)
+            bots.add_metric([], len(forward.registry.current().runners))
+            _add_all(settled, forward.settler.settled_by_outcome)
+            _add_all(scores, forward.scores.results)
+        yield from (made, waiting, dead, bots, settled, scores)
 
     def _upstream(self) -> Iterator[Metric]:
         requests = CounterMetricFamily("polycopy_upstream_requests", "Calls upstream", labels=["api", "code"])

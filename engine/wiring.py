@@ -1,8 +1,9 @@
 """The whole data flow, from top to bottom in flow order. The only file that names both an actor and an adapter.
 
 venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶ writer ──▶ sync_writer ──▶ PostgreSQL
-           │                   ▲               │                          │ └─▶ feed_hub ──▶ event streams
-           └─▶ gap_requests ─▶ gap_filler      └─▶ market_requests ─▶ market_registry
+           │                   ▲            │  │              ▲           │  │ └─▶ feed_hub ──▶ event streams
+           │                   │            │  └▶ copy_trades ─▶ forward_tester ◀── receipts
+           └─▶ gap_requests ─▶ gap_filler   └─▶ market_requests ─▶ market_registry
                     ▲                                                     │
                     └───────────── rows that neither could take ──────────┘
 
@@ -32,6 +33,7 @@ from actors.token_registry import TokenRegistry
 from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
+from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.job_wiring import JobPorts, scheduler_of
 from engine.runtime.channel import Channel, LanePolicy
 from engine.runtime.host import Graph
@@ -70,6 +72,7 @@ class Adapters:
     targets: TargetStore
     markets: MarketStore
     spill: SpillStore
+    paper: PaperPorts
     clock: WallClock
     rng: Random
     trade_to_row: Observer
@@ -85,6 +88,7 @@ class Actors:
     stream_reader: StreamReader
     gap_filler: GapFiller
     trade_filter: TradeFilter
+    forward: ForwardTesting
     sync_writer: SyncWriter
     market_registry: MarketRegistry
 
@@ -149,31 +153,24 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     """Returns the graph of the ingest, ready to run."""
     size = {name: channel.capacity for name, channel in config.channels.items()}
     raw_trades = Channel[RawTrade]("raw_trades", size["raw_trades"])
+    copy_trades = Channel[LanedTrade]("copy_trades", size["copy_trades"])
     writer = Channel[LanedTrade]("writer", size["writer"], Overflow.LANES, _lanes(config))
     gap_requests = Channel[GapRequest]("gap_requests", size["gap_requests"])
     market_requests = Channel[str]("market_requests", size["market_requests"], Overflow.DROP_NEWEST)
 
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
-
-    reader_trades, reader_gaps = raw_trades.outbox(), gap_requests.outbox()
-    stream_reader = StreamReader(
-        dialer=io.dialer, trades=reader_trades, gaps=reader_gaps, config=config.stream, clock=io.clock, rng=io.rng
-    )
-    filler_trades = raw_trades.outbox()
-    gap_filler = GapFiller(
-        requests=gap_requests.inbox,
-        trades=filler_trades,
-        history=io.history,
-        store=io.gaps,
-        targets=registry,
-        config=config.stream,
-        clock=io.clock,
-        rng=io.rng,
-    )
-    filter_kept, filter_markets = writer.outbox(), market_requests.outbox()
+    stream_reader, gap_filler, sources = _sources(config, io, registry, raw_trades, gap_requests)
+    filter_copied, filter_kept, filter_markets = copy_trades.outbox(), writer.outbox(), market_requests.outbox()
     trade_filter = TradeFilter(
-        trades=raw_trades.inbox, kept=filter_kept, markets=filter_markets, targets=registry, config=config.filter
+        trades=raw_trades.inbox,
+        copied=filter_copied,
+        kept=filter_kept,
+        markets=filter_markets,
+        targets=registry,
+        config=config.filter,
     )
+    tester_kept = writer.outbox()
+    forward = forward_testing(config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=io.clock, rng=io.rng)
     writer_gaps = gap_requests.outbox()
     sync_writer = SyncWriter(
         trades=writer.inbox,
@@ -184,6 +181,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         rng=io.rng,
         latency=io.trade_to_row,
         forget=trade_filter.forget,
+        decided=forward.tester.received,
         committed=io.committed,
     )
     market_registry = MarketRegistry(
@@ -193,27 +191,61 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         services=(
             Child(name="target_registry", run=registry.run),
             Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
+            *forward.services,
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
         ),
         stages=(
-            Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=(filter_kept, filter_markets)),
+            Child(
+                name="trade_filter",
+                run=trade_filter.run,
+                reads=(raw_trades,),
+                writes=(filter_copied, filter_kept, filter_markets),
+            ),
+            Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
             Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps,)),
         ),
-        sources=(
-            Child(name="gap_filler", run=gap_filler.run, reads=(gap_requests,), writes=(filler_trades,)),
-            Child(name="stream_reader", run=stream_reader.run, writes=(reader_trades, reader_gaps)),
-        ),
-        channels=_erased(raw_trades, writer, gap_requests, market_requests),
+        sources=sources,
+        channels=_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
     )
     actors = Actors(
         target_registry=registry,
         stream_reader=stream_reader,
         gap_filler=gap_filler,
         trade_filter=trade_filter,
+        forward=forward,
         sync_writer=sync_writer,
         market_registry=market_registry,
     )
     return graph, actors
+
+
+def _sources(
+    config: EngineConfig,
+    io: Adapters,
+    registry: TargetRegistry,
+    raw_trades: Channel[RawTrade],
+    gap_requests: Channel[GapRequest],
+) -> tuple[StreamReader, GapFiller, tuple[Child, ...]]:
+    """What the venue says now, and what it said while nobody listened."""
+    reader_trades, reader_gaps, filler_trades = raw_trades.outbox(), gap_requests.outbox(), raw_trades.outbox()
+    stream_reader = StreamReader(
+        dialer=io.dialer, trades=reader_trades, gaps=reader_gaps, config=config.stream, clock=io.clock, rng=io.rng
+    )
+    gap_filler = GapFiller(
+        requests=gap_requests.inbox,
+        trades=filler_trades,
+        history=io.history,
+        store=io.gaps,
+        targets=registry,
+        config=config.stream,
+        clock=io.clock,
+        rng=io.rng,
+    )
+    children = (
+        Child(name="gap_filler", run=gap_filler.run, reads=(gap_requests,), writes=(filler_trades,)),
+        Child(name="stream_reader", run=stream_reader.run, writes=(reader_trades, reader_gaps)),
+    )
+    return stream_reader, gap_filler, children
 
 
 def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:

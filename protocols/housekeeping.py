@@ -32,6 +32,17 @@ class RetentionStore(Protocol):
         """Deletes trades of lanes 1 and 2 older than some days in resolved markets, in the order of markets."""
         ...
 
+    async def drop_decisions(self, lease: JobLease, *, now_ms: int, days: int) -> Batch:
+        """Drops the oldest day of decisions if all of it is older than some days: 1 deleted, or 0 when there is none."""
+        ...
+
+    async def delete_decisions(self, lease: JobLease, *, now_ms: int, days: int, rows_max: int) -> Batch:
+        """Deletes old members of aggregates, and old decisions that have no day of their own, up to `rows_max` of each.
+
+        `deleted` is the greater of both counts, so that less than `rows_max` means that nothing is left.
+        """
+        ...
+
 
 class MarketRefreshStore(Protocol):
     """Which markets are to be asked for anew. All methods raise `TransientError`."""

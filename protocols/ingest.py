@@ -6,6 +6,7 @@ from typing import Protocol
 
 import attrs
 
+from protocols.decisions import Receipt
 from protocols.markets import Market
 from protocols.trades import Lane, LanedTrade
 from protocols.venue.data_api import TradePage
@@ -142,6 +143,8 @@ class WriteResult:
     inserted: int
     repeated: int
     """Rows that were there already: a replay, or another source."""
+    receipts: tuple[Receipt, ...] = ()
+    """One for each decision of the batch, in its order."""
 
 
 class SpillStore(Protocol):

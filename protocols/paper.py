@@ -6,7 +6,7 @@ from typing import Protocol
 
 import attrs
 
-from protocols.decisions import MarketInput, TraderRecord
+from protocols.decisions import Book, Inputs, MarketInput, Score, TraderRecord
 from protocols.trades import Trade
 
 
@@ -95,6 +95,7 @@ class Holding:
 class SeenFill:
     """A stored trade of a trader in a token, for his holding since the venue was asked."""
 
+    trade_id: str
     wallet: str
     token_id: str
     side: str
@@ -203,4 +204,31 @@ class SettlementStore(Protocol):
 
         An order leaves OPEN once, whoever settles how often: the second one finds nothing.
         """
+        ...
+
+
+class Resolutions(Protocol):
+    """What the venue settled markets at."""
+
+    async def payouts(self, condition_ids: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
+        """Returns micro-USD a share by outcome index; markets that are not resolved are left out.
+
+        Raises `TransientError`, and `RejectedError` when the venue has no such endpoint.
+        """
+        ...
+
+
+class BookDepths(Protocol):
+    """Whole order books."""
+
+    async def depth(self, token_id: str) -> Book | None:
+        """Returns a token's book, or None when the venue has none for it. Raises `TransientError`."""
+        ...
+
+
+class Scorer(Protocol):
+    """A model's probability that what was bought wins."""
+
+    async def score(self, inputs: Inputs) -> Score:
+        """Returns a probability, or why there is none. Raises `TransientError`; any other error is a bug of the model."""
         ...

@@ -1,5 +1,6 @@
 """Fixtures that several folders use: a real PostgreSQL, a migrated database for each test, the recorded data."""
 
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,6 +16,17 @@ from engine.adapters.postgres.database import DatabaseOptions, database_loop
 from engine.adapters.postgres.migrate import migrate
 
 RECORDED = Path(__file__).parents[2] / "shared"
+WORKERS_MAX = 4
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers for `-n auto`: one a core for whole folders, none where they would cost time, output or a true figure."""
+    options = config.option
+    only_files = bool(config.args) and all(".py" in argument for argument in config.args)
+    looks_closely = bool(options.keyword) or options.capture == "no" or config.getoption("lf", False)
+    if only_files or looks_closely or options.markexpr != "not slow":
+        return 0
+    return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Deletes trades that are too old, a short transaction at a time."""
+"""Deletes trades and decisions that are too old, a short transaction at a time."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,7 @@ from protocols.trades import Lane
 class Retention:
     """Lanes 1 and 2 go after `followed_days`, or `resolved_days` once their market is resolved; lane 0 after `target_days`.
 
+    Decisions go with the trades of lane 0, by whole days. Virtual orders stay.
     Every transaction proves that the lease is held, so a run that was taken over deletes nothing more.
     """
 
@@ -28,11 +29,12 @@ class Retention:
     async def run(self, running: RunningJob) -> None:
         """Deletes what is due now. Raises `TransientError` and `FencedError`."""
         now_ms = self.clock.now_ms()
-        running.report(followed=0, targets=0, resolved=0)
+        running.report(followed=0, targets=0, resolved=0, decision_days=0)
         for lane in (Lane.FOLLOWED, Lane.KNOWN):
             await self._delete_old(running, lane, "followed", now_ms, self.config.followed_days)
         await self._delete_old(running, Lane.TARGET, "targets", now_ms, self.config.target_days)
         await self._delete_resolved(running, now_ms)
+        await self._delete_decisions(running, now_ms)
 
     async def _delete_old(self, running: RunningJob, lane: Lane, figure: str, now_ms: int, days: int) -> None:
         rows_max = self.config.batch_rows
@@ -56,6 +58,17 @@ class Retention:
             )
             market_after = batch.market_after
             _count(running, "resolved", batch.deleted)
+            await self._pause()
+
+    async def _delete_decisions(self, running: RunningJob, now_ms: int) -> None:
+        days, rows_max = self.config.target_days, self.config.batch_rows
+        while (await self.store.drop_decisions(running.lease, now_ms=now_ms, days=days)).deleted:
+            _count(running, "decision_days", 1)
+            await self._pause()
+        while True:
+            batch = await self.store.delete_decisions(running.lease, now_ms=now_ms, days=days, rows_max=rows_max)
+            if batch.deleted < rows_max:
+                return
             await self._pause()
 
     async def _pause(self) -> None:

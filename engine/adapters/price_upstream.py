@@ -86,9 +86,11 @@ _NAMES: dict[MarketKey, Callable[[MarketFacts], Sequence[str | None]]] = {
 
 @attrs.define(eq=False, kw_only=True)
 class ClobPrices:
-    """`PriceFallback` and `BookUpstream` of the CLOB."""
+    """`PriceFallback`, `BookUpstream` and `BookDepths` of the CLOB."""
 
     api: Upstream
+    clock: WallClock | None = None
+    """Dates whole books."""
 
     async def market(self, condition_id: str) -> MarketFacts | None:
         """One call. Raises `TransientError`."""

@@ -1,7 +1,7 @@
 """The journal of trades that the database cannot take now: segments of checksummed records on disk.
 
 A segment is a 16-byte header (magic, 8 bytes naming the run that wrote it) and records of
-``length u32 | crc32 u32 | msgpack of a LanedTrade``, big-endian. A record that was cut off by a crash was never acknowledged
+``length u32 | crc32 u32 | msgpack of a DecidedTrade``, big-endian. A record that was cut off by a crash was never acknowledged
 and is ignored. One directory a database, one process a directory.
 """
 
@@ -20,18 +20,21 @@ import attrs
 import msgspec
 import trio
 
+from protocols.decisions import DecidedTrade
 from protocols.errors import StorageFullError
+from protocols.receipts import decisions_of, without_decisions
 from protocols.trades import LanedTrade
 
 _log = logging.getLogger(__name__)
 MAGIC = b"PCSPILL1"
 HEADER_BYTES = 16
-# Far above any record: a trade's texts are cut before they get here.
-RECORD_BYTES_MAX = 1 << 20
+# Far above any record: a trade's texts are cut before they get here, and an order of each of thousands of strategies fits.
+RECORD_BYTES_MAX = 16 << 20
 SEGMENT_BYTES = 256 << 10
 _RECORD = struct.Struct(">II")
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(LanedTrade).decode
+# Also of records without decisions, as an earlier version wrote them and this one still does where there are none.
+_decode = msgspec.msgpack.Decoder(DecidedTrade).decode
 
 
 class JournalBusyError(Exception):
@@ -168,7 +171,8 @@ class SpillJournal:
         try:
             if zlib.crc32(payload) != checksum:
                 raise ValueError("checksum")
-            return _decode(payload), start + length
+            decided = _decode(payload)
+            return decided if decided.decisions else without_decisions(decided), start + length
         except (ValueError, msgspec.MsgspecError) as error:
             self.corrupt_records += 1
             fields = {"segment": segment.name, "position": position, "error": str(error)}
@@ -218,7 +222,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _record(trade: LanedTrade) -> bytes:
-    payload = _encode(trade)
+    payload = _encode(trade if decisions_of(trade) else without_decisions(trade))
     return _RECORD.pack(len(payload), zlib.crc32(payload)) + payload
 
 

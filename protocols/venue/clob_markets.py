@@ -17,7 +17,7 @@ def clob_facts(body: bytes, condition_id: str) -> MarketFacts | None:
 
     Raises `TransientError` when the body is not such an object.
     """
-    fields = _object(body, "/markets/{condition_id}")
+    fields = object_in(body, "/markets/{condition_id}")
     tokens = [token for token in _list(fields.get("tokens")) if isinstance(token, dict)]
     asked_for = canonical_condition_id(condition_id)
     told = fields.get("condition_id")
@@ -59,11 +59,11 @@ def book_top(body: bytes, token_id: str) -> BookTop | None:
 
     Raises `TransientError` when the body is not a book.
     """
-    fields = _object(body, "/book")
+    fields = object_in(body, "/book")
     if fields.get("asset_id") != token_id:
         return None
-    bid = max(_levels(fields.get("bids")), default=(None, None))
-    ask = min(_levels(fields.get("asks")), key=lambda level: level[0], default=(None, None))
+    bid = max(levels_in(fields.get("bids")), default=(None, None))
+    ask = min(levels_in(fields.get("asks")), key=lambda level: level[0], default=(None, None))
     time_ms = optional_decimal(fields.get("timestamp"))
     return BookTop(
         token=token_id,
@@ -80,7 +80,8 @@ def book_top(body: bytes, token_id: str) -> BookTop | None:
     )
 
 
-def _levels(value: Any) -> list[tuple[Decimal, Decimal]]:
+def levels_in(value: Any) -> list[tuple[Decimal, Decimal]]:
+    """Returns the (price, shares) of a book's levels in their order; those that make no sense are left out."""
     levels = []
     for level in _list(value):
         if isinstance(level, dict):
@@ -90,9 +91,10 @@ def _levels(value: Any) -> list[tuple[Decimal, Decimal]]:
     return levels
 
 
-def _object(body: bytes, path: str) -> dict[str, Any]:
+def object_in(body: bytes, path: str) -> dict[str, Any]:
+    """Returns the object of an answer. Raises `TransientError` naming `path` when it is none."""
     try:
-        return read_object(body, chars_max=BODY_CHARS_MAX)
+        return readobject_in(body, chars_max=BODY_CHARS_MAX)
     except MalformedError as error:
         raise TransientError(f"{path} answered something else: {error}") from None
 

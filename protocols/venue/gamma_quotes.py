@@ -108,7 +108,7 @@ def _facts(fields: _Fields) -> MarketFacts:
         score=storable_or_none(event.get("score"), 40),
         crypto_symbol=storable_or_none(config.get("asset"), 40) if isinstance(config, dict) else None,
         description=storable_or_none(fields.description),
-        tags=_tags(fields.tags if fields.tags is not None else event.get("tags")),
+        tags=tag_labels(fields.tags if fields.tags is not None else event.get("tags")),
         category=storable_or_none(fields.category),
         enable_order_book=boolean_or_none(fields.enable_order_book),
         active=boolean_or_none(fields.active),
@@ -164,8 +164,8 @@ def _listed_slowly(text: str) -> Any:
         raise MalformedError("list", text[:40]) from None
 
 
-def _tags(value: Any) -> tuple[str, ...] | None:
-    """Returns labels; tags come as texts and as objects with a label."""
+def tag_labels(value: Any) -> tuple[str, ...] | None:
+    """Returns labels, or None for what is no list; tags come as texts and as objects with a label."""
     if not isinstance(value, list):
         return None
     labels = [tag.get("label") if isinstance(tag, dict) else tag for tag in value[:50]]

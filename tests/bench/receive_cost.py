@@ -68,6 +68,7 @@ async def as_engine(url: str, lanes: dict[str, Lane]) -> None:
     raw_trades = Channel[RawTrade]("raw_trades", size["raw_trades"])
     policy = LanePolicy[LanedTrade](lanes=3, lane_of=lambda laned: laned.lane, shed_from=2, shed_above=50)
     writer = Channel[LanedTrade]("writer", size["writer"], Overflow.LANES, policy)
+    copied = Channel[LanedTrade]("copy_trades", size["copy_trades"])
     gaps = Channel[GapRequest]("gap_requests", size["gap_requests"])
     markets = Channel[str]("market_requests", size["market_requests"], Overflow.DROP_NEWEST)
     stream, rng = StreamConfig(topics="trades+orders_matched"), system_random()
@@ -83,6 +84,7 @@ async def as_engine(url: str, lanes: dict[str, Lane]) -> None:
         )
         trade_filter = TradeFilter(
             trades=raw_trades.inbox,
+            copied=copied.outbox(),
             kept=writer.outbox(),
             markets=markets.outbox(),
             targets=Sets(TargetSets(lanes=lanes, version=1)),

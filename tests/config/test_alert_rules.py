@@ -47,6 +47,11 @@ HEALTHY = {
     'polycopy_price_requests_total{result="hit"}': GROWING,
     'polycopy_price_requests_total{result="stale"}': "0+1x400",
     'polycopy_job_last_success_age_seconds{exported_job="retention"}': "0+60x400",
+    'polycopy_trades_seen_total{lane="0"}': GROWING,
+    'polycopy_strategies{}': "4x400",
+    'polycopy_decisions_total{result="skipped",reason="price_out_of_range"}': GROWING,
+    'polycopy_decisions_dead_total{}': ZERO,
+    'polycopy_decisions_waiting{}': "3x400",
 }  # fmt: skip
 GONE = None
 STANDBY = {name: GONE for name in HEALTHY if name not in ("up{}", "polycopy_heap_used_ratio{}")} | {
@@ -64,6 +69,7 @@ CASES = {
     "filter stands still": (
         {
             'polycopy_trades_seen_total{lane="none"}': STILL,
+            'polycopy_trades_seen_total{lane="0"}': STILL,
             'polycopy_trades_seen_total{lane="1"}': STILL,
             "polycopy_trades_repeated_total{}": STILL,
         },
@@ -72,6 +78,7 @@ CASES = {
     "filter never moved": (
         {
             'polycopy_trades_seen_total{lane="none"}': GONE,
+            'polycopy_trades_seen_total{lane="0"}': GONE,
             'polycopy_trades_seen_total{lane="1"}': GONE,
             "polycopy_trades_repeated_total{}": ZERO,
         },
@@ -134,6 +141,14 @@ CASES = {
         {'polycopy_job_last_success_age_seconds{exported_job="retention"}': "300000+60x400"},
         {"PolycopyJobLate"},
     ),
+    "a rule raises": (
+        {'polycopy_decisions_total{result="error",reason="rule_error"}': LATE_DROP}, {"PolycopyRuleFails"}
+    ),
+    "no decision could be made": ({"polycopy_decisions_dead_total{}": "0x30 1x300"}, {"PolycopyRuleFails"}),
+    "no strategy decides": (
+        {'polycopy_decisions_total{result="skipped",reason="price_out_of_range"}': STILL}, {"PolycopyNothingDecided"}
+    ),
+    "decisions wait": ({"polycopy_decisions_waiting{}": "500x400"}, {"PolycopyDecisionsWait"}),
 }  # fmt: skip
 QUIET = "PolycopyNoFollowedTrade"  # takes days of samples
 
@@ -203,7 +218,7 @@ def test_what_fires(promtool, tmp_path, case):
 
 @pytest.mark.parametrize("lane_1", [STILL, GONE])
 def test_two_days_without_a_followed_trade(promtool, tmp_path, lane_1):
-    changes = {'polycopy_trades_seen_total{lane="1"}': lane_1}
+    changes = {f'polycopy_trades_seen_total{{lane="{lane}"}}': lane_1 for lane in "01"}
     assert_fires(promtool, tmp_path, changes, {QUIET}, every="1h", after="60h")
 
 

@@ -1,6 +1,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 import trio
 
@@ -220,3 +221,76 @@ async def test_every_batch_is_found_by_an_index(connection):
         assert "trades_public_pkey" in plan
         for node in plan.replace("\\", "").split('"Node Type"'):
             assert not ("Seq Scan" in node and "trades_public" in node)
+
+
+DECISION = """
+INSERT INTO decisions (trade_day, trade_id, part, trade_time, decided_at, members, snapshot, strategies, versions, reasons,
+    bankrolls)
+SELECT (at AT TIME ZONE 'UTC')::date, id, 'now', at, at, '{}', '{}', '{}', '{}', '{}', '{}'
+FROM unnest($1::text[], $2::timestamptz[]) AS new (id, at)
+"""
+MEMBER = """
+INSERT INTO decision_members (trade_id, part, first_trade_id, trade_day)
+SELECT id, 'tx', id, (at AT TIME ZONE 'UTC')::date FROM unnest($1::text[], $2::timestamptz[]) AS new (id, at)
+"""
+
+
+async def decide(connection, times, own_days):
+    ids = [str(n) for n in range(len(times))]
+
+    async def work(raw):
+        for day in own_days:
+            await raw.execute("SELECT ensure_decisions_partition($1::date)", day)
+        await raw.execute(DECISION, ids, times)
+        await raw.execute(MEMBER, ids, times)
+
+    await connection.run(work)
+
+
+async def kept_decisions(connection):
+    rows = await connection.run(
+        lambda raw: raw.fetch("SELECT trade_id FROM decisions UNION ALL SELECT trade_id FROM decision_members")
+    )
+    return sorted(int(row["trade_id"]) for row in rows)
+
+
+async def test_decisions_go_by_whole_days_with_the_trades_of_targets(connection):
+    now = datetime.now(UTC)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ages = [0, 1, 179, 180, 181, 182, 300, 400]
+    times = [today - age * DAY + timedelta(seconds=1) for age in ages]
+    own = [time.date() for age, time in zip(ages, times, strict=True) if age not in (1, 300)]
+    await decide(connection, times, own)
+    running = RunningJob(lease=await lease_of(connection))
+    await job(connection, config=RetentionConfig(target_days=180, batch_rows=100, batch_pause_ms=0)).run(running)
+    # A day that is partly older stays until all of it is.
+    assert await kept_decisions(connection) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert running.figures["decision_days"] == 3
+    left = await connection.run(
+        lambda raw: raw.fetch("SELECT FROM pg_inherits WHERE inhparent = 'decisions'::regclass")
+    )
+    assert len(left) == 4
+
+
+async def test_decisions_without_a_day_of_their_own_go_in_batches(connection):
+    await decide(connection, [datetime.now(UTC) - 200 * DAY] * 250, [])
+    running = RunningJob(lease=await lease_of(connection))
+    batch = await PostgresRetentionStore(connection).delete_decisions(
+        running.lease, now_ms=SystemClock().now_ms(), days=180, rows_max=100
+    )
+    assert batch.deleted == 100
+    await job(connection).run(running)
+    assert await kept_decisions(connection) == []
+
+
+async def test_without_the_lease_no_decision_goes(connection):
+    old = datetime.now(UTC) - 200 * DAY
+    await decide(connection, [old], [old.date()])
+    lease = await lease_of(connection)
+    lost = attrs.evolve(lease, epoch=lease.epoch + 1)
+    store, now_ms = PostgresRetentionStore(connection), SystemClock().now_ms()
+    with pytest.raises(FencedError):
+        await store.drop_decisions(lost, now_ms=now_ms, days=1)
+    with pytest.raises(FencedError):
+        await store.delete_decisions(lost, now_ms=now_ms, days=1, rows_max=10)
+    assert await kept_decisions(connection) == [0, 0]

@@ -8,8 +8,10 @@ import trio
 from property.supervised import CrashPlan
 
 from engine.adapters.spill_journal import SpillJournal
+from protocols.decisions import Receipt
 from protocols.errors import RejectedError, StorageFullError, TransientError
 from protocols.ingest import GapRequest, WriteResult
+from protocols.receipts import decisions_of
 from protocols.trades import LanedTrade
 
 OUTCOMES = ("ok", "transient", "hang then ok", "hang then fail", "ack lost", "slow ok", "crash before", "crash after")
@@ -25,10 +27,14 @@ class FakeTradeStore:
     """Trade ids that no database will ever take."""
     refused_descriptions: frozenset[str] = frozenset()
     """Trade ids that it takes only without `raw`."""
+    refused_decisions: frozenset[str] = frozenset()
+    """Trade ids that it takes only without decisions."""
     down_until_s: float = 0.0
     down_from_s: float = 0.0
     rows: dict[str, LanedTrade] = attrs.field(factory=dict)
     """In the order of first commits."""
+    claimed: set[tuple[str, str]] = attrs.field(factory=set)
+    """Decisions that took place."""
     commits: list[int] = attrs.field(factory=list)
     gaps: list[GapRequest] = attrs.field(factory=list)
     """Those that are kept as unread."""
@@ -73,12 +79,17 @@ class FakeTradeStore:
             raise RejectedError("value out of range")
         if any(laned.trade.trade_id in self.refused_descriptions and laned.trade.raw != "{}" for laned in trades):
             raise RejectedError("value overflows numeric format")
-        before = len(self.rows)
+        if any(laned.trade.trade_id in self.refused_decisions and decisions_of(laned) for laned in trades):
+            raise RejectedError("no cash for it")
+        before, receipts = len(self.rows), []
         for laned in trades:
             self.rows.setdefault(laned.trade.trade_id, laned)
+            for decision in decisions_of(laned):
+                receipts.append(Receipt(key=decision.key, applied=decision.key not in self.claimed))
+                self.claimed.add(decision.key)
         self.commits.append(len(trades))
         inserted = len(self.rows) - before
-        return WriteResult(inserted=inserted, repeated=len(trades) - inserted)
+        return WriteResult(inserted=inserted, repeated=len(trades) - inserted, receipts=tuple(receipts))
 
     async def last_trade_ms(self) -> int | None:
         await trio.lowlevel.checkpoint()

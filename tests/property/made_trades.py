@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from protocols.decisions import DecidedTrade, Decision
 from protocols.trade_identity import fill_key, trade_id_of
 from protocols.trades import Lane, LanedTrade, RawTrade, Trade, TradeRow, trade_from_row
 from protocols.venue.data_api import PageRow
@@ -90,6 +91,20 @@ def laned(number: int, lane: Lane = Lane.FOLLOWED, *, trade_ms: int | None = Non
         made, trade_id=trade_id_of(key, ordinal), wallet=made.row.proxy_wallet, payload_json=f'{{"number":{number}}}'
     )
     return LanedTrade(trade, lane)
+
+
+def decided(laned_trade: LanedTrade, *parts: str) -> DecidedTrade:
+    """The same trade with a decision for each part."""
+    trade = laned_trade.trade
+    decisions = tuple(
+        Decision(
+            part=part, trade_id=trade.trade_id, trade_ms=trade.trade_ms, decided_ms=trade.trade_ms, members=(),
+            snapshot='{"price":"0.26"}', strategies=(1, 2), versions=(1, 3), reasons=("taken", "not_buy"),
+            bankrolls=(Decimal("12.345678"), None),
+        )
+        for part in parts
+    )  # fmt: skip
+    return DecidedTrade(trade, laned_trade.lane, decisions)
 
 
 def ids(trades: list[LanedTrade]) -> list[str]:

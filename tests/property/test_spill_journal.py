@@ -1,5 +1,7 @@
 import math
+import struct
 import tempfile
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -9,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import FEW, MANY
 from property.fake_stores import encoded
-from property.made_trades import LANES, described, laned
+from property.made_trades import LANES, decided, described, laned
 
 import engine.adapters.spill_journal as module
 from engine.adapters.spill_journal import HEADER_BYTES, JournalBusyError, open_journal
 from protocols.amounts import SIZE_MICRO_MAX
+from protocols.decisions import DecidedTrade
 from protocols.errors import StorageFullError
 from protocols.trades import LanedTrade
 
@@ -187,6 +190,31 @@ def test_room_comes_back_when_a_segment_is_discarded(tmp_path):
     all_of(journal)
     journal._append(data)
     journal.close()
+
+
+def test_decisions_come_back_whole_and_rows_without_any_are_as_small_as_ever(journal):
+    trades = [decided(laned(1), "now", "book"), laned(2), decided(laned(3))]
+    assert encoded([trades[2]]) == encoded([laned(3)])
+    assert len(encoded([laned(2)])) < 900
+    journal._append(encoded(trades))
+    assert journal._read_oldest() == (trades[0], trades[1], laned(3))
+
+
+def test_records_of_a_version_without_decisions_are_read(journal):
+    """Encoded as that version did it."""
+    payload = msgspec.msgpack.encode(LanedTrade(laned(1).trade, laned(1).lane))
+    assert set(msgspec.msgpack.decode(payload)) == {"trade", "lane"}
+    journal._append(struct.pack(">II", len(payload), zlib.crc32(payload)) + payload)
+    assert journal._read_oldest() == (laned(1),)
+    assert journal.corrupt_records == 0
+
+
+def test_a_decision_of_a_thousand_strategies_fits_into_a_record(journal):
+    one = decided(laned(1), "now")
+    many = msgspec.structs.replace(one.decisions[0], snapshot="x" * 3_000_000)
+    big = DecidedTrade(one.trade, one.lane, (many,))
+    journal._append(encoded([big, laned(2)]))
+    assert journal._read_oldest() == (big, laned(2))
 
 
 @pytest.mark.parametrize("micro", [1, 10**6, SIZE_MICRO_MAX])

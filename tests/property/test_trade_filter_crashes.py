@@ -113,15 +113,18 @@ def filtered(sightings, *, crash_at=frozenset(), partly=0, batch_max=4, capacity
     raw_trades, markets = Channel("raw_trades", capacity), Channel("markets", 2, Overflow.DROP_NEWEST)
     policy = LanePolicy(lanes=3, lane_of=lambda laned: laned.lane, shed_from=3, shed_above=capacity)
     writer = Channel("writer", capacity, Overflow.LANES, policy)
-    kept_outbox, market_outbox = writer.outbox(), markets.outbox()
+    copy_trades = Channel("copy_trades", capacity)
+    copied_outbox, kept_outbox, market_outbox = copy_trades.outbox(), writer.outbox(), markets.outbox()
     actor = TradeFilter(
         trades=raw_trades.inbox,
+        copied=FlakyOutbox(copied_outbox, plan, partly),
         kept=FlakyOutbox(kept_outbox, plan, partly),
         markets=FlakyOutbox(market_outbox, plan),
         targets=Targets(),
         config=FilterConfig(batch_max=batch_max),
     )
-    child = Child(name="trade_filter", run=actor.run, reads=(raw_trades,), writes=(kept_outbox, market_outbox))
+    writes = (copied_outbox, kept_outbox, market_outbox)
+    child = Child(name="trade_filter", run=actor.run, reads=(raw_trades,), writes=writes)
     result = Filtered([], actor, raw_trades, markets, plan)
 
     async def feed(outbox):
@@ -135,8 +138,13 @@ def filtered(sightings, *, crash_at=frozenset(), partly=0, batch_max=4, capacity
         async with trio.open_nursery() as nursery:
             await nursery.start(keeper.keep_alive, child, keeper.policy)
             nursery.start_soon(feed, raw_trades.outbox())
-            while batch := await writer.inbox.batch(2):
-                result.kept.extend(batch)
+            nursery.start_soon(collect, copy_trades.inbox, {Lane.TARGET})
+            nursery.start_soon(collect, writer.inbox, {Lane.FOLLOWED, Lane.KNOWN})
+
+    async def collect(inbox, lanes):
+        while batch := await inbox.batch(2):
+            assert {laned.lane for laned in batch} <= lanes
+            result.kept.extend(batch)
 
     run_jumping(main)
     return result

@@ -14,6 +14,7 @@ from engine.runtime.channel import Channel, ChannelOutbox, LanePolicy
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow
 from protocols.clock import Random
+from protocols.decisions import Receipt
 from protocols.ingest import GapRequest
 from protocols.trades import Lane, LanedTrade
 
@@ -30,6 +31,7 @@ class WriterWorld:
     gaps: Channel[GapRequest] = attrs.field(init=False)
     requests: list[GapRequest] = attrs.field(factory=list)
     forgotten: set[str] = attrs.field(factory=set)
+    receipts: list[Receipt] = attrs.field(factory=list)
     latency: Latencies = attrs.field(factory=Latencies)
     writer: SyncWriter = attrs.field(init=False)
     gap_outbox: ChannelOutbox[GapRequest] = attrs.field(init=False)
@@ -53,6 +55,7 @@ class WriterWorld:
             rng=Random(3),
             latency=self.latency,
             forget=self.forgotten.update,
+            decided=self.receipts.extend,
         )
 
     def child(self) -> Child:

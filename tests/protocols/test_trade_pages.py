@@ -128,7 +128,7 @@ def test_one_damaged_row_never_costs_the_page(names, values, kind):
     assert page.rows_sent == 2
     assert 1 <= len(page.rows) == 2 - sum(page.malformed.values())
     for raw in page.raw_trades("gap:1", 0.0):
-        json.loads(payload_json(raw))
+        json.loads(payload_json(raw), parse_int=str)  # a number of any length is JSON; int() is not made for all
         with contextlib.suppress(MalformedError):
             fill_key(raw.row, "w")
 

@@ -1,4 +1,4 @@
-"""Deletes trades in PostgreSQL: one statement and one short transaction a batch, fenced by the lease of the job."""
+"""Deletes trades and decisions in PostgreSQL: one statement and a short transaction a batch, fenced by the lease of the job."""
 
 from typing import Any
 
@@ -50,6 +50,38 @@ WITH fence AS MATERIALIZED (
 SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM gone) AS deleted,
     (SELECT count(*) FROM looked_at) AS markets, (SELECT max(condition_id) FROM looked_at) AS last_market
 """
+# A day goes when its last moment is too old. The fence comes first: without it nothing is dropped.
+DROP_DECISIONS = """
+WITH fence AS MATERIALIZED (
+    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+)
+SELECT count(*) AS fences, coalesce(sum(drop_decisions_before(
+    ((least($4::timestamptz, now()) - $5 * interval '24 hours') AT TIME ZONE 'UTC')::date
+)), 0) AS deleted FROM fence
+"""
+DELETE_DECISIONS = """
+WITH fence AS MATERIALIZED (
+    SELECT ((least($4::timestamptz, now()) - $5 * interval '24 hours') AT TIME ZONE 'UTC')::date AS cutoff
+    FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+), members AS (
+    DELETE FROM decision_members WHERE (trade_id, part) IN (
+        SELECT due.trade_id, due.part FROM fence CROSS JOIN LATERAL (
+            SELECT trade_id, part FROM decision_members WHERE trade_day < fence.cutoff ORDER BY trade_day LIMIT $6
+        ) AS due
+    ) RETURNING 1
+), others AS (
+    DELETE FROM decisions_other WHERE (trade_day, trade_id, part) IN (
+        SELECT due.trade_day, due.trade_id, due.part FROM fence CROSS JOIN LATERAL (
+            SELECT trade_day, trade_id, part FROM decisions_other WHERE trade_day < fence.cutoff
+            ORDER BY trade_day LIMIT $6
+        ) AS due
+    ) RETURNING 1
+)
+SELECT (SELECT count(*) FROM fence) AS fences,
+    greatest((SELECT count(*) FROM members), (SELECT count(*) FROM others)) AS deleted
+"""
+# Whoever reads decisions meanwhile makes it wait, and everybody else behind it: rather try again another time.
+DROP_PATIENCE = "SET LOCAL lock_timeout = '1s'"
 
 
 @attrs.define(eq=False)
@@ -75,11 +107,31 @@ class PostgresRetentionStore:
         more = row["markets"] == self.markets_per_batch
         return Batch(deleted=row["deleted"], market_after=row["last_market"] if more else None)
 
+    async def drop_decisions(self, lease: JobLease, *, now_ms: int, days: int) -> Batch:
+        """Drops one day of decisions at most. Raises `TransientError`, also when readers are in the way, or `FencedError`."""
+
+        async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
+            async with raw.transaction():
+                await raw.execute(DROP_PATIENCE)
+                return await raw.fetchrow(
+                    DROP_DECISIONS, lease.name, lease.owner, lease.epoch, utc_datetime(now_ms), days
+                )
+
+        return Batch(deleted=_proved(await self.connection.run(work), lease)["deleted"])
+
+    async def delete_decisions(self, lease: JobLease, *, now_ms: int, days: int, rows_max: int) -> Batch:
+        """Deletes members and decisions without a day of their own. Raises `TransientError` or `FencedError`."""
+        row = await self._delete(DELETE_DECISIONS, lease, utc_datetime(now_ms), days, rows_max)
+        return Batch(deleted=row["deleted"])
+
     async def _delete(self, statement: str, lease: JobLease, *values: Any) -> asyncpg.Record:
         async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
             return await raw.fetchrow(statement, lease.name, lease.owner, lease.epoch, *values)
 
-        row = await self.connection.run(work)
-        if row is None or not row["fences"]:
-            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
-        return row
+        return _proved(await self.connection.run(work), lease)
+
+
+def _proved(row: asyncpg.Record | None, lease: JobLease) -> asyncpg.Record:
+    if row is None or not row["fences"]:
+        raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+    return row

@@ -1,61 +1,50 @@
-"""Trades in PostgreSQL: one statement a batch, exactly once, fenced by the ingest lease."""
+"""Trades in PostgreSQL, and what was decided about them: one statement a batch, exactly once, fenced by the ingest lease."""
 
-from collections.abc import Sequence
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import asyncpg
 import attrs
 
+from engine.adapters.postgres.close_store import apply_closes
 from engine.adapters.postgres.database import Connection
+from engine.adapters.postgres.decision_statement import (
+    WRITE_DECIDED,
+    decisions_json,
+    ensure_partitions,
+    without_overlap,
+)
 from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.trade_statement import WRITE_TRADES, trade_columns
+from protocols.decisions import ClosedShares, Decision, Receipt
 from protocols.errors import FencedError
 from protocols.ingest import WriteResult
+from protocols.receipts import decisions_of
+from protocols.timestamps import utc_datetime
 from protocols.trades import LanedTrade
 
-# The lease row is locked first: it proves that we may write, and it orders commits of several writers, so that
-# `ingest_seq` rises in commit order. A repeated row replaces descriptive columns only, and only where something differs.
-WRITE_TRADES = """
-WITH fence AS MATERIALIZED (
-    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
-), written AS (
-    INSERT INTO trades_public AS old (
-        trade_id, lane, trader_wallet, transaction_hash, asset, condition_id, side, size, price, trade_timestamp,
-        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
-    )
-    SELECT
-        new.trade_id, new.lane, new.wallet, new.transaction_hash, new.token_id, new.condition_id, new.side,
-        new.size_micro * 0.000001, new.price::numeric, timestamptz 'epoch' + new.trade_ms * interval '1 millisecond',
-        new.outcome, new.outcome_index, new.market_slug, new.event_slug, new.market_title, new.market_image,
-        new.trader_name, new.trader_image, new.raw::jsonb
-    FROM fence CROSS JOIN unnest(
-        $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[],
-        $12::text[], $13::bigint[], $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::text[],
-        $20::text[], $21::text[], $22::text[]
-    ) AS new (
-        trade_id, lane, wallet, transaction_hash, token_id, condition_id, side, size_micro, price, trade_ms,
-        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
-    )
-    ON CONFLICT (trade_id) DO UPDATE SET
-        lane = least(old.lane, excluded.lane),
-        outcome = coalesce(excluded.outcome, old.outcome),
-        outcome_index = coalesce(excluded.outcome_index, old.outcome_index),
-        market_slug = coalesce(excluded.market_slug, old.market_slug),
-        event_slug = coalesce(excluded.event_slug, old.event_slug),
-        market_title = coalesce(excluded.market_title, old.market_title),
-        market_image = coalesce(excluded.market_image, old.market_image),
-        trader_name = coalesce(excluded.trader_name, old.trader_name),
-        trader_image = coalesce(excluded.trader_image, old.trader_image),
-        raw = excluded.raw
-    WHERE (old.raw, old.lane, old.market_title, old.outcome, old.trader_name) IS DISTINCT FROM (
-        excluded.raw, least(old.lane, excluded.lane), coalesce(excluded.market_title, old.market_title),
-        coalesce(excluded.outcome, old.outcome), coalesce(excluded.trader_name, old.trader_name)
-    )
-    RETURNING xmax = 0 AS is_new
-)
-SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM written WHERE is_new) AS inserted
-"""
+_log = logging.getLogger(__name__)
+Key = tuple[str, str]
+DAYS_MAX = 1_000
 
-COLUMNS = 19
+
+@attrs.define
+class _Outcome:
+    """What a transaction came to; None of it counts when `fences` is 0."""
+
+    fences: int = 0
+    inserted: int = 0
+    claimed: set[Key] = attrs.field(factory=set)
+    opened: set[str] = attrs.field(factory=set)
+    closed: dict[Key, list[ClosedShares]] = attrs.field(factory=dict)
+
+    def add(self, row: asyncpg.Record | None) -> None:
+        assert row is not None
+        self.fences = row["fences"]
+        self.inserted += row["inserted"]
+        self.claimed.update((trade_id, part) for trade_id, part in row["claimed"] or ())
+        self.opened.update(row["opened"] or ())
 
 
 @attrs.define(eq=False)
@@ -64,15 +53,20 @@ class PostgresTradeStore:
 
     connection: Connection
     lease: LeaseHold
+    _days: set[date] = attrs.field(init=False, factory=set)
+    """Days of decisions whose partition has been asked for."""
 
     async def write(self, trades: Sequence[LanedTrade]) -> WriteResult:
-        """Commits trades in one statement. Raises `TransientError`, `RejectedError` or `FencedError`.
+        """Commits trades and decisions in one transaction. Raises `TransientError`, `RejectedError` or `FencedError`.
 
         No trades at all is fine: it connects, prepares the statement, and proves that the lease is held.
         """
         # A key twice in one statement is an error of the server; the later observation wins.
-        latest = list({laned.trade.trade_id: laned for laned in trades}.values())
-        columns = _columns(latest)
+        latest = {laned.trade.trade_id: laned for laned in trades}
+        decisions = [decision for laned in trades for decision in decisions_of(laned)]
+        if decisions:
+            return await self._write_decided(trades, latest, decisions)
+        columns = trade_columns(list(latest.values()))
         lease = self.lease
 
         async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
@@ -80,37 +74,80 @@ class PostgresTradeStore:
 
         row = await self.connection.run(work)
         if row is None or not row["fences"]:
-            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+            raise self._fenced()
         inserted = int(row["inserted"])
         return WriteResult(inserted=inserted, repeated=len(trades) - inserted)
 
+    async def _write_decided(
+        self, trades: Sequence[LanedTrade], latest: Mapping[str, LanedTrade], decisions: Sequence[Decision]
+    ) -> WriteResult:
+        # What comes twice in a batch is claimed by the first.
+        first = list({decision.key: decision for decision in reversed(decisions)}.values())[::-1]
+        times = {
+            decision.key: latest[decision.trade_id].trade.trade_ms if decision.trade_id in latest else decision.trade_ms
+            for decision in first
+        }
+        statements, columns = [], trade_columns(list(latest.values()))
+        for run in without_overlap(first):
+            text = decisions_json((decision, times[decision.key]) for decision in run)
+            statements.append((*columns, text))
+            columns = trade_columns(())
+        days = {utc_datetime(trade_ms).date() for trade_ms in times.values()}
+        closing = [decision for decision in first if decision.closes]
 
-def _columns(trades: Sequence[LanedTrade]) -> list[list[Any]]:
-    """Returns the values of `unnest` in the order of `WRITE_TRADES`, one list a column."""
-    rows = [
-        (
-            trade.trade_id,
-            laned.lane.value,
-            trade.wallet,
-            trade.transaction_hash,
-            trade.token_id,
-            trade.condition_id,
-            trade.side,
-            # Cast over there: the driver takes 2 µs for a Decimal and next to nothing for these.
-            trade.size_micro,
-            str(trade.price),
-            trade.trade_ms,
-            trade.outcome,
-            trade.outcome_index,
-            trade.market_slug,
-            trade.event_slug,
-            trade.market_title,
-            trade.market_image,
-            trade.trader_name,
-            trade.trader_image,
-            trade.raw,
-        )
-        for laned in trades
-        for trade in (laned.trade,)
-    ]
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(COLUMNS)]
+        async def work(raw: asyncpg.Connection) -> _Outcome:
+            await self._ensure_days(raw, days)
+            try:
+                return await self._commit(raw, statements, closing)
+            except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError):
+                # Something was committed while the statement waited for the lease; the second one sees it.
+                return await self._commit(raw, statements, closing)
+
+        outcome = await self.connection.run(work)
+        if not outcome.fences:
+            raise self._fenced()
+        receipts = tuple(_receipts(decisions, outcome))
+        return WriteResult(inserted=outcome.inserted, repeated=len(trades) - outcome.inserted, receipts=receipts)
+
+    async def _commit(
+        self, raw: asyncpg.Connection, statements: Sequence[tuple[object, ...]], closing: Sequence[Decision]
+    ) -> _Outcome:
+        outcome, lease = _Outcome(), (self.lease.name, self.lease.owner, self.lease.epoch)
+        if len(statements) == 1 and not closing:
+            outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *statements[0]))
+            return outcome
+        async with raw.transaction():
+            for statement in statements:
+                outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *statement))
+            outcome.closed = await apply_closes(raw, [one for one in closing if one.key in outcome.claimed])
+        return outcome
+
+    async def _ensure_days(self, raw: asyncpg.Connection, days: set[date]) -> None:
+        missing = days - self._days
+        if not missing:
+            return
+        try:
+            await ensure_partitions(raw, missing)
+        except asyncpg.PostgresError as error:
+            fields = {"days": sorted(map(str, missing))[:5], "error": str(error)}
+            _log.warning("no partition of their own for the decisions of some days", extra=fields)
+        if len(self._days) > DAYS_MAX:
+            self._days.clear()
+        self._days |= missing
+
+    def _fenced(self) -> FencedError:
+        return FencedError(f"the lease {self.lease.name} of epoch {self.lease.epoch} is not ours any more")
+
+
+def _receipts(decisions: Sequence[Decision], outcome: _Outcome) -> list[Receipt]:
+    """Returns one receipt a decision; of two with one key the first is the one that was applied."""
+    receipts, left = list[Receipt](), set(outcome.claimed)
+    for decision in decisions:
+        if decision.key not in left:
+            receipts.append(Receipt(key=decision.key, applied=False))
+            continue
+        left.remove(decision.key)
+        left_out = tuple(order.order_id for order in decision.orders if order.order_id not in outcome.opened)
+        closed = tuple(outcome.closed.get(decision.key, ()))
+        receipts.append(Receipt(key=decision.key, applied=True, left_out=left_out, closed=closed))
+    return receipts

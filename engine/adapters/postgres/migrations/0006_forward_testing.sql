@@ -216,7 +216,8 @@ CREATE TABLE ft_performance_snapshots (
     starting_balance numeric(20, 6) NOT NULL,
     cash numeric(20, 6) NOT NULL,
     realized_pnl numeric(20, 6) NOT NULL,
-    -- Null when an open position has no price.
+    -- Of open positions that have a price; null when there are open positions and none of them has one. `unmarked_positions`
+    -- says how many have none: these stand at their cost.
     unrealized_pnl numeric(20, 6),
     total_pnl numeric(20, 6),
     return_pct numeric(20, 4),
@@ -277,6 +278,23 @@ BEGIN
 END
 $$;
 
+-- Drops the oldest partition of a day before `cutoff`, if there is one. It needs the table for itself for a moment.
+CREATE FUNCTION drop_decisions_before(cutoff date) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+BEGIN
+    SELECT child.relname INTO name FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+    WHERE inhparent = 'decisions'::regclass AND child.relname ~ '^decisions_[0-9]{8}$'
+        AND child.relname::text COLLATE "C" < 'decisions_' || to_char(cutoff, 'YYYYMMDD')
+    ORDER BY child.relname LIMIT 1;
+    IF name IS NULL THEN
+        RETURN 0;
+    END IF;
+    EXECUTE format('DROP TABLE %I', name);
+    RETURN 1;
+END
+$$;
+
 -- What traders held when they were copied first, as the venue said.
 CREATE TABLE ft_holdings (
     trader_wallet text NOT NULL,
@@ -327,10 +345,16 @@ CREATE TABLE trader_stats_daily (
     -- Sum of payouts of one share each: 1 a win, 0 a loss, a half for a void market.
     wins numeric(20, 6) NOT NULL DEFAULT 0,
     resolved_usd numeric(30, 6) NOT NULL DEFAULT 0,
-    payout_usd numeric(30, 6) NOT NULL DEFAULT 0,
+    -- Exact, so that it does not matter in which portions it was added up.
+    payout_usd numeric(40, 12) NOT NULL DEFAULT 0,
     PRIMARY KEY (wallet_address, day, niche, structure, bracket)
 );
 CREATE INDEX trader_stats_daily_by_day ON trader_stats_daily (day);
+
+-- Whose figures are older than his counted trades: written with the counts, taken away with the new figures.
+CREATE TABLE trader_stats_stale (
+    wallet_address text PRIMARY KEY
+);
 
 CREATE SEQUENCE trader_global_stats_seq;
 CREATE TABLE trader_global_stats (
@@ -359,3 +383,13 @@ CREATE TABLE trader_profile_stats (
 
 -- What a resolved market pays for a share, by token, as the venue's own resolution said it.
 ALTER TABLE market_tokens ADD COLUMN payout numeric(7, 6) CHECK (payout BETWEEN 0 AND 1);
+
+-- The price of an outcome in a market's list of prices, or null: the list may be absent or of another shape.
+CREATE FUNCTION outcome_price(outcome_prices jsonb, outcome_index integer) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN jsonb_typeof(outcome_prices) IS DISTINCT FROM 'array' THEN NULL
+        WHEN outcome_prices ->> outcome_index ~ '^[0-9]+([.][0-9]+)?([eE][-+]?[0-9]{1,2})?$'
+            THEN (outcome_prices ->> outcome_index)::numeric
+    END
+$$;

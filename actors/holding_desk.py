@@ -1,0 +1,194 @@
+"""What copied traders hold of the tokens that were copied from them, so that their sales are copied in proportion (D41)."""
+
+import logging
+from collections.abc import Sequence
+from decimal import Decimal
+
+import attrs
+import trio
+
+from actors.price_memory import Forgetful
+from actors.rules.log_limit import LogLimit
+from actors.rules.paper.holding import VENUE_LAG_MS, KnownFill, holding_before
+from protocols.clock import WallClock
+from protocols.errors import RejectedError, TransientError
+from protocols.paper import Holding, PaperStore, TraderHoldings
+from protocols.trades import Trade
+
+_log = logging.getLogger(__name__)
+PAIRS_MAX = 50_000
+SETTLE_S = 5.0
+"""What was seen before a pair was tracked is committed by then."""
+ASK_VENUE_S = 12.0
+"""So long after the first copy the venue's positions have the copied trade."""
+RETRY_S = 30.0
+TRIES_MAX = 5
+BATCH_MAX = 200
+PORTFOLIO_S = 600.0
+PATIENCE_S = 2.0
+Pair = tuple[str, str]
+"""(wallet, token id)"""
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Tracked:
+    condition_id: str
+    load_due_s: float
+    ask_due_s: float
+    baseline: Holding | None = None
+    fills: dict[str, KnownFill] = attrs.field(factory=dict)
+    loaded: trio.Event = attrs.field(factory=trio.Event)
+    tries: int = 0
+
+
+@attrs.define(eq=False, kw_only=True)
+class HoldingDesk:
+    """copied trades → holdings. Noting and asking never wait; `run` reads stored fills and asks the venue once a pair."""
+
+    store: PaperStore
+    venue: TraderHoldings
+    clock: WallClock
+    failures: int = attrs.field(init=False, default=0)
+    _pairs: dict[Pair, _Tracked] = attrs.field(init=False, factory=dict)
+    _portfolios: dict[str, "_Portfolio"] = attrs.field(init=False, factory=dict)
+    _no_portfolio: Forgetful[str] = attrs.field(init=False, factory=lambda: Forgetful(30.0))
+    _wake: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+
+    def track(self, wallet: str, condition_id: str, token_id: str, *, ask_venue: bool = True) -> None:
+        """Follows what a trader holds of a token from now on."""
+        if (wallet, token_id) in self._pairs or len(self._pairs) >= PAIRS_MAX:
+            return
+        now_s = trio.current_time()
+        self._pairs[wallet, token_id] = _Tracked(
+            condition_id=condition_id,
+            load_due_s=now_s + SETTLE_S,
+            ask_due_s=now_s + ASK_VENUE_S if ask_venue else float("inf"),
+        )
+        self._wake.set()
+
+    def keep_only(self, pairs: Sequence[Pair]) -> None:
+        """Forgets pairs of which nothing is open any more."""
+        kept = set(pairs)
+        self._pairs = {pair: tracked for pair, tracked in self._pairs.items() if pair in kept}
+
+    def note(self, trade: Trade) -> None:
+        """Takes a trade into account, if its pair is followed."""
+        tracked = self._pairs.get((trade.wallet, trade.token_id))
+        if tracked is not None:
+            tracked.fills[trade.trade_id] = _known(trade.trade_id, trade.trade_ms, trade.side, trade.size_micro)
+
+    def knows(self, wallet: str, token_id: str) -> bool:
+        """Returns whether stored fills of a pair are at hand, or nobody follows it."""
+        tracked = self._pairs.get((wallet, token_id))
+        return tracked is None or tracked.loaded.is_set()
+
+    def before(self, trade: Trade) -> int | None:
+        """Returns the micro-shares that the trader held before a sale; None when nothing is known."""
+        tracked = self._pairs.get((trade.wallet, trade.token_id))
+        if tracked is None:
+            return None
+        return holding_before(
+            tracked.baseline, tracked.fills.values(), trade_id=trade.trade_id, trade_ms=trade.trade_ms
+        )
+
+    async def fetch(self, wallet: str, token_id: str, *, deadline_s: float) -> None:
+        """Returns when stored fills of a pair are at hand, at the latest at `deadline_s`."""
+        tracked = self._pairs.get((wallet, token_id))
+        if tracked is not None and not tracked.loaded.is_set():
+            tracked.load_due_s = float("-inf")
+            self._wake.set()
+            with trio.move_on_at(deadline_s):
+                await tracked.loaded.wait()
+
+    async def portfolio_usd(self, wallet: str) -> Decimal | None:
+        """Returns the value of a trader's open positions, at most ten minutes old; None when the venue does not say."""
+        now_s = trio.current_time()
+        known = self._portfolios.get(wallet)
+        if known is not None and now_s - known.asked_s < PORTFOLIO_S:
+            return known.usd
+        last_usd = None if known is None else known.usd
+        if self._no_portfolio.holds(wallet, now_s):
+            return last_usd
+        try:
+            with trio.fail_after(PATIENCE_S):
+                usd = await self.venue.portfolio_usd(wallet)
+        except (TransientError, RejectedError, trio.TooSlowError) as error:
+            self._failed("portfolio", error)
+            self._no_portfolio.add(wallet, now_s)
+            return last_usd
+        if len(self._portfolios) >= PAIRS_MAX:
+            self._portfolios.clear()
+        self._portfolios[wallet] = _Portfolio(usd=usd, asked_s=now_s)
+        return usd
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Reads and asks what is due until cancelled."""
+        task_status.started()
+        while True:
+            self._wake = trio.Event()
+            now_s = trio.current_time()
+            await self._load([pair for pair, one in self._pairs.items() if one.load_due_s <= now_s][:BATCH_MAX])
+            await self._ask(next((pair for pair, one in self._pairs.items() if one.ask_due_s <= now_s), None))
+            due_s = min((min(one.load_due_s, one.ask_due_s) for one in self._pairs.values()), default=float("inf"))
+            with trio.move_on_at(due_s):
+                await self._wake.wait()
+
+    async def _load(self, pairs: Sequence[Pair]) -> None:
+        if not pairs:
+            return
+        try:
+            holdings, fills = await self.store.holdings(pairs)
+        except TransientError as error:
+            self._failed("fills", error)
+            for pair in pairs:
+                if (tracked := self._pairs.get(pair)) is not None:
+                    tracked.load_due_s = trio.current_time() + 1.0
+            return
+        for fill in fills:
+            if (tracked := self._pairs.get((fill.wallet, fill.token_id))) is not None:
+                known = _known(fill.trade_id, fill.trade_ms, fill.side, fill.size_micro)
+                tracked.fills.setdefault(fill.trade_id, known)
+        for holding in holdings:
+            if (tracked := self._pairs.get((holding.wallet, holding.token_id))) is not None:
+                tracked.baseline, tracked.ask_due_s = holding, float("inf")
+        for pair in pairs:
+            if (tracked := self._pairs.get(pair)) is not None:
+                tracked.load_due_s = float("inf")
+                tracked.loaded.set()
+
+    async def _ask(self, pair: Pair | None) -> None:
+        """Asks the venue what one trader holds, and keeps the answer for the next start."""
+        if pair is None:
+            return
+        tracked = self._pairs[pair]
+        asked_ms = self.clock.now_ms()
+        try:
+            micro = await self.venue.holding_micro(pair[0], tracked.condition_id, pair[1])
+            holding = Holding(wallet=pair[0], token_id=pair[1], micro=micro, as_of_ms=asked_ms - VENUE_LAG_MS)
+            await self.store.keep_holding(holding)
+        except RejectedError as error:
+            self._failed("holding", error)
+            tracked.ask_due_s = float("inf")
+        except TransientError as error:
+            self._failed("holding", error)
+            tracked.tries += 1
+            tracked.ask_due_s = trio.current_time() + RETRY_S if tracked.tries < TRIES_MAX else float("inf")
+        else:
+            tracked.baseline, tracked.ask_due_s = holding, float("inf")
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.failures += 1
+        if self._log_limit.allows(what, trio.current_time()) is not None:
+            fields = {"what": what, "error": str(error) or type(error).__name__}
+            _log.warning("what a trader holds is not known, net buys are taken", extra=fields)
+
+
+@attrs.frozen(kw_only=True)
+class _Portfolio:
+    usd: Decimal
+    asked_s: float
+
+
+def _known(trade_id: str, trade_ms: int, side: str, size_micro: int) -> KnownFill:
+    return KnownFill(trade_id, trade_ms, size_micro if side == "BUY" else -size_micro)

@@ -1,0 +1,1 @@
+"""Virtual fills, positions and money."""

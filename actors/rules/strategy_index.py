@@ -1,0 +1,176 @@
+"""Which strategies may copy a wallet: a look-up, whatever the number of strategies (O(strategies that may match))."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+
+from actors.rules.strategy.eligibility import Chain
+from protocols.strategies import (
+    Aggregation,
+    AllocationMethod,
+    EntryModel,
+    ProportionalBasis,
+    Strategy,
+    StrategySettings,
+    StrategyTable,
+    TargetMode,
+)
+
+NOW = "now"
+"""The part of strategies that need nothing but what is in memory."""
+PLANS_MAX = 20_000
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Runner:
+    """A strategy, ready to judge."""
+
+    strategy: Strategy
+    chain: Chain
+    part: str
+    needs: "Needs"
+
+    @property
+    def settings(self) -> StrategySettings:
+        """Returns the settings of the version that runs."""
+        return self.strategy.settings
+
+
+@attrs.frozen(kw_only=True)
+class Needs:
+    """What has to be at hand before a strategy can decide. Strategies with equal needs decide together."""
+
+    transaction: bool = False
+    """All fills of the transaction."""
+    window_s: int = 0
+    """All fills within so many seconds; 0: does not aggregate so."""
+    model: bool = False
+    portfolio: bool = False
+    book_delay_ms: int | None = None
+    """The book, so long after the decision; None: no book."""
+
+    @property
+    def aggregates(self) -> bool:
+        """Whether several fills are one decision."""
+        return self.transaction or self.window_s > 0
+
+    @property
+    def part(self) -> str:
+        """Returns the name under which such strategies claim a trade."""
+        names = ["tx"] if self.transaction else []
+        if self.window_s:
+            names.append(f"w{self.window_s}")
+        if self.model:
+            names.append("model")
+        if self.portfolio:
+            names.append("portfolio")
+        if self.book_delay_ms is not None:
+            names.append(f"book{self.book_delay_ms}")
+        return "+".join(names) or NOW
+
+
+def needs_of(settings: StrategySettings) -> Needs:
+    """Returns what a strategy waits for before it decides on a BUY."""
+    return Needs(
+        transaction=settings.aggregate is Aggregation.TRANSACTION,
+        window_s=settings.aggregate_window_s if settings.aggregate is Aggregation.WINDOW else 0,
+        model=settings.use_model,
+        portfolio=settings.allocation_method is AllocationMethod.PROPORTIONAL
+        and settings.proportional_basis is ProportionalBasis.PORTFOLIO,
+        book_delay_ms=settings.fill_delay_ms if settings.entry_model is EntryModel.BOOK else None,
+    )
+
+
+Plan = tuple[tuple[str, tuple[Runner, ...]], ...]
+"""Parts with the strategies of each, in the order of their numbers."""
+
+
+@attrs.define(eq=False)
+class StrategyIndex:
+    """All strategies at one version, by the wallets that they copy."""
+
+    version: int = -1
+    runners: Mapping[str, Runner] = attrs.field(factory=dict)
+    """By wallet_id, also those that copy nothing at present: what they hold is sold when its trader sells."""
+    _audiences: Sequence[tuple[Runner, ...]] = ()
+    _by_wallet: Mapping[str, tuple[int, ...]] = attrs.field(factory=dict)
+    """Audiences that a wallet belongs to."""
+    _leaderboard: frozenset[str] = frozenset()
+    _of_leaderboard: tuple[Runner, ...] = ()
+    _of_everyone: tuple[Runner, ...] = ()
+    _plans: dict[str, Plan] = attrs.field(init=False, factory=dict)
+
+    def plan(self, wallet: str) -> Plan:
+        """Returns the parts of a wallet's trades; empty when nobody copies him."""
+        found = self._plans.get(wallet)
+        if found is None:
+            found = self._made_plan(wallet)
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            self._plans[wallet] = found
+        return found
+
+    def _made_plan(self, wallet: str) -> Plan:
+        chosen = list(self._of_everyone)
+        for audience in self._by_wallet.get(wallet, ()):
+            chosen += self._audiences[audience]
+        if wallet in self._leaderboard:
+            chosen += self._of_leaderboard
+        parts: dict[str, list[Runner]] = {}
+        for runner in sorted(chosen, key=lambda one: one.strategy.number):
+            parts.setdefault(runner.part, []).append(runner)
+        return tuple((part, tuple(runners)) for part, runners in parts.items())
+
+
+def index_of(
+    table: StrategyTable, previous: StrategyIndex, compile_chain: Callable[[StrategySettings], Chain]
+) -> StrategyIndex:
+    """Returns the index of a table. Chains of strategies that did not change are taken over from `previous`."""
+    runners = {strategy.wallet_id: _runner(strategy, previous, compile_chain) for strategy in table.strategies}
+    active = [runner for runner in runners.values() if runner.settings.is_active]
+    audiences: list[list[Runner]] = []
+    by_wallet: dict[str, tuple[int, ...]] = {}
+    numbers: dict[object, int] = {}
+    for runner in active:
+        key, wallets = _audience(runner, table)
+        if key is None:
+            continue
+        if key not in numbers:
+            numbers[key] = len(audiences)
+            audiences.append([])
+            for wallet in wallets:
+                by_wallet[wallet] = (*by_wallet.get(wallet, ()), numbers[key])
+        audiences[numbers[key]].append(runner)
+    return StrategyIndex(
+        version=table.version,
+        runners=runners,
+        audiences=[tuple(one) for one in audiences],
+        by_wallet=by_wallet,
+        leaderboard=frozenset(table.leaderboard),
+        of_leaderboard=_with_mode(active, TargetMode.LEADERBOARD),
+        of_everyone=_with_mode(active, TargetMode.EVERYONE),
+    )
+
+
+def _runner(strategy: Strategy, previous: StrategyIndex, compile_chain: Callable[[StrategySettings], Chain]) -> Runner:
+    before = previous.runners.get(strategy.wallet_id)
+    if before is not None and before.strategy == strategy:
+        return before
+    needs = needs_of(strategy.settings)
+    return Runner(strategy=strategy, chain=compile_chain(strategy.settings), part=needs.part, needs=needs)
+
+
+def _audience(runner: Runner, table: StrategyTable) -> tuple[object | None, Sequence[str]]:
+    """Strategies that mean the same wallets share an audience, so that a wallet costs no memory for each strategy."""
+    settings = runner.settings
+    if settings.target_mode is TargetMode.LIST:
+        wallets = tuple(sorted(set(settings.target_traders)))
+        return wallets, wallets
+    if settings.target_mode is TargetMode.FOLLOWED:
+        owner = runner.strategy.owner_id
+        return owner, tuple(table.followed.get(owner, ()))
+    return None, ()
+
+
+def _with_mode(runners: Sequence[Runner], mode: TargetMode) -> tuple[Runner, ...]:
+    return tuple(runner for runner in runners if runner.settings.target_mode is mode)

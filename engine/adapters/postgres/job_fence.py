@@ -1,0 +1,21 @@
+"""A transaction that proves the lease of a job."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from protocols.errors import FencedError
+from protocols.jobs import JobLease
+
+# The lease's row is locked, so nobody takes the job over before the transaction ends.
+FENCE = "SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE"
+
+
+@asynccontextmanager
+async def fenced(raw: asyncpg.Connection, lease: JobLease) -> AsyncIterator[None]:
+    """Opens a transaction under the lease. Raises `FencedError` when it is not ours any more."""
+    async with raw.transaction():
+        if await raw.fetchval(FENCE, lease.name, lease.owner, lease.epoch) is None:
+            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+        yield

@@ -1,0 +1,164 @@
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+from property.examples import QUICK
+from property.made_decisions import TOKEN, account, close, decision, order
+from property.made_trades import wallet
+
+from actors.paper_book import PaperBook
+from protocols.decisions import ClosedShares, Receipt
+from protocols.paper import SettledOrder
+
+TRADER = wallet(1)
+
+
+def book(cash: str = "100") -> PaperBook:
+    made = PaperBook()
+    made.load([account(cash=cash)], {})
+    return made
+
+
+def bought(made: PaperBook, number: int = 1):
+    one = order(number)
+    decided = decision(f"trade-{number}", orders=(one,))
+    made.reserve(decided)
+    made.received([Receipt(key=decided.key, applied=True)])
+    return one
+
+
+def settlement(one, payout="25", outcome="WON"):
+    return SettledOrder(
+        order_id=one.order_id, wallet_id=one.wallet_id, payout=Decimal(payout), cost_released=one.cost, outcome=outcome,
+        pnl=Decimal(payout) - one.cost,
+    )  # fmt: skip
+
+
+def test_a_decision_holds_its_cash_until_its_receipt_comes():
+    made = book()
+    decided = decision("t", orders=(order(1),))
+    made.reserve(decided)
+    assert made.available("BOT_1") == 90
+    assert not made.open_orders(TRADER, TOKEN)
+    made.received([Receipt(key=decided.key, applied=True)])
+    assert made.available("BOT_1") == 90
+    assert [one.shares for one in made.open_orders(TRADER, TOKEN)] == [25]
+
+
+def test_a_decision_that_did_not_happen_gives_its_cash_back():
+    made = book()
+    decided = decision("t", orders=(order(1),))
+    made.reserve(decided)
+    made.received([Receipt(key=decided.key, applied=False)])
+    assert made.available("BOT_1") == 100
+    assert not made.in_flight
+
+
+def test_an_order_that_the_database_left_out_gives_its_cash_back():
+    made = book()
+    one = order(1)
+    decided = decision("t", orders=(one, order(2)))
+    made.reserve(decided)
+    made.received([Receipt(key=decided.key, applied=True, left_out=(one.order_id,))])
+    assert made.available("BOT_1") == 90
+
+
+def test_deciding_the_same_part_of_a_trade_again_reserves_nothing_twice():
+    made = book()
+    for _ in range(3):
+        made.reserve(decision("t", orders=(order(1),)))
+    assert made.available("BOT_1") == 90
+    made.reserve(decision("t", part="tx", orders=(order(2),)))
+    assert made.available("BOT_1") == 80
+
+
+def test_shares_that_are_being_sold_are_sold_once():
+    made = book()
+    one = bought(made)
+    sale = decision("s", closes=(close(1, one, "10"),))
+    made.reserve(sale)
+    assert [left.shares for left in made.open_orders(TRADER, TOKEN)] == [15]
+    made.reserve(decision("s2", closes=(close(2, one, "15"),)))
+    assert not made.open_orders(TRADER, TOKEN)
+    sold = ClosedShares(
+        order_id=one.order_id, wallet_id="BOT_1", shares=Decimal(10), proceeds=Decimal(5), cost_released=Decimal(4),
+        shares_left=Decimal(15), cost_left=Decimal(6),
+    )  # fmt: skip
+    made.received([Receipt(key=sale.key, applied=True, closed=(sold,))])
+    assert made.available("BOT_1") == 95
+    made.received([Receipt(key=("s2", "now"), applied=False)])
+    (left,) = made.open_orders(TRADER, TOKEN)
+    assert (left.shares, left.cost, left.realized) == (15, 6, 1)
+
+
+def test_what_is_settled_is_paid_and_closed():
+    made = book()
+    one = bought(made)
+    made.settled([settlement(one)])
+    assert made.available("BOT_1") == 115
+    assert not made.open_pairs()
+
+
+def test_a_settlement_that_comes_before_the_receipt_of_its_order_is_not_lost():
+    made = book()
+    one = order(1)
+    decided = decision("t", orders=(one,))
+    made.reserve(decided)
+    made.settled([settlement(one)])
+    assert made.available("BOT_1") == 90
+    made.received([Receipt(key=decided.key, applied=True)])
+    assert made.available("BOT_1") == 115
+    assert not made.open_pairs()
+
+
+def test_a_reading_of_the_database_never_undoes_what_was_committed_since():
+    made = book()
+    read = account(cash="100")
+    changes = made.changes(["BOT_1"])
+    bought(made)
+    made.load([read], changes)
+    assert made.available("BOT_1") == 90
+    made.load([account(cash="70")], made.changes(["BOT_1"]))
+    assert made.available("BOT_1") == 70
+    assert not made.open_pairs()
+
+
+def test_an_account_with_decisions_on_their_way_is_not_read_over():
+    made = book()
+    decided = decision("t", orders=(order(1),))
+    made.reserve(decided)
+    made.load([account(cash="50")], made.changes(["BOT_1"]))
+    made.received([Receipt(key=decided.key, applied=True)])
+    assert made.available("BOT_1") == 90
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["reserve", "apply", "refuse", "leave out", "settle"]), st.integers(0, 6)), max_size=40
+)
+
+
+@QUICK
+@given(steps=STEPS)
+def test_cash_is_what_it_was_less_what_is_bought_or_on_its_way_plus_what_was_paid(steps):
+    made = book("1000")
+    reserved, opened, paid, done = set(), set(), 0, set()
+    for step, number in steps:
+        one = order(number)
+        decided = decision(f"trade-{number}", orders=(one,))
+        if step == "reserve" and number not in opened | done:
+            made.reserve(decided)
+            reserved.add(number)
+        elif step in ("apply", "refuse", "leave out"):
+            left_out = (one.order_id,) if step == "leave out" else ()
+            made.received([Receipt(key=decided.key, applied=step != "refuse", left_out=left_out)])
+            if step == "apply" and number in reserved:
+                opened.add(number)
+            reserved.discard(number)
+        elif step == "settle" and number in opened:
+            made.settled([settlement(one)])
+            opened.discard(number)
+            done.add(number)
+            paid += 1
+        assert made.available("BOT_1") == 1000 - 10 * (len(reserved) + len(opened) + len(done)) + 25 * paid
+        assert {left.order_id for left in made.open_orders(TRADER, TOKEN)} == {order(n).order_id for n in opened}
+        assert made.accounts["BOT_1"].reserved == 10 * len(reserved)
