@@ -62,7 +62,7 @@ class TargetRegistry:
             for wallet, lane in chunk:
                 if lane < lanes.get(wallet, Lane.KNOWN + 1):
                     lanes[texts.shared(wallet)] = lane
-        self._sets = TargetSets(lanes=lanes, version=version)
+        self._sets = TargetSets(lanes=lanes, version=version, everyone=await self.store.everyone())
         self.refreshes += 1
         counts = {str(lane.value): 0 for lane in Lane}
         for lane in lanes.values():

@@ -48,7 +48,8 @@ class TradeFilter:
         """Filters until the stream of raw trades ends."""
         task_status.started()
         while batch := await self.trades.batch(self.config.batch_max):
-            admission = admit(batch, self.targets.current().lanes, self._memory)
+            targets = self.targets.current()
+            admission = admit(batch, targets.lanes, self._memory, everyone=targets.everyone)
             await self._pass_on(admission.kept)
             self._ask_for_markets(admission)
             # From here on the batch counts: a crash before this line decides it again from the same memory. Nothing below

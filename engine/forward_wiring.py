@@ -100,7 +100,7 @@ def forward_testing(
     records = RecordDesk(store=io.records, rng=rng)
     holdings = HoldingDesk(store=io.paper, venue=io.trader_holdings, clock=clock)
     scores = ScoreDesk(scorer=io.scorer, timeout_ms=settings.score_timeout_ms)
-    books = BookDesk(upstream=io.books, clock=clock)
+    books = BookDesk(upstream=io.books)
     maker = DecisionMaker(book=PaperBook(), markets=market_desk, records=records, holdings=holdings, clock=clock)
     told = _Told()
     room = DecisionRoom(maker=maker, scores=scores, books=books, kept=kept, config=settings, decided=told)

@@ -11,6 +11,7 @@ from engine.adapters.assembly import open_adapters
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.spill_journal import JournalBusyError
+from engine.forward_wiring import PaperPorts
 from engine.places import spill_dir
 from engine.runtime.host import DrainReport, run_graph
 from engine.runtime.latency import LatencyRecorder
@@ -110,8 +111,11 @@ class IngestHost:
             rng=self.rng,
             requests=self.engine.upstream_requests,
         ) as io:
+            paper = PaperPorts(
+                **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
+            )
             ports = Adapters(
-                **attrs.asdict(io, recurse=False),
+                **attrs.asdict(io, recurse=False) | {"paper": paper},
                 clock=self.clock,
                 rng=self.rng,
                 trade_to_row=self.latency,

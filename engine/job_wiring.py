@@ -3,11 +3,15 @@
 import attrs
 
 from actors.job_runner import JobRunner
+from actors.jobs.ft_snapshot import FtSnapshot
 from actors.jobs.markets_refresh import MarketsRefresh
+from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
+from actors.jobs.trader_statistics import TraderStatistics
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
 from protocols.clock import Random, WallClock
+from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStatsStore
 from protocols.housekeeping import MarketRefreshStore, RetentionStore
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.jobs import Job, JobStore
@@ -22,6 +26,9 @@ class JobPorts:
     refresh: MarketRefreshStore
     markets: MarketStore
     catalog: MarketCatalog
+    trader_stats: TraderStatsStore
+    reason_counts: ReasonCountStore
+    snapshots: SnapshotStore
 
 
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
@@ -29,6 +36,9 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
     return [
         Retention(store=io.retention, config=config.retention, clock=clock),
         MarketsRefresh(due=io.refresh, markets=io.markets, catalog=io.catalog),
+        TraderStatistics(store=io.trader_stats, clock=clock),
+        ReasonCounts(store=io.reason_counts),
+        FtSnapshot(store=io.snapshots, clock=clock),
     ]
 
 

@@ -39,6 +39,8 @@ class TargetSets:
 
     lanes: Mapping[str, Lane]
     version: int
+    everyone: bool = False
+    """A strategy copies every trade of the platform: wallets that nobody named are lane 0, too."""
 
     def wallets(self, *lanes: Lane) -> list[str]:
         """Returns the wallets of some lanes, most important lane first."""
@@ -90,7 +92,7 @@ class TradeHistory(Protocol):
 
 
 class TargetStore(Protocol):
-    """Where follows, strategies and known traders are kept."""
+    """Where follows, strategies and known traders are kept. All methods raise `TransientError`."""
 
     async def version(self) -> int:
         """Returns a number that changes whenever the sets may have changed."""
@@ -98,6 +100,10 @@ class TargetStore(Protocol):
 
     def wallets(self) -> AsyncIterator[Sequence[tuple[str, Lane]]]:
         """Yields chunks of (wallet, lane); a wallet may occur more than once, the smallest lane counts."""
+        ...
+
+    async def everyone(self) -> bool:
+        """Returns whether some strategy copies every trade of the platform."""
         ...
 
     async def wait_changed(self, timeout_s: float) -> None:

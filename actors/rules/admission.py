@@ -48,15 +48,17 @@ class Memory:
             self.recent.discard(trade_id)
 
 
-def admit(batch: Sequence[RawTrade], lanes: Mapping[str, Lane], memory: Memory) -> Admission:
+def admit(batch: Sequence[RawTrade], lanes: Mapping[str, Lane], memory: Memory, *, everyone: bool = False) -> Admission:
     """Returns which trades of `batch` to keep. Changes nothing: a batch may be decided again after a crash.
 
-    One look-up per trade for wallets that nobody named; everything else happens only to the others.
+    One look-up per trade for wallets that nobody named; everything else happens only to the others. With `everyone` those are
+    targets as well.
     """
     admission = Admission()
+    unnamed = Lane.TARGET if everyone else None
     for raw in batch:
         wallet = raw.row.proxy_wallet.lower()
-        lane = lanes.get(wallet)
+        lane = unnamed if everyone else lanes.get(wallet)
         if lane is None:
             admission.ignored += 1
             continue

@@ -12,6 +12,7 @@ import trio
 from config.schema import DatabaseConfig, EngineConfig
 from engine.adapters.database_source import listening_options
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.paper_adapters import PaperAdapters, open_paper_adapters
 from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
 from engine.adapters.postgres.gap_store import PostgresGapStore
 from engine.adapters.postgres.leases import LeaseHold
@@ -44,6 +45,7 @@ class IngestAdapters:
     targets: PostgresTargetStore
     markets: PostgresMarketStore
     spill: SpillJournal
+    paper: PaperAdapters
 
 
 @asynccontextmanager
@@ -71,6 +73,9 @@ async def open_adapters(
         writer, wallets, markets = [
             await stack.enter_async_context(open_connection(options, name)) for name in ("writer", "targets", "markets")
         ]
+        paper = await stack.enter_async_context(
+            open_paper_adapters(config, options, lease, clock=clock, requests=requests)
+        )
         targets = PostgresTargetStore(wallets)
         nursery = await stack.enter_async_context(_background())
         nursery.start_soon(_listen_for_targets, config.database, options, targets)
@@ -93,6 +98,7 @@ async def open_adapters(
             targets=targets,
             markets=PostgresMarketStore(markets),
             spill=journal,
+            paper=paper,
         )
 
 

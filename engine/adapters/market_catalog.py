@@ -26,7 +26,7 @@ class GammaCatalog:
         params: list[tuple[str, str | int]] = [
             ("condition_ids", spelling) for spelling in condition_id_spellings(condition_ids)
         ]
-        params.append(("limit", MARKETS_PER_CALL_MAX))
+        params += [("limit", MARKETS_PER_CALL_MAX), ("include_tag", "true")]
         if closed is not None:
             params.append(("closed", "true" if closed else "false"))
         body = await self.api.get("/markets", params)

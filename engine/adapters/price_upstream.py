@@ -1,4 +1,4 @@
-"""Prices over HTTP: Gamma for many markets at once, the CLOB for one, and the CLOB's books."""
+"""Prices over HTTP: Gamma for many markets at once, the CLOB for one, and the CLOB's books, their tops and whole."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -7,8 +7,11 @@ import attrs
 import trio
 
 from engine.adapters.upstream import Params, Upstream
+from protocols.clock import WallClock
+from protocols.decisions import Book
 from protocols.errors import MalformedError, RejectedError, TransientError
 from protocols.prices import BookTop, Found, MarketFacts, MarketKey
+from protocols.venue.clob_books import book_levels
 from protocols.venue.clob_markets import book_top, clob_facts
 from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings
 from protocols.venue.gamma_quotes import facts_in, split_markets
@@ -86,11 +89,9 @@ _NAMES: dict[MarketKey, Callable[[MarketFacts], Sequence[str | None]]] = {
 
 @attrs.define(eq=False, kw_only=True)
 class ClobPrices:
-    """`PriceFallback`, `BookUpstream` and `BookDepths` of the CLOB."""
+    """`PriceFallback` and `BookUpstream` of the CLOB."""
 
     api: Upstream
-    clock: WallClock | None = None
-    """Dates whole books."""
 
     async def market(self, condition_id: str) -> MarketFacts | None:
         """One call. Raises `TransientError`."""
@@ -107,3 +108,20 @@ class ClobPrices:
         except RejectedError:
             return None
         return book_top(body, token_id)
+
+
+@attrs.define(eq=False, kw_only=True)
+class ClobDepths:
+    """`BookDepths` of the CLOB."""
+
+    api: Upstream
+    clock: WallClock
+
+    async def depth(self, token_id: str) -> Book | None:
+        """One call. Raises `TransientError`."""
+        asked_ms = self.clock.now_ms()
+        try:
+            body = await self.api.get("/book", [("token_id", token_id)])
+        except RejectedError:
+            return None
+        return book_levels(body, token_id, asked_ms)

@@ -25,7 +25,9 @@ class DataApiResolutions:
             self._requests += 1
             # The address is unique: answers are cached by it for up to 300 s (venue.md §5.1).
             unique = f"{self.clock.now_ms()}{self._requests:04d}"
-            body = await self.api.get("/v2/resolutions", [("condition_id", ",".join(wanted)), ("limit", 100), ("_", unique)])
+            body = await self.api.get(
+                "/v2/resolutions", [("condition_id", ",".join(wanted)), ("limit", 100), ("_", unique)]
+            )
             said = decode_resolutions(body)
             found |= {id_: payouts for id_ in wanted if (payouts := said.get(id_)) is not None}
         return found

@@ -16,6 +16,7 @@ from engine.simulator.data_requests import json_response
 from engine.simulator.emission import Emission, EmissionError
 from engine.simulator.faults import FaultBoard, FaultError
 from engine.simulator.ledger import Ledger
+from engine.simulator.market import MarketDirectory
 from engine.simulator.player import Player
 from engine.simulator.publisher import Publisher
 from engine.simulator.rtds_server import RtdsServer
@@ -35,6 +36,9 @@ class _Stage(Protocol):
     publisher: Publisher
     emission: Emission
     rtds: RtdsServer
+    markets: MarketDirectory
+
+    def now_ms(self) -> int: ...
 
     def describe(self) -> dict[str, object]: ...
 
@@ -62,6 +66,7 @@ class ControlApi:
             Route("/play", _obeying(self._play), methods=["POST"]),
             Route("/emit", _obeying(self._emit, exact=True), methods=["POST"]),
             Route("/ledger", _obeying(self._truth), methods=["POST"]),
+            Route("/resolve", _obeying(self._resolve), methods=["POST"]),
             Route("/stop", _obeying(self._stop), methods=["POST"]),
         ]
 
@@ -146,6 +151,24 @@ class ControlApi:
         since_s, until_s = bounds
         fills = self._stage.ledger.truth(wallets, since_s, until_s)
         return {"fills": fills, "evicted": self._stage.ledger.evicted}
+
+    async def _resolve(self, body: dict[str, Any]) -> object:
+        """`{"condition_id": …, "payouts": [micro-USD a share, …]}`; without payouts the market only closes."""
+        _only(body, "condition_id", "payouts")
+        market = self._stage.markets.with_condition(str(body.get("condition_id")))
+        if market is None:
+            raise ControlError("there is no such market")
+        payouts = body.get("payouts")
+        if payouts is None:
+            market.close(self._stage.now_ms())
+        elif isinstance(payouts, list) and len(payouts) == 2 and all(type(each) is int for each in payouts):
+            try:
+                market.resolve((payouts[0], payouts[1]), self._stage.now_ms())
+            except ValueError as error:
+                raise ControlError(str(error)) from None
+        else:
+            raise ControlError("payouts must be two whole numbers of micro-USD")
+        return {"condition_id": market.condition_id, "state": market.state.value, "payouts": market.payouts}
 
     async def _stop(self, _body: dict[str, Any]) -> object:
         self._stage.request_stop()

@@ -53,7 +53,7 @@ class GammaApi:
             return _unprocessable("limit and offset must be non-negative integers")
         found = self._found(query)
         rows = found[offset : offset + min(limit, _LEGACY_ROWS_MAX)]
-        return json_response(self._rendered(rows), headers=_LEGACY_HEADERS)
+        return json_response(self._rendered(rows, query), headers=_LEGACY_HEADERS)
 
     async def _keyset(self, request: Request) -> Response:
         query = request.query_params
@@ -72,7 +72,7 @@ class GammaApi:
                 return _unprocessable("after_cursor is invalid")
             start = place + 1
         rows = found[start : start + limit]
-        answer: dict[str, object] = {"markets": self._rendered(rows)}
+        answer: dict[str, object] = {"markets": self._rendered(rows, query)}
         if len(found) > start + limit:
             answer["next_cursor"] = base64.urlsafe_b64encode(f"id:{rows[-1].market_id}".encode()).decode()
         return json_response(answer)
@@ -88,9 +88,9 @@ class GammaApi:
             return json_response({"type": "not found error", "error": "id not found"}, status=404)
         return json_response(gamma_market(market, self._clock.now_ms()))
 
-    def _rendered(self, markets: Iterable[Market]) -> list[dict[str, object]]:
-        now_ms = self._clock.now_ms()
-        return [gamma_market(market, now_ms) for market in markets]
+    def _rendered(self, markets: Iterable[Market], query: QueryParams) -> list[dict[str, object]]:
+        now_ms, with_tags = self._clock.now_ms(), _flag(query.get("include_tag")) is True
+        return [gamma_market(market, now_ms, with_tags=with_tags) for market in markets]
 
     def _found(self, query: QueryParams) -> list[Market]:
         """Returns the markets that known filters leave. An unknown filter is ignored: unrelated markets come back."""

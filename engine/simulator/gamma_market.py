@@ -14,8 +14,8 @@ _WITHOUT_VOLUME = 0.15
 _WITHOUT_BEST_BID = 0.34
 
 
-def gamma_market(market: Market, now_ms: int) -> dict[str, object]:
-    """Returns the object of `/markets`."""
+def gamma_market(market: Market, now_ms: int, *, with_tags: bool = False) -> dict[str, object]:
+    """Returns the object of `/markets`; tags only where they were asked for."""
     volume = micro_number(market.volume_micro)
     liquidity = Decimal(1_000 + digest("liquidity", market.market_id)[0] * 137)
     fields: dict[str, object] = {
@@ -75,6 +75,10 @@ def gamma_market(market: Market, now_ms: int) -> dict[str, object]:
     if market.state is MarketState.RESOLVED:
         fields["umaResolutionStatus"] = "resolved"
         fields["umaEndDate"] = iso(market.closed_ms or now_ms)
+    if market.game_start_ms is not None:
+        fields["gameStartTime"] = odd_time(market.game_start_ms)
+    if with_tags:
+        fields["tags"] = _tags(market)
     if market.closed_ms is not None:
         fields["closedTime"] = odd_time(market.closed_ms)
     return fields
@@ -92,7 +96,7 @@ def iso(epoch_ms: int, *, micro: bool = False) -> str:
 
 
 def odd_time(epoch_ms: int) -> str:
-    """Returns a time in the format of `closedTime` alone: ``2026-07-24 00:00:16+00``."""
+    """Returns a time in the format of `closedTime` and `gameStartTime`: ``2026-07-24 00:00:16+00``."""
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S+00")
 
 
@@ -105,6 +109,14 @@ def _event(market: Market) -> dict[str, object]:
         "active": True,
         "closed": market.state is not MarketState.OPEN,
     }
+
+
+def _tags(market: Market) -> list[dict[str, object]]:
+    labels = [market.category.title(), "Games"] if market.game_start_ms is not None else [market.category.title()]
+    return [
+        {"id": str(int.from_bytes(digest("tag", label)[:2], "big")), "label": label, "slug": label.lower()}
+        for label in labels
+    ]
 
 
 def _quotes(market: Market) -> dict[str, object]:

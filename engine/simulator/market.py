@@ -43,6 +43,8 @@ class Market:
     taker_delay: bool = False
     start_ms: int
     end_ms: int
+    game_start_ms: int | None = None
+    """Of a game: trading begins before and goes on while it is played."""
     state: MarketState = MarketState.OPEN
     payouts: tuple[int, int] | None = None
     closed_ms: int | None = None
@@ -79,9 +81,11 @@ class Market:
             self.closed_ms = now_ms
 
     def resolve(self, payouts: tuple[int, int], now_ms: int) -> None:
-        """Fixes the payouts. Raises `ValueError` unless they sum to one USD."""
-        if sum(payouts) != MICRO:
+        """Fixes the payouts; the first verdict counts. Raises `ValueError` unless they sum to one USD."""
+        if sum(payouts) != MICRO or min(payouts) < 0:
             raise ValueError(f"payouts {payouts} do not sum to one")
+        if self.state is MarketState.RESOLVED:
+            return
         self.close(now_ms)
         self.state = MarketState.RESOLVED
         self.payouts = payouts

@@ -24,6 +24,7 @@ _FEES = {
 _FEE_OTHER = Decimal("0.05")
 _FINE_TICK = Decimal("0.001")
 _COARSE_TICK = Decimal("0.01")
+_GAME_FROM = 0.3
 _COIN_MINUTES = (5, 5, 5, 15, 15, 60)
 
 
@@ -36,6 +37,8 @@ class _Draft:
     outcomes: tuple[str, str]
     life_s: float
     negative_risk: bool = False
+    game_from: float | None = None
+    """The part of its life after which the game begins."""
 
 
 class MarketFactory:
@@ -67,6 +70,7 @@ class MarketFactory:
             taker_delay=draft.category == "crypto",
             start_ms=start_ms,
             end_ms=start_ms + life_ms,
+            game_start_ms=None if draft.game_from is None else start_ms + round(life_ms * draft.game_from),
         )
         market.price = Decimal(f"{PRICE.draw(rng):.3f}")
         adjust_tick(market)
@@ -101,6 +105,7 @@ class MarketFactory:
                 outcomes=("Yes", "No"),
                 life_s=rng.uniform(1_800, 10_800),
                 negative_risk=True,
+                game_from=_GAME_FROM,
             )
         return _Draft(
             question=f"{home} vs. {away}",
@@ -109,6 +114,7 @@ class MarketFactory:
             category="sports",
             outcomes=(home, away),
             life_s=rng.uniform(1_800, 10_800),
+            game_from=_GAME_FROM,
         )
 
     def _total(self, now_ms: int) -> _Draft:
@@ -123,6 +129,7 @@ class MarketFactory:
             category="sports",
             outcomes=("Over", "Under"),
             life_s=rng.uniform(1_800, 10_800),
+            game_from=_GAME_FROM,
         )
 
     def _question(self, now_ms: int) -> _Draft:

@@ -43,6 +43,7 @@ class Platform:
         self._directory = directory
         self._origin_ms = origin_ms
         self._speed = speed
+        self._verdict_scale = min(1.0, life_scale)
         self._rate = MATCHES_PER_S * rate_scale
         self._rng = generator(seed, "platform")
         self._factory = MarketFactory(directory, rng=generator(seed, "markets"), life_scale=life_scale / speed)
@@ -109,7 +110,7 @@ class Platform:
         """Trading ends; another market opens in its place."""
         del self._weights[market]
         self._choice = None
-        verdict_s = offset_s + self._rng.uniform(*_VERDICT_S)
+        verdict_s = offset_s + self._rng.uniform(*_VERDICT_S) * self._verdict_scale
         self._schedule(verdict_s, partial(self._decide, market))
         successor = self._open(offset_s)
         return [market.close, lambda _now_ms: self._directory.add(successor)]

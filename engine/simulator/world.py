@@ -94,6 +94,10 @@ class World:
         tape = Tape(recording, self.markets, seed=self._options.seed, now_ms=self._clock.now_ms(), keep_time=keep_time)
         self.player.load(tape, speed=speed)
 
+    def now_ms(self) -> int:
+        """Returns the wall-clock time of this world."""
+        return self._clock.now_ms()
+
     def request_stop(self) -> None:
         """Asks whoever serves this world to end it."""
         self.stop.set()

@@ -94,7 +94,7 @@ def levels_in(value: Any) -> list[tuple[Decimal, Decimal]]:
 def object_in(body: bytes, path: str) -> dict[str, Any]:
     """Returns the object of an answer. Raises `TransientError` naming `path` when it is none."""
     try:
-        return readobject_in(body, chars_max=BODY_CHARS_MAX)
+        return read_object(body, chars_max=BODY_CHARS_MAX)
     except MalformedError as error:
         raise TransientError(f"{path} answered something else: {error}") from None
 

@@ -108,3 +108,10 @@ def test_descriptive_fields_never_cost_a_trade():
     assert len(trade.market_slug) == 2_000
     assert trade.condition_id == condition(7)
     assert trade.raw == "{}"
+
+
+def test_with_everyone_each_wallet_is_a_target():
+    batch = [raw(proxy_wallet=wallet(1)), raw(proxy_wallet=STRANGER, transaction_hash=transaction(2))]
+    admission = admit(batch, {wallet(1): Lane.FOLLOWED}, Memory(RecentSet(10)), everyone=True)
+    assert [laned.lane for laned in admission.kept] == [Lane.TARGET, Lane.TARGET]
+    assert admission.ignored == 0

@@ -19,6 +19,7 @@ class FakeTargets:
     versions: int = 0
     readings: int = 0
     reading: int = 0
+    all_wallets: bool = False
     changed: trio.Event = attrs.field(factory=trio.Event)
 
     async def version(self):
@@ -41,6 +42,10 @@ class FakeTargets:
                 yield self.rows[start : start + self.chunk]
         finally:
             self.reading -= 1
+
+    async def everyone(self):
+        await trio.lowlevel.checkpoint()
+        return self.all_wallets
 
     async def wait_changed(self, timeout_s):
         with trio.move_on_after(timeout_s):

@@ -219,10 +219,10 @@ def test_a_market_is_asked_for_once_and_again_only_if_the_request_was_lost():
 def test_poison_alone_is_lost(monkeypatch):
     poison = transaction(3)
 
-    def admit_unless_poison(batch, *rest):
+    def admit_unless_poison(batch, *rest, **named):
         if any(raw_trade.row.transaction_hash == poison for raw_trade in batch):
             raise RuntimeError("a bug of ours")
-        return admit(batch, *rest)
+        return admit(batch, *rest, **named)
 
     import actors.trade_filter as module
 

@@ -30,7 +30,10 @@ MARKET_COLUMNS = """
     ) AS token_ids,
     ARRAY (
         SELECT outcome FROM market_tokens WHERE market_tokens.condition_id = markets.condition_id ORDER BY outcome_index
-    ) AS token_outcomes
+    ) AS token_outcomes,
+    ARRAY (
+        SELECT payout FROM market_tokens WHERE market_tokens.condition_id = markets.condition_id ORDER BY outcome_index
+    ) AS token_payouts
 """
 FIND = f"SELECT {MARKET_COLUMNS} FROM markets WHERE condition_id = ANY ($1::text[])"  # noqa: S608
 
@@ -50,15 +53,17 @@ class PostgresDecisionMarkets:
         return {row["condition_id"]: market_of_row(row) for row in await self.reads.run(work)}
 
 
-def market_of_row(row: Mapping[str, Any]) -> MarketInput:
+def market_of_row(row: asyncpg.Record) -> MarketInput:
     """Returns the market of a row with `MARKET_COLUMNS`; also of one in the shape of an earlier program (D63)."""
     prices, outcomes = _json(row["outcome_prices"]), _json(row["outcomes"])
     if isinstance(prices, dict):
         outcomes, prices = outcomes or prices.get("outcomes"), prices.get("outcomePrices")
     names = tuple(str(name) for name in outcomes) if isinstance(outcomes, list) else ()
     names = names or tuple(row["token_outcomes"])
-    payouts = prices_of(prices, len(names)) if isinstance(prices, list) else None
-    tokens = tuple(row["token_ids"])
+    shown = prices_of(prices, len(names)) if isinstance(prices, list) else None
+    tokens = tuple(row["token_ids"]) if len(row["token_ids"]) == len(names) else ()
+    # What orders were settled at is kept by token, and outlives whatever is written into the row later.
+    paid = tuple(row["token_payouts"]) if tokens and None not in row["token_payouts"] else None
     extras = gamma_extras(row["extras"])
     end_ms = _ms(row["end_time"])
     return with_kind(
@@ -69,15 +74,15 @@ def market_of_row(row: Mapping[str, Any]) -> MarketInput:
             event_slug=row["event_slug"],
             category=row["category"],
             tags=extras.tags,
-            closed=row["closed"],
-            resolved=is_final(row["closed"], row["resolution_status"], payouts),
+            closed=row["closed"] or paid is not None,
+            resolved=paid is not None or is_final(row["closed"], row["resolution_status"], shown),
             end_ms=end_ms if end_ms is not None else extras.end_ms,
             game_start_ms=extras.game_start_ms,
             fee_rate=extras.fee_rate,
             fee_exponent=extras.fee_exponent,
             outcomes=names,
-            token_ids=tokens if len(tokens) == len(names) else (),
-            outcome_prices=payouts,
+            token_ids=tokens,
+            outcome_prices=paid or shown,
             observed_ms=_ms(row["observed_at"]) or 0,
         )
     )

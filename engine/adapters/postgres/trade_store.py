@@ -29,6 +29,14 @@ Key = tuple[str, str]
 DAYS_MAX = 1_000
 
 
+@attrs.frozen
+class _Statement:
+    """Decisions that one statement writes, and its values."""
+
+    run: Sequence[Decision]
+    values: tuple[object, ...]
+
+
 @attrs.define
 class _Outcome:
     """What a transaction came to; None of it counts when `fences` is 0."""
@@ -36,15 +44,18 @@ class _Outcome:
     fences: int = 0
     inserted: int = 0
     claimed: set[Key] = attrs.field(factory=set)
-    opened: set[str] = attrs.field(factory=set)
+    opened: set[tuple[Key, str]] = attrs.field(factory=set)
+    """Decision and order."""
     closed: dict[Key, list[ClosedShares]] = attrs.field(factory=dict)
 
-    def add(self, row: asyncpg.Record | None) -> None:
+    def add(self, row: asyncpg.Record | None, run: Sequence[Decision]) -> None:
         assert row is not None
         self.fences = row["fences"]
         self.inserted += row["inserted"]
         self.claimed.update((trade_id, part) for trade_id, part in row["claimed"] or ())
-        self.opened.update(row["opened"] or ())
+        # An order that one decision of the batch could not have may be another's; never within one run.
+        made = set(row["opened"] or ())
+        self.opened.update((one.key, order.order_id) for one in run for order in one.orders if order.order_id in made)
 
 
 @attrs.define(eq=False)
@@ -82,7 +93,10 @@ class PostgresTradeStore:
         self, trades: Sequence[LanedTrade], latest: Mapping[str, LanedTrade], decisions: Sequence[Decision]
     ) -> WriteResult:
         # What comes twice in a batch is claimed by the first.
-        first = list({decision.key: decision for decision in reversed(decisions)}.values())[::-1]
+        by_key: dict[Key, Decision] = {}
+        for decision in decisions:
+            by_key.setdefault(decision.key, decision)
+        first = list(by_key.values())
         times = {
             decision.key: latest[decision.trade_id].trade.trade_ms if decision.trade_id in latest else decision.trade_ms
             for decision in first
@@ -90,7 +104,7 @@ class PostgresTradeStore:
         statements, columns = [], trade_columns(list(latest.values()))
         for run in without_overlap(first):
             text = decisions_json((decision, times[decision.key]) for decision in run)
-            statements.append((*columns, text))
+            statements.append(_Statement(run, (*columns, text)))
             columns = trade_columns(())
         days = {utc_datetime(trade_ms).date() for trade_ms in times.values()}
         closing = [decision for decision in first if decision.closes]
@@ -110,15 +124,16 @@ class PostgresTradeStore:
         return WriteResult(inserted=outcome.inserted, repeated=len(trades) - outcome.inserted, receipts=receipts)
 
     async def _commit(
-        self, raw: asyncpg.Connection, statements: Sequence[tuple[object, ...]], closing: Sequence[Decision]
+        self, raw: asyncpg.Connection, statements: Sequence["_Statement"], closing: Sequence[Decision]
     ) -> _Outcome:
         outcome, lease = _Outcome(), (self.lease.name, self.lease.owner, self.lease.epoch)
         if len(statements) == 1 and not closing:
-            outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *statements[0]))
+            only = statements[0]
+            outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *only.values), only.run)
             return outcome
         async with raw.transaction():
             for statement in statements:
-                outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *statement))
+                outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *statement.values), statement.run)
             outcome.closed = await apply_closes(raw, [one for one in closing if one.key in outcome.claimed])
         return outcome
 
@@ -147,7 +162,8 @@ def _receipts(decisions: Sequence[Decision], outcome: _Outcome) -> list[Receipt]
             receipts.append(Receipt(key=decision.key, applied=False))
             continue
         left.remove(decision.key)
-        left_out = tuple(order.order_id for order in decision.orders if order.order_id not in outcome.opened)
+        ids = (order.order_id for order in decision.orders)
+        left_out = tuple(id_ for id_ in ids if (decision.key, id_) not in outcome.opened)
         closed = tuple(outcome.closed.get(decision.key, ()))
         receipts.append(Receipt(key=decision.key, applied=True, left_out=left_out, closed=closed))
     return receipts
