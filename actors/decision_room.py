@@ -1,9 +1,11 @@
 """Where decisions wait for what they need: an unknown market, more fills of an order, a score, a book."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 
 import attrs
+import msgspec
 import trio
 
 from actors.book_desk import BookDesk
@@ -121,7 +123,7 @@ class DecisionRoom:
         while True:
             try:
                 decision = await self._decision(pending)
-                await self.kept.send(DecidedTrade(pending.trade, pending.laned.lane, (decision,)))
+                await self.kept.send(DecidedTrade(_written_before(pending.trade), pending.laned.lane, (decision,)))
             except Exception as error:
                 pending.failures += 1
                 _log.error("a waiting decision failed", extra={"trade_id": pending.trade.trade_id}, exc_info=error)
@@ -205,3 +207,8 @@ class DecisionRoom:
             portfolio_usd = await self.maker.holdings.portfolio_usd(pending.trade.wallet)
             extras = attrs.evolve(extras, portfolio_usd=portfolio_usd)
         return extras
+
+
+def _written_before(trade: Trade) -> Trade:
+    """Returns the trade without its arrival: its row went to the writer then, and what is late now is the decision."""
+    return msgspec.structs.replace(trade, seen_s=math.nan)

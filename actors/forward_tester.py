@@ -27,6 +27,7 @@ DECIDED_MAX = 50_000
 RECOVER_MIN_S, RECOVER_MAX_S = 120, 900
 JOURNAL_POLL_S = 0.05
 AUDIT_S = 60.0
+DOUBT_S = 0.5
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -55,6 +56,8 @@ class ForwardTester:
     _index: StrategyIndex = attrs.field(init=False, factory=StrategyIndex)
     """The registry's, once accounts of all its strategies are read."""
     _ready: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _doubted: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set when accounts have to be read again."""
     _decided: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(DECIDED_MAX))
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
@@ -77,6 +80,8 @@ class ForwardTester:
                 for trade_id in lost.members or (lost.trade_id,):
                     self._decided.discard(_mark(trade_id, lost.part))
         self.maker.book.received(receipts)
+        if self.maker.book.doubts:
+            self._doubted.set()
 
     def settled(self, orders: Sequence[SettledOrder]) -> None:
         """Books what resolutions paid; never waits."""
@@ -209,8 +214,19 @@ class ForwardTester:
                 continue
             pairs = {(o.trader, o.token_id) for d in self.maker.book.in_flight.values() for o in d.orders}
             self.maker.holdings.keep_only([*self.maker.book.open_pairs(), *pairs])
-            with trio.move_on_after(AUDIT_S):
-                await changed.wait()
+            await self._until_worth_reading(changed)
+
+    async def _until_worth_reading(self, changed: trio.Event) -> None:
+        """Waits for other strategies, for doubts about an account, or for the next comparison with the database."""
+        if self.maker.book.doubts:
+            # What is on its way keeps an account from being read; it arrives soon.
+            await trio.sleep(DOUBT_S)
+            return
+        self._doubted = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for event in (changed, self._doubted):
+                nursery.start_soon(_cancel_after, event, nursery.cancel_scope)
+            nursery.cancel_scope.deadline = trio.current_time() + AUDIT_S
 
     async def _take_over(self, index: StrategyIndex) -> None:
         """Reads the accounts of all strategies, which also compares those at hand with the database, then runs them."""
@@ -224,6 +240,11 @@ class ForwardTester:
         self.failures += 1
         if self._log_limit.allows(message, trio.current_time()) is not None:
             _log.warning(message, extra={"error": str(error)})
+
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 def _mark(trade_id: str, part: str) -> str:

@@ -20,13 +20,15 @@ class PaperAccount:
 
     cash: Decimal
     reserved: Decimal = _ZERO
+    doubted: Decimal = _ZERO
+    """Cost of orders of which nobody knows whether they were made; held until the database has been read again."""
     changes: int = 0
     """Counts what was committed, so that a reading of the database can tell whether it is still the latest."""
 
     @property
     def available(self) -> Decimal:
         """Returns the bankroll: what may be staked without ever going below zero (D21)."""
-        return self.cash - self.reserved
+        return self.cash - self.reserved - self.doubted
 
 
 @attrs.define(eq=False)
@@ -98,6 +100,11 @@ class PaperBook:
             self._unreserve(decision)
         return decision
 
+    @property
+    def doubts(self) -> bool:
+        """Returns whether some account has to be read again: a refusal may follow a commit whose answer was lost."""
+        return any(account.doubted for account in self.accounts.values())
+
     def reserve(self, decision: Decision) -> None:
         """Holds what a decision spends and sells until its receipt comes."""
         self.release(decision.key)
@@ -114,7 +121,10 @@ class PaperBook:
             if decision is None:
                 continue
             self._unreserve(decision)
-            if receipt.applied:
+            if not receipt.applied:
+                for order in decision.orders:
+                    self.accounts[order.wallet_id].doubted += order.cost
+            else:
                 for order in decision.orders:
                     if order.order_id not in receipt.left_out:
                         self._bought(order)

@@ -67,7 +67,7 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise RejectedError(f"line {reader.line_num}: not as many columns as the first line")
             yield reader.line_num, {name: value for name, value in row.items() if value != ""}
     except csv.Error as error:
-        raise RejectedError(f"line {reader.line_num}: {error}") from None
+        raise RejectedError(f"line {reader.reader.line_num}: {error}") from None
 
 
 def _entry(fields: dict[str, Any]) -> tuple[Key, Decimal]:

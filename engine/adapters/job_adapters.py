@@ -9,10 +9,12 @@ import attrs
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
+from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
+from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
 from engine.adapters.upstream import open_upstream
 
 # Well below what the price cache and the market registry take of the same allowance: jobs can wait.
@@ -28,6 +30,9 @@ class JobAdapters:
     refresh: PostgresMarketRefreshStore
     markets: PostgresMarketStore
     catalog: GammaCatalog
+    trader_stats: PostgresTraderStatsStore
+    reason_counts: PostgresTraderStatsStore
+    snapshots: PostgresSnapshotStore
 
 
 @asynccontextmanager
@@ -49,4 +54,7 @@ async def open_job_adapters(
             refresh=PostgresMarketRefreshStore(work),
             markets=PostgresMarketStore(work),
             catalog=GammaCatalog(api=gamma),
+            trader_stats=PostgresTraderStatsStore(work),
+            reason_counts=PostgresTraderStatsStore(work),
+            snapshots=PostgresSnapshotStore(work),
         )

@@ -20,6 +20,7 @@ from engine.adapters.postgres.database import Connection, DatabaseOptions, once
 from engine.adapters.postgres.embedded_server import default_data_dir, running_server_dsn
 from engine.adapters.postgres.follow_store import FollowStore
 from engine.adapters.system_clock import process_owner_id
+from engine.cli.demo_bots import BOTS, bot_counts, bot_sentences, make_bots
 from engine.cli.demo_user import DemoUser, demo_user
 from engine.cli.hosting import host_engine
 from engine.cli.main import Settings
@@ -57,6 +58,7 @@ def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, 
             "database.data_dir": str(home / "postgres"),
             "writer.spill_dir": str(home / "spill"),
             "http.port": "0",
+            "forward_testing.settle_interval_s": "2",
         }
         if as_json:
             overrides["logging.level"] = "warning"
@@ -74,6 +76,8 @@ def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, 
 def _simulator(*, rate: float, seed: int) -> Iterator[dict[str, str]]:
     """Runs the venue's other side in a process of its own and yields its addresses."""
     command = [sys.executable, "-m", "engine.simulator", "--rate", str(rate), "--seed", str(seed), "--lag-scale", "0.2"]
+    # Markets live a fiftieth of their time, so that positions are settled while somebody looks.
+    command += ["--life-scale", "0.02"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
     try:
         assert process.stdout is not None
@@ -109,9 +113,13 @@ class _Demo:
             wallets = await self._busiest_wallets(control)
             options = await self._database(running)
             await _follow(options, wallets)
+            await make_bots(options)
             await _until(lambda: running.engine.readiness.ready and _knows(running, wallets))
             before = await _ledger(control, wallets)
-            self._say(f"Following {len(wallets)} traders of the simulated platform; Ctrl-C ends the demo.\n")
+            self._say(
+                f"Following {len(wallets)} traders of the simulated platform, {len(BOTS)} paper bots copy them; "
+                "Ctrl-C ends the demo.\n"
+            )
             await _post(control, "/play", {"action": "resume"})
             async with demo_user(options, running) as user:
                 await self._watch(options, user, host)
@@ -122,6 +130,7 @@ class _Demo:
                     "feed_rows": await user.feed_rows(),
                     "price_requests": user.price_requests,
                     "upstream_calls": running.engine.upstream_requests.total(),
+                    **await bot_counts(options),
                 }
             host.stop.set()
 
@@ -177,7 +186,10 @@ async def _follow(options: DatabaseOptions, wallets: list[str]) -> None:
 
 def _knows(running: Running, wallets: list[str]) -> bool:
     actors = running.engine.actors
-    return actors is not None and len(actors.target_registry.current().lanes) == len(wallets)
+    if actors is None:
+        return False
+    knows_bots = len(actors.forward.registry.current().runners) == len(BOTS)
+    return knows_bots and len(actors.target_registry.current().lanes) == len(wallets)
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -252,5 +264,6 @@ def _sentence(result: dict[str, Any]) -> str:
         f"From the wire to the committed row: {latency['p50']} ms (p50), {latency['p99']} ms (p99).\n"
         f"The feed has {result['feed_rows']} rows. {result['price_requests']} requests for the prices of whole pages; "
         f"{result['upstream_calls']} calls upstream in all. "
-        f"Memory {result['rss_mb']} MB."
+        f"Memory {result['rss_mb']} MB.\n"
+        f"{bot_sentences(result)}"
     )

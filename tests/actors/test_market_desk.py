@@ -8,7 +8,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from property.examples import QUICK
+from property.examples import QUICK, examples
 from property.fake_markets import FakeMarketStore, market
 from property.fake_paper_ports import FakeDecisionMarkets
 from property.fake_prices import TrioClock
@@ -148,19 +148,19 @@ def test_a_slow_gamma_is_waited_for():
     assert world.waited_s[condition(1)] == pytest.approx(4)
 
 
-@given(pauses_s=st.lists(st.floats(0, 3), min_size=20, max_size=60))
-@QUICK
+@given(pauses_s=st.lists(st.floats(0, 3), min_size=5, max_size=30))
+@examples(12)
 def test_markets_that_do_not_exist_cost_few_calls_and_their_askers_wait_no_longer_than_they_said(pauses_s):
     world = World()
 
     async def main():
         async with trio.open_nursery() as askers:
-            for id_, pause_s in zip(ids(60), pauses_s, strict=False):
+            for id_, pause_s in zip(ids(30), pauses_s, strict=False):
                 askers.start_soon(world.wait, id_, 20)
                 await trio.sleep(pause_s)
 
     world.play(main)
-    assert set(world.waited_s.values()) == {pytest.approx(20)}
+    assert all(waited_s == pytest.approx(20) for waited_s in world.waited_s.values())
     seconds = max(20.0, world.catalog.calls[-1][0] - world.catalog.calls[0][0])
     assert len(world.catalog.calls) <= 1.5 * seconds + 3
 

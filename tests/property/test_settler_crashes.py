@@ -35,7 +35,11 @@ KINDS = {
     "void": ({"closed": True, "umaResolutionStatus": "resolved", "outcomePrices": '["0.5", "0.5"]'}, None, "0.5"),
     "only told by payouts": ({"closed": True, "outcomePrices": '["0", "0"]'}, (MILLION, 0), "1"),
     "disputed": ({"closed": True, "umaResolutionStatus": "disputed", "outcomePrices": '["1", "0"]'}, None, None),
-    "old without prices": ({"closed": True, "umaResolutionStatus": "resolved", "outcomePrices": '["0", "0"]'}, None, None),
+    "old without prices": (
+        {"closed": True, "umaResolutionStatus": "resolved", "outcomePrices": '["0", "0"]'},
+        None,
+        None,
+    ),
     "disagreement": (
         {"closed": True, "umaResolutionStatus": "resolved", "outcomePrices": '["1", "0"]'},
         (MILLION // 2, MILLION // 2),
@@ -192,7 +196,8 @@ def test_every_order_of_a_resolved_market_is_settled_once_at_what_the_venue_says
 
     async def main():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(supervisor().keep_alive, Child(name="settler", run=world.settler.run))
+            keeper = supervisor()
+            await nursery.start(keeper.keep_alive, Child(name="settler", run=world.settler.run), keeper.policy)
             await trio.sleep(1_000)
             nursery.cancel_scope.cancel()
 
