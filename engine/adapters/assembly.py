@@ -65,7 +65,9 @@ async def open_adapters(
         stack.callback(journal.close)
         venue = config.venue
         gamma = await stack.enter_async_context(
-            open_upstream("gamma", venue.gamma_url, venue, rate_per_s=GAMMA_RATE_PER_S, requests=requests)
+            open_upstream(
+                "gamma", venue.gamma_url, venue, rate_per_s=GAMMA_RATE_PER_S, requests=requests, connections_max=4
+            )
         )
         data = await stack.enter_async_context(
             open_upstream("data", venue.data_url, venue, rate_per_s=DATA_RATE_PER_S, requests=requests)

@@ -1,4 +1,8 @@
-"""kill -9 while trades are written, while they go to the journal, and while the journal is replayed: 0 lost, 0 double."""
+"""kill -9 while trades are written, while they go to the journal, and while the journal is replayed: 0 lost, 0 double.
+
+Paper bots copy the traders meanwhile, and markets resolve: after each kill their money adds up in the tables, and no trade is
+copied twice; in the end every purchase of a target was decided.
+"""
 
 import signal
 from collections import Counter
@@ -8,6 +12,8 @@ import pytest
 import trio
 from crash.engine_process import engine_process
 from crash.frozen_server import freeze
+from crash.paper_audit import audit, undecided
+from crash.paper_bots import make_bots
 from engine_postgres.server_fixtures import scratch_directory
 from simulation.ingest_world import Fill, IngestWorld, ingest_world
 
@@ -18,7 +24,8 @@ from protocols.clock import Random
 
 # A short patience makes every stopped database a journal; a lease as short as it can be does not hold up the next engine.
 CATCH_UP_S = 90
-SETTINGS = {"writer.patience_ms": "30", "limits.lease_ttl_s": "2", "stream.gap_reread_s": "1", "logging.format": "json"}
+SETTINGS = {"writer.patience_ms": "30", "limits.lease_ttl_s": "2", "stream.gap_reread_s": "1",
+            "logging.format": "json", "forward_testing.settle_interval_s": "1"}  # fmt: skip
 
 
 async def ledger(world: IngestWorld, wallets: list[str]) -> Counter[Fill]:
@@ -68,16 +75,30 @@ async def kills(count: int, seed: int) -> None:
             options = DatabaseOptions(dsn=server.dsn)
             await migrate(options)
             async with ingest_world(
-                options, home / "spill", seed=seed, rate_scale=8, wallets=300, lag_scale=0.1, cache_scale=0
+                options,
+                home / "spill",
+                seed=seed,
+                rate_scale=8,
+                wallets=300,
+                lag_scale=0.1,
+                cache_scale=0,
+                life_scale=0.02,
             ) as world:
                 world.settings |= SETTINGS
                 wallets = await traders(world, 60)
                 await world.follow(wallets[:30], target=True)
                 await world.follow(wallets[30:])
+                await make_bots(options)
                 began_s = await first_life(world)
-                journals = [await one_life(world, server, rng, home / "spill") for _ in range(count)]
+                journals, orders = [], [0]
+                for _ in range(count):
+                    journals.append(await one_life(world, server, rng, home / "spill"))
+                    orders.append(await audit(options))
                 assert any(journals), "no kill ever found a journal: this test lost its teeth"
+                assert orders == sorted(orders)
+                assert orders[-1] > 20, "the bots bought nothing: this test lost its teeth"
                 await check(world, wallets, began_s)
+                await audit(options)
 
 
 async def traders(world: IngestWorld, count: int) -> list[str]:
@@ -104,6 +125,10 @@ async def check(world: IngestWorld, wallets: list[str], began_s: int) -> None:
                 missing = Counter({fill: n for fill, n in (due - stored).items() if fill not in early})
         assert missing == Counter(), f"lost; {engine.log_text()[-5000:]}"
         assert stored - due == Counter(), "doubled or never traded"
+        with trio.move_on_after(CATCH_UP_S):
+            while left := await undecided(world.database):
+                await trio.sleep(0.5)
+        assert not left, "purchases of targets that nobody decided about"
         engine.send(signal.SIGTERM)
         assert await engine.wait() == 0, engine.log_text()
 
@@ -114,8 +139,9 @@ async def before(world: IngestWorld, wallets: list[str], began_s: int) -> set[Fi
     return {(f["transaction_hash"], f["wallet"], f["token_id"], f["side"], f["size_micro"]) for f in fills}
 
 
+@pytest.mark.timeout(300)
 async def test_kills_lose_and_double_nothing():
-    await kills(6, seed=11)
+    await kills(20, seed=11)
 
 
 @pytest.mark.slow
