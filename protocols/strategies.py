@@ -88,9 +88,10 @@ def _setting(default: Any, kind: str, allowed: str, doc: str, **rule: Any) -> An
     return attrs.field(default=default, metadata={"kind": kind, "allowed": allowed, "doc": doc, **rule})
 
 
-def _decimal(default: str | None, low: str, high: str, places: int, doc: str) -> Any:
-    """A Decimal in a closed range with a bounded number of decimals; None, where it is the default, turns it off."""
-    off = " or nothing" if default is None else ""
+def _decimal(default: str | None, low: str, high: str, places: int, doc: str, *, optional: bool = False) -> Any:
+    """A Decimal in a closed range with a bounded number of decimals; None, where it may be, turns it off."""
+    may_be_off = optional or default is None
+    off = " or nothing" if may_be_off else ""
     return _setting(
         None if default is None else Decimal(default),
         "decimal",
@@ -99,7 +100,7 @@ def _decimal(default: str | None, low: str, high: str, places: int, doc: str) ->
         low=Decimal(low),
         high=Decimal(high),
         places=places,
-        optional=default is None,
+        optional=may_be_off,
     )
 
 
@@ -158,7 +159,7 @@ class StrategySettings:
     price_min: Decimal = _decimal("0", "0", "1", 4, "least price of the leader")
     price_max: Decimal = _decimal("1", "0", "1", 4, "greatest price of the leader")
     min_trader_win_rate: Decimal | None = _decimal(None, "0", "1", 6, "least win rate of the trader")
-    min_edge: Decimal | None = _decimal("0", "-1", "1", 6, "least win rate above the slipped price")
+    min_edge: Decimal | None = _decimal("0", "-1", "1", 6, "least win rate above the slipped price", optional=True)
     min_trader_resolved_count: int = _whole(30, 0, 1_000_000, "least resolved trades of the trader")
     min_conviction: Decimal | None = _decimal(None, "0", "1000000", 6, "least multiple of his average trade")
     max_trader_win_rate: Decimal | None = _decimal(None, "0", "1", 6, "greatest win rate of the trader")
