@@ -184,7 +184,7 @@ def _written(value: Any, rule: Mapping[str, Any]) -> Any:
     if value is None:
         return None
     if rule["kind"] == "decimal":
-        return format(value, "f")
+        return format(value.normalize(), "f")
     if rule["kind"] == "time":
         return utc_datetime(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, tuple):
