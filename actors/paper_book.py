@@ -44,6 +44,8 @@ class PaperBook:
     _open: dict[str, OpenOrder] = attrs.field(init=False, factory=dict)
     _by_pair: dict[tuple[str, str], dict[str, OpenOrder]] = attrs.field(init=False, factory=dict)
     """Open orders by (trader, token)."""
+    _coming: dict[tuple[str, str], dict[str, OpenOrder]] = attrs.field(init=False, factory=dict)
+    """Orders of decisions on their way, by (trader, token): a sale may come before their receipt, and is written after them."""
     _closing: dict[str, Decimal] = attrs.field(init=False, factory=dict)
     """Shares of open orders that decisions on their way sell."""
     _settled_early: dict[str, SettledOrder] = attrs.field(init=False, factory=dict)
@@ -55,11 +57,10 @@ class PaperBook:
         return None if account is None else account.available
 
     def open_orders(self, trader: str, token_id: str) -> list[OpenOrder]:
-        """Returns the open orders that copy a trader in a token, less what is being sold of them."""
-        found = self._by_pair.get((trader, token_id))
-        if not found:
-            return []
-        orders = (self._less_closing(order) for order in found.values())
+        """Returns the orders that copy a trader in a token, open or on their way, less what is being sold of them."""
+        pair = (trader, token_id)
+        found = [*self._by_pair.get(pair, {}).values(), *self._coming.get(pair, {}).values()]
+        orders = (self._less_closing(order) for order in found)
         return [order for order in orders if order.shares > 0]
 
     def open_pairs(self) -> list[tuple[str, str]]:
@@ -111,6 +112,7 @@ class PaperBook:
         self.in_flight[decision.key] = decision
         for order in decision.orders:
             self.accounts[order.wallet_id].reserved += order.cost
+            self._coming.setdefault((order.trader, order.token_id), {})[order.order_id] = _as_open(order)
         for close in decision.closes:
             self._closing[close.order_id] = self._closing.get(close.order_id, _ZERO) + close.shares
 
@@ -143,6 +145,10 @@ class PaperBook:
     def _unreserve(self, decision: Decision) -> None:
         for order in decision.orders:
             self.accounts[order.wallet_id].reserved -= order.cost
+            pair = (order.trader, order.token_id)
+            del self._coming[pair][order.order_id]
+            if not self._coming[pair]:
+                del self._coming[pair]
         for close in decision.closes:
             left = self._closing[close.order_id] - close.shares
             if left > 0:
@@ -158,19 +164,7 @@ class PaperBook:
         if early is not None:
             self._paid(early)
             return
-        self._add(
-            OpenOrder(
-                order_id=order.order_id,
-                wallet_id=order.wallet_id,
-                trader=order.trader,
-                condition_id=order.condition_id,
-                token_id=order.token_id,
-                trade_ms=order.trade_ms,
-                entry_price=order.entry_price,
-                shares=order.shares,
-                cost=order.cost,
-            )
-        )
+        self._add(_as_open(order))
 
     def _sold(self, closed: ClosedShares) -> None:
         account = self.accounts[closed.wallet_id]
@@ -204,3 +198,17 @@ class PaperBook:
         del self._by_pair[pair][order_id]
         if not self._by_pair[pair]:
             del self._by_pair[pair]
+
+
+def _as_open(order: PaperOrder) -> OpenOrder:
+    return OpenOrder(
+        order_id=order.order_id,
+        wallet_id=order.wallet_id,
+        trader=order.trader,
+        condition_id=order.condition_id,
+        token_id=order.token_id,
+        trade_ms=order.trade_ms,
+        entry_price=order.entry_price,
+        shares=order.shares,
+        cost=order.cost,
+    )

@@ -9,6 +9,7 @@ import trio
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
+from engine.api.bot_routes import bot_routes
 from engine.api.feed_routes import feed_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.gate import Gate, rates_of
@@ -88,6 +89,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *market_routes(services.price_cache, services.book_cache, services.market_ensurer),
         *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention),
         *follow_routes(io.follows),
+        *bot_routes(io.strategies),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
         *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
         *admin_routes(context.reloader),

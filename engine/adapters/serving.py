@@ -18,6 +18,7 @@ from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.user_store import UserStore
+from engine.adapters.postgres.strategy_store import StrategyStore
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
 from engine.adapters.upstream import open_upstream
 
@@ -36,6 +37,7 @@ class ServingAdapters:
 
     users: UserStore
     follows: UserFollowStore
+    strategies: StrategyStore
     feed: PostgresFeedStore
     feed_stream: PostgresFeedStreamStore
     tokens: UserStore
@@ -77,6 +79,7 @@ async def open_serving_adapters(
         yield ServingAdapters(
             users=UserStore(pool),
             follows=UserFollowStore(pool),
+            strategies=StrategyStore(pool),
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),

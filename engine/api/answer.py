@@ -21,6 +21,13 @@ _JSON_HEADERS: tuple[Header, ...] = (*SECURITY_HEADERS, (b"content-type", b"appl
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
+class FieldProblem(Struct):
+    """One field of a request that was wrong."""
+
+    field: str
+    message: str
+
+
 class ErrorDetail(Struct):
     """What was wrong with a request."""
 
@@ -30,6 +37,8 @@ class ErrorDetail(Struct):
     """A sentence for people."""
     field: str | None
     """What of the request was wrong; null when it is no single thing."""
+    problems: list[FieldProblem] | None = None
+    """Everything that was wrong, where several fields were looked at together; else null."""
 
 
 class ErrorBody(Struct):
@@ -52,7 +61,8 @@ async def send_error(send: Send, error: ApiError, headers: tuple[Header, ...] = 
         headers = (*headers, (b"www-authenticate", b"Bearer"))
     if error.retry_after_s is not None:
         headers = (*headers, (b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
-    detail = ErrorDetail(code=error.code, message=error.message, field=error.field)
+    problems = [FieldProblem(field=field, message=message) for field, message in error.problems] or None
+    detail = ErrorDetail(code=error.code, message=error.message, field=error.field, problems=problems)
     await send_json(send, error.status, encode(ErrorBody(error=detail)), headers)
 
 

@@ -21,6 +21,7 @@ from engine.api.request import (
     RequestHeaders,
     body_too_large,
     decode_body,
+    exact_number,
     read_body,
 )
 from engine.api.route import ApiRoute, Call, Response
@@ -48,7 +49,9 @@ class Endpoint:
     def __attrs_post_init__(self) -> None:
         self._query = QueryReader(tuple(param for param in self.route.params if not param.in_path))
         self._path_params = tuple(param for param in self.route.params if param.in_path)
-        self._decoder = None if self.route.body is None else msgspec.json.Decoder(self.route.body)
+        self._decoder = (
+            None if self.route.body is None else msgspec.json.Decoder(self.route.body, float_hook=exact_number)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request. Raises only what `send` raises, and what a stream raises after its beginning."""

@@ -1,5 +1,7 @@
 """What an API answers when it does not do what was asked."""
 
+from collections.abc import Sequence
+
 import attrs
 
 
@@ -14,6 +16,8 @@ class ApiError(Exception):
     """A sentence for people; never a secret, never a traceback."""
     field: str | None = None
     retry_after_s: float | None = None
+    problems: Sequence[tuple[str, str]] = ()
+    """Field and message of each thing that was wrong, where several were looked for at once."""
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}: {self.message}"
@@ -22,6 +26,12 @@ class ApiError(Exception):
 def bad_field(field: str, message: str) -> ApiError:
     """Returns a 400 that names the field."""
     return ApiError(400, "bad_request", f"{field}: {message}", field)
+
+
+def bad_fields(problems: Sequence[tuple[str, str]]) -> ApiError:
+    """Returns a 400 that lists several fields with what is wrong with each; the first one is its `field`."""
+    message = "; ".join(f"{field}: {text}" for field, text in problems)
+    return ApiError(400, "bad_request", message, problems[0][0], problems=problems)
 
 
 def not_found(code: str, message: str) -> ApiError:

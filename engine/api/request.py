@@ -144,7 +144,8 @@ def _with_integers(body: bytes) -> bytes:
     return encode(_numbers.decode(body))
 
 
-def _number(text: str) -> Decimal | int:
+def exact_number(text: str) -> Decimal | int:
+    """Returns a JSON number that was written with a point or exponent. Raises `ValueError` when it is beyond any range."""
     try:
         value = Decimal(text)
     except ArithmeticError:
@@ -152,7 +153,7 @@ def _number(text: str) -> Decimal | int:
     return int(value) if value.adjusted() < INTEGER_DIGITS_MAX and value == value.to_integral_value() else value
 
 
-_numbers = msgspec.json.Decoder(float_hook=_number)
+_numbers = msgspec.json.Decoder(float_hook=exact_number)
 
 
 def _bad_value(text: str) -> ApiError:

@@ -39,7 +39,8 @@ def test_a_decision_holds_its_cash_until_its_receipt_comes():
     decided = decision("t", orders=(order(1),))
     made.reserve(decided)
     assert made.available("BOT_1") == 90
-    assert not made.open_orders(TRADER, TOKEN)
+    assert [one.shares for one in made.open_orders(TRADER, TOKEN)] == [25]
+    assert not made.open_pairs()
     made.received([Receipt(key=decided.key, applied=True)])
     assert made.available("BOT_1") == 90
     assert [one.shares for one in made.open_orders(TRADER, TOKEN)] == [25]
@@ -167,5 +168,7 @@ def test_cash_is_what_it_was_less_what_is_bought_or_on_its_way_plus_what_was_pai
             paid += 1
         held = len(reserved) + len(opened) + len(done) + doubted
         assert made.available("BOT_1") == 1000 - 10 * held + 25 * paid
-        assert {left.order_id for left in made.open_orders(TRADER, TOKEN)} == {order(n).order_id for n in opened}
+        assert {left.order_id for left in made.open_orders(TRADER, TOKEN)} == {
+            order(n).order_id for n in opened | reserved
+        }
         assert made.accounts["BOT_1"].reserved == 10 * len(reserved)

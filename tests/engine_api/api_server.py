@@ -81,5 +81,5 @@ def error_of(response: httpx.Response) -> tuple[int, str, str | None]:
     """Status, code and field of a refusal, whose shape it checks."""
     document = response.json()
     assert set(document) == {"error"}
-    assert set(document["error"]) == {"code", "message", "field"}
+    assert set(document["error"]) == {"code", "message", "field", "problems"}
     return response.status_code, document["error"]["code"], document["error"]["field"]

@@ -14,7 +14,10 @@ from engine_postgres.server_fixtures import fetch, scratch_directory
 from engine.adapters.postgres.restore import BackupError, check_known_migrations
 
 WALLET = "0x" + "ab" * 20
-TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1"
+TABLES = """
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+ORDER BY 1
+"""
 FILL = f"""
 INSERT INTO traders (wallet_address, display_name) SELECT '0x' || lpad(to_hex(i), 40, '0'), 'näme ' || i
     FROM generate_series(1, 3000) AS i;

@@ -29,6 +29,7 @@ def test_status_of_a_ready_engine(engine):
     assert (running["reachable"], running["ready"], running["metrics_error"]) == (True, True, None)
     assert [row["channel"] for row in running["channels"]] == [
         "raw_trades",
+        "copy_trades",
         "writer",
         "gap_requests",
         "market_requests",

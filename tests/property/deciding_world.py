@@ -14,6 +14,7 @@ from property.fake_paper_ports import (
     FakeScorer,
     FakeStrategyTableStore,
     FakeTraderHoldings,
+    NoResolutions,
 )
 from property.fake_stores import Latencies, MemorySpill
 from property.made_decisions import TOKEN, table
@@ -201,11 +202,3 @@ class DecidingWorld:
             for one in self.decisions()
             if one.trade_id == trade_id
         }
-
-
-class NoResolutions:
-    """The venue resolves nothing."""
-
-    async def payouts(self, condition_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        await trio.lowlevel.checkpoint()
-        return {}

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import trio
 
+from engine.adapters.memory.paper_ledger import MemoryPaperLedger
+from engine.forward_wiring import PaperPorts
+from protocols.clock import WallClock
 from protocols.decisions import Absent, Book, Inputs, MarketInput, Score, TraderRecord
 from protocols.errors import RejectedError, TransientError
 from protocols.strategies import StrategyTable
@@ -115,7 +119,26 @@ class FakeBookDepths:
         return self.books.get(token_id)
 
 
-class EmptySpill:
-    """A journal with nothing in it."""
+class NoResolutions:
+    """The venue resolves nothing."""
 
-    size_bytes = 0
+    async def payouts(self, condition_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        await trio.lowlevel.checkpoint()
+        return {}
+
+
+def idle_ports(clock: WallClock, **world: Any) -> PaperPorts:
+    """Ports of a forward tester without strategies."""
+    ledger = MemoryPaperLedger(clock=clock)
+    return PaperPorts(
+        strategies=FakeStrategyTableStore(StrategyTable(version=1, strategies=(), followed={}, leaderboard=())),
+        paper=ledger,
+        settlement=ledger,
+        decision_markets=FakeDecisionMarkets(),
+        records=FakeRecords(),
+        trader_holdings=FakeTraderHoldings(),
+        resolutions=NoResolutions(),
+        books=FakeBookDepths(),
+        scorer=FakeScorer(),
+        **world,
+    )

@@ -6,6 +6,7 @@ import attrs
 import trio
 from property.fake_history import FakeHistory, Past
 from property.fake_markets import FakeCatalog, FakeMarketStore
+from property.fake_paper_ports import idle_ports
 from property.fake_stores import FakeTradeStore, Latencies, MemorySpill
 from property.fake_stream import FakeVenue, VenueClock
 from property.fake_targets import FakeTargets
@@ -77,15 +78,17 @@ class RingWorld:
         stop.set()
 
     def _adapters(self) -> Adapters:
+        catalog, markets = FakeCatalog({condition(7)}), FakeMarketStore()
         return Adapters(
             dialer=self.venue,
             history=self.history,
-            catalog=FakeCatalog({condition(7)}),
+            catalog=catalog,
             trades=self.store,
             gaps=self.store,
             targets=FakeTargets([(WALLET, Lane.FOLLOWED)]),
-            markets=FakeMarketStore(),
+            markets=markets,
             spill=self.spill,
+            paper=idle_ports(VenueClock(), spill=self.spill, markets=markets, catalog=catalog),
             clock=VenueClock(),
             rng=Random(self.seed),
             trade_to_row=Latencies(),
