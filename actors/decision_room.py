@@ -12,7 +12,7 @@ from actors.book_desk import BookDesk
 from actors.decision_maker import DecisionMaker, Extras
 from actors.rules.fill_groups import GroupKey, belongs, group_key
 from actors.rules.recent_set import RecentSet
-from actors.rules.strategy_index import Needs, Runner
+from actors.rules.strategy_index import TRANSACTION, Needs, Runner
 from actors.score_desk import ScoreDesk
 from config.schema import ForwardTestingConfig
 from protocols.channels import Outbox
@@ -118,6 +118,11 @@ class DecisionRoom:
         self._groups[key] = pending
         self.add(pending)
         return True
+
+    def note_decided(self, trade: Trade, part: str) -> None:
+        """Says that a run before decided a part of a trade: what else comes of its transaction comes too late."""
+        if TRANSACTION in part.split("+"):
+            self._closed_groups.add(repr(GroupKey(part, trade.wallet, trade.token_id, trade.transaction_hash)))
 
     async def _work(self, pending: Pending) -> None:
         while True:

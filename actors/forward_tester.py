@@ -19,7 +19,7 @@ from protocols.clock import Random
 from protocols.decisions import DecidedTrade, Decision, Receipt
 from protocols.errors import TransientError
 from protocols.ingest import SpillStore
-from protocols.paper import PaperStore, SettledOrder
+from protocols.paper import PaperStore, SettledOrder, UndecidedTrade
 from protocols.trades import Lane, LanedTrade
 
 _log = logging.getLogger(__name__)
@@ -193,13 +193,18 @@ class ForwardTester:
         for one in stored:
             for part in one.parts:
                 self._decided.add(_mark(one.trade.trade_id, part))
-        left = [LanedTrade(one.trade, Lane.TARGET) for one in stored if self._is_owed(one.trade.wallet, one.parts)]
+                self.room.note_decided(one.trade, part)
+        left = [LanedTrade(one.trade, Lane.TARGET) for one in stored if self._is_owed(one)]
         self.recovered += len(left)
         for start in range(0, len(left), self.config.batch_max):
             await self._take(left[start : start + self.config.batch_max])
 
-    def _is_owed(self, wallet: str, parts: frozenset[str]) -> bool:
-        return any(part not in parts for part, _ in self._index.plan(wallet))
+    def _is_owed(self, stored: UndecidedTrade) -> bool:
+        trade = stored.trade
+        if trade.side == "SELL":
+            holders = {order.wallet_id for order in self.maker.book.open_orders(trade.wallet, trade.token_id)}
+            return any(part not in stored.parts for part, _ in self._sale_parts(trade.wallet, holders))
+        return any(part not in stored.parts for part, _ in self._index.plan(trade.wallet))
 
     async def _follow_strategies(self) -> None:
         backoff = Backoff(first_s=0.2, max_s=5.0, rng=self.rng)

@@ -1,5 +1,7 @@
 """What copied traders hold of the tokens that were copied from them, so that their sales are copied in proportion (D41)."""
 
+import enum
+import heapq
 import logging
 from collections.abc import Sequence
 from decimal import Decimal
@@ -30,11 +32,14 @@ Pair = tuple[str, str]
 """(wallet, token id)"""
 
 
+class _Due(enum.IntEnum):
+    LOAD = 0
+    ASK = 1
+
+
 @attrs.define(eq=False, kw_only=True)
 class _Tracked:
     condition_id: str
-    load_due_s: float
-    ask_due_s: float
     baseline: Holding | None = None
     fills: dict[str, KnownFill] = attrs.field(factory=dict)
     loaded: trio.Event = attrs.field(factory=trio.Event)
@@ -50,22 +55,21 @@ class HoldingDesk:
     clock: WallClock
     failures: int = attrs.field(init=False, default=0)
     _pairs: dict[Pair, _Tracked] = attrs.field(init=False, factory=dict)
+    _queue: list[tuple[float, _Due, Pair]] = attrs.field(init=False, factory=list)
+    """What is to be done and when; a heap."""
     _portfolios: dict[str, "_Portfolio"] = attrs.field(init=False, factory=dict)
     _no_portfolio: Forgetful[str] = attrs.field(init=False, factory=lambda: Forgetful(30.0))
     _wake: trio.Event = attrs.field(init=False, factory=trio.Event)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
-    def track(self, wallet: str, condition_id: str, token_id: str, *, ask_venue: bool = True) -> None:
+    def track(self, wallet: str, condition_id: str, token_id: str) -> None:
         """Follows what a trader holds of a token from now on."""
-        if (wallet, token_id) in self._pairs or len(self._pairs) >= PAIRS_MAX:
+        pair = (wallet, token_id)
+        if pair in self._pairs or len(self._pairs) >= PAIRS_MAX:
             return
-        now_s = trio.current_time()
-        self._pairs[wallet, token_id] = _Tracked(
-            condition_id=condition_id,
-            load_due_s=now_s + SETTLE_S,
-            ask_due_s=now_s + ASK_VENUE_S if ask_venue else float("inf"),
-        )
-        self._wake.set()
+        self._pairs[pair] = _Tracked(condition_id=condition_id)
+        self._schedule(SETTLE_S, _Due.LOAD, pair)
+        self._schedule(ASK_VENUE_S, _Due.ASK, pair)
 
     def keep_only(self, pairs: Sequence[Pair]) -> None:
         """Forgets pairs of which nothing is open any more."""
@@ -96,8 +100,7 @@ class HoldingDesk:
         """Returns when stored fills of a pair are at hand, at the latest at `deadline_s`."""
         tracked = self._pairs.get((wallet, token_id))
         if tracked is not None and not tracked.loaded.is_set():
-            tracked.load_due_s = float("-inf")
-            self._wake.set()
+            self._schedule(0.0, _Due.LOAD, (wallet, token_id))
             with trio.move_on_at(deadline_s):
                 await tracked.loaded.wait()
 
@@ -128,11 +131,26 @@ class HoldingDesk:
         while True:
             self._wake = trio.Event()
             now_s = trio.current_time()
-            await self._load([pair for pair, one in self._pairs.items() if one.load_due_s <= now_s][:BATCH_MAX])
-            await self._ask(next((pair for pair, one in self._pairs.items() if one.ask_due_s <= now_s), None))
-            due_s = min((min(one.load_due_s, one.ask_due_s) for one in self._pairs.values()), default=float("inf"))
-            with trio.move_on_at(due_s):
+            loads, asks = self._due(now_s)
+            await self._load(loads)
+            for pair in asks:
+                await self._ask(pair)
+            with trio.move_on_at(self._queue[0][0] if self._queue else float("inf")):
                 await self._wake.wait()
+
+    def _schedule(self, after_s: float, what: _Due, pair: Pair) -> None:
+        heapq.heappush(self._queue, (trio.current_time() + after_s, what, pair))
+        self._wake.set()
+
+    def _due(self, now_s: float) -> tuple[list[Pair], list[Pair]]:
+        """Returns the pairs whose fills are to be read and those that the venue is asked for, at most a batch of each."""
+        due: tuple[dict[Pair, None], dict[Pair, None]] = ({}, {})
+        while self._queue and self._queue[0][0] <= now_s and max(map(len, due)) < BATCH_MAX:
+            _, what, pair = heapq.heappop(self._queue)
+            tracked = self._pairs.get(pair)
+            if tracked is not None and (tracked.baseline is None if what is _Due.ASK else not tracked.loaded.is_set()):
+                due[what][pair] = None
+        return list(due[_Due.LOAD]), list(due[_Due.ASK])
 
     async def _load(self, pairs: Sequence[Pair]) -> None:
         if not pairs:
@@ -142,8 +160,7 @@ class HoldingDesk:
         except TransientError as error:
             self._failed("fills", error)
             for pair in pairs:
-                if (tracked := self._pairs.get(pair)) is not None:
-                    tracked.load_due_s = trio.current_time() + 1.0
+                self._schedule(1.0, _Due.LOAD, pair)
             return
         for fill in fills:
             if (tracked := self._pairs.get((fill.wallet, fill.token_id))) is not None:
@@ -151,17 +168,16 @@ class HoldingDesk:
                 tracked.fills.setdefault(fill.trade_id, known)
         for holding in holdings:
             if (tracked := self._pairs.get((holding.wallet, holding.token_id))) is not None:
-                tracked.baseline, tracked.ask_due_s = holding, float("inf")
+                tracked.baseline = holding
         for pair in pairs:
             if (tracked := self._pairs.get(pair)) is not None:
-                tracked.load_due_s = float("inf")
                 tracked.loaded.set()
 
-    async def _ask(self, pair: Pair | None) -> None:
+    async def _ask(self, pair: Pair) -> None:
         """Asks the venue what one trader holds, and keeps the answer for the next start."""
-        if pair is None:
+        tracked = self._pairs.get(pair)
+        if tracked is None:
             return
-        tracked = self._pairs[pair]
         asked_ms = self.clock.now_ms()
         try:
             micro = await self.venue.holding_micro(pair[0], tracked.condition_id, pair[1])
@@ -169,13 +185,13 @@ class HoldingDesk:
             await self.store.keep_holding(holding)
         except RejectedError as error:
             self._failed("holding", error)
-            tracked.ask_due_s = float("inf")
         except TransientError as error:
             self._failed("holding", error)
             tracked.tries += 1
-            tracked.ask_due_s = trio.current_time() + RETRY_S if tracked.tries < TRIES_MAX else float("inf")
+            if tracked.tries < TRIES_MAX:
+                self._schedule(RETRY_S, _Due.ASK, pair)
         else:
-            tracked.baseline, tracked.ask_due_s = holding, float("inf")
+            tracked.baseline = holding
 
     def _failed(self, what: str, error: Exception) -> None:
         self.failures += 1

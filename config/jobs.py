@@ -57,4 +57,7 @@ def default_jobs() -> dict[str, JobConfig]:
     return {
         "retention": JobConfig(cron="0 4 * * *", timeout_s=3_600),
         "markets-refresh": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
+        "trader-stats": JobConfig(cron="* * * * *", timeout_s=600),
+        "ft-statistics": JobConfig(cron="* * * * *", timeout_s=300),
+        "ft-snapshot": JobConfig(cron="0 * * * *", timeout_s=300),
     }

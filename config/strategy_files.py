@@ -40,7 +40,7 @@ def entries_from_toml(text: str) -> list[BotEntry]:
     """Returns the strategies of a file in its order. Raises `SettingsError`; mistakes of TOML name line and column."""
     try:
         document = tomllib.loads(text, parse_float=_number)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError also for integers of thousands of digits
         raise SettingsError([Problem("file", str(error))]) from None
     bots = document.pop("bots", {})
     problems = [Problem(name, "only tables [bots.NAME] are known") for name in document]

@@ -102,7 +102,8 @@ def _read(value: Any, rule: Mapping[str, Any]) -> Any:
             return ""
         if rule.get("optional"):
             return None
-        raise ValueError
+        if value is None or rule["kind"] not in ("wallets", "words"):
+            raise ValueError
     return _READERS[rule["kind"]](value, rule)
 
 
@@ -120,7 +121,8 @@ def _decimal(value: Any, rule: Mapping[str, Any]) -> Decimal:
         raise ValueError
     if number != round(number, rule["places"]):
         raise ValueError
-    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()
+    # Adding 0 makes minus zero plain.
+    return number.quantize(Decimal(1)) + 0 if number == number.to_integral_value() else number.normalize()
 
 
 def _whole(value: Any, rule: Mapping[str, Any]) -> int:
@@ -193,7 +195,10 @@ def _written(value: Any, rule: Mapping[str, Any]) -> Any:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        return "a number of too many digits"
     return text if len(text) <= 60 else text[:57] + "…"
 
 

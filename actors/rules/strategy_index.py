@@ -18,6 +18,8 @@ from protocols.strategies import (
 
 NOW = "now"
 """The part of strategies that need nothing but what is in memory."""
+TRANSACTION = "tx"
+"""In a part: decides about all fills of a transaction together."""
 PLANS_MAX = 20_000
 
 
@@ -57,7 +59,7 @@ class Needs:
     @property
     def part(self) -> str:
         """Returns the name under which such strategies claim a trade."""
-        names = ["tx"] if self.transaction else []
+        names = [TRANSACTION] if self.transaction else []
         if self.window_s:
             names.append(f"w{self.window_s}")
         if self.model:
@@ -138,7 +140,7 @@ def index_of(
         if key not in numbers:
             numbers[key] = len(audiences)
             audiences.append([])
-            for wallet in wallets:
+            for wallet in dict.fromkeys(wallets):
                 by_wallet[wallet] = (*by_wallet.get(wallet, ()), numbers[key])
         audiences[numbers[key]].append(runner)
     return StrategyIndex(
@@ -164,8 +166,7 @@ def _audience(runner: Runner, table: StrategyTable) -> tuple[object | None, Sequ
     """Strategies that mean the same wallets share an audience, so that a wallet costs no memory for each strategy."""
     settings = runner.settings
     if settings.target_mode is TargetMode.LIST:
-        wallets = tuple(sorted(set(settings.target_traders)))
-        return wallets, wallets
+        return settings.target_traders, settings.target_traders
     if settings.target_mode is TargetMode.FOLLOWED:
         owner = runner.strategy.owner_id
         return owner, tuple(table.followed.get(owner, ()))

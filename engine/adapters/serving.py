@@ -17,8 +17,8 @@ from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.price_store import PostgresPriceStore
-from engine.adapters.postgres.user_store import UserStore
 from engine.adapters.postgres.strategy_store import StrategyStore
+from engine.adapters.postgres.user_store import UserStore
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
 from engine.adapters.upstream import open_upstream
 

@@ -4,141 +4,41 @@ Settings are written as in TOML files and columns: snake_case names, decimals as
 """
 
 import re
-from datetime import datetime
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 import attrs
-import msgspec
 
 from config.strategy_settings import SettingsError, document_of, settings_from, warnings_of
 from config.strategy_template import Template, templates
 from engine.adapters.postgres.strategy_store import StrategyConflictError, StrategyStore
 from engine.api.answer import encode
+from engine.api.bot_bodies import (
+    WALLET_ID_ALLOWED,
+    ArchivedStrategy,
+    ChangedSettings,
+    MadeStrategies,
+    NewStrategies,
+    SettingAnswer,
+    SettingsAnswer,
+    StrategyAnswer,
+    TemplateAnswer,
+    TemplateBot,
+    TemplatesAnswer,
+    VersionAnswer,
+    VersionPage,
+)
 from engine.api.errors import ApiError, bad_field, bad_fields, forbidden, not_found
 from engine.api.params import pattern, whole
-from engine.api.route import ApiRoute, Call, Rate, Struct
+from engine.api.route import ApiRoute, Call, Rate
 from protocols.strategies import WALLET_ID_PATTERN, Strategy, StrategySettings
-from protocols.users import USER_NAME_PATTERN, Scope
+from protocols.users import Scope
 
 VERSIONS_PAGE_MAX = 200
 # Both lists of wallets at their longest.
 BODY_BYTES_MAX = 2 << 20
 PATCH_ATTEMPTS = 3
 _NAME = re.compile(WALLET_ID_PATTERN, re.ASCII)
-_ALLOWED = "1 to 64 letters, digits and _ . -, beginning with a letter or digit"
-# (?!\n): a $ alone also matches before a line break at the end.
-WalletId = Annotated[str, msgspec.Meta(pattern=f"^{WALLET_ID_PATTERN}(?!\\n)$", description=_ALLOWED)]
-Prefix = Annotated[str, msgspec.Meta(max_length=64)]
-UserName = Annotated[str, msgspec.Meta(pattern=f"^{USER_NAME_PATTERN}(?!\\n)$")]
-Version = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-SettingsDocument = Annotated[
-    dict[str, Any],
-    msgspec.Meta(
-        description="settings by their names in snake_case, see GET /api/ft/settings; null switches a gate off"
-    ),
-]
-
-
-class NewStrategies(Struct):
-    """One strategy, or all strategies of a template: exactly one of `walletId` and `template` is given."""
-
-    wallet_id: WalletId | None = None
-    template: str | None = None
-    prefix: Prefix = ""
-    """In front of the names of a template."""
-    settings: SettingsDocument = msgspec.field(default_factory=dict)
-    """What differs from the defaults, or from the template."""
-    user_name: UserName | None = None
-    """Whose; others than oneself need the scope admin."""
-
-
-class ChangedSettings(Struct):
-    """What becomes different; settings that are not named stay."""
-
-    settings: SettingsDocument
-    version: Version | None = None
-    """The version that the change was thought out for: 409 when it is another one by now. Null: whichever it is."""
-
-
-class StrategyAnswer(Struct):
-    """A strategy with every setting."""
-
-    wallet_id: str
-    number: int
-    owner_id: str
-    version: int
-    settings: SettingsDocument
-    warnings: list[str]
-    """What is allowed and probably not meant."""
-
-
-class MadeStrategies(Struct):
-    """Strategies that were made."""
-
-    strategies: list[StrategyAnswer]
-
-
-class ArchivedStrategy(Struct):
-    """A strategy that copies nothing more. Its name is not free again."""
-
-    wallet_id: str
-    version: int
-
-
-class VersionAnswer(Struct):
-    """One version as it was kept."""
-
-    version: int
-    settings: SettingsDocument
-    changed_by: str
-    changed_at: datetime
-
-
-class VersionPage(Struct):
-    """A page of versions, newest first."""
-
-    versions: list[VersionAnswer]
-    next_before: int | None
-    """`before` of the next page; null when this is the last one."""
-
-
-class TemplateBot(Struct):
-    """One strategy of a template."""
-
-    wallet_id: str
-    settings: SettingsDocument
-
-
-class TemplateAnswer(Struct):
-    """A family of strategies that is ready to be made."""
-
-    name: str
-    description: str
-    bots: list[TemplateBot]
-
-
-class TemplatesAnswer(Struct):
-    """All families."""
-
-    templates: list[TemplateAnswer]
-
-
-class SettingAnswer(Struct):
-    """One setting of a strategy."""
-
-    name: str
-    kind: str
-    """decimal, whole, flag, choice, text, wallets, words or time."""
-    allowed: str
-    default: Any
-    meaning: str
-
-
-class SettingsAnswer(Struct):
-    """Every setting."""
-
-    settings: list[SettingAnswer]
 
 
 @attrs.define(eq=False)
@@ -237,7 +137,9 @@ def bot_routes(store: StrategyStore) -> list[ApiRoute]:
     """Returns the routes that make and change strategies. What belongs to another user needs the scope admin, too."""
     handlers = _Handlers(store)
     _templates_json()
-    name = pattern("walletId", "name of a strategy", WALLET_ID_PATTERN, allowed=_ALLOWED, required=True, in_path=True)
+    name = pattern(
+        "walletId", "name of a strategy", WALLET_ID_PATTERN, allowed=WALLET_ID_ALLOWED, required=True, in_path=True
+    )
     limit = whole("limit", "versions on a page", at_least=1, at_most=VERSIONS_PAGE_MAX, default=50)
     before = whole("before", "only versions before this one", at_least=1, at_most=2**31 - 1, default=2**31 - 1)
     path = "/api/ft/wallets"
@@ -297,7 +199,7 @@ def _wanted(body: NewStrategies) -> list[tuple[str, StrategySettings]]:
         if family is None:
             raise ApiError(404, "unknown_template", "there is no such template", "template")
         bases = [(body.prefix + name, settings) for name, settings in family.bots]
-    problems = [("prefix", f"makes a name that is none: {_ALLOWED}")]
+    problems = [("prefix", f"makes a name that is none: {WALLET_ID_ALLOWED}")]
     if all(_NAME.fullmatch(name) for name, _ in bases):
         problems = []
     wanted = []

@@ -175,3 +175,12 @@ def test_a_sale_right_behind_a_purchase_closes_it_before_anything_is_committed()
     made = world().run(sends(trade(1), sale(2, 25, 0)))
     assert [sold.shares.shares for sold in made.ledger.sales] == [25]
     assert made.ledger.balances["BOT_1"].open_orders == 0
+
+
+def test_what_comes_of_a_transaction_after_a_restart_comes_too_late():
+    tx = transaction(99)
+    first = world(strategy(1, **LISTED | {"aggregate": Aggregation.TRANSACTION}))
+    first.run(sends(trade(1, transaction_hash=tx), trade(2, transaction_hash=tx)))
+    second = DecidingWorld(first.strategies, ledger=first.ledger).run(sends(trade(3, transaction_hash=tx)))
+    assert [order.members for order in second.orders()] == [("trade-1", "trade-2")]
+    assert second.reasons("trade-3") == {"tx": {1: "aggregated"}}

@@ -33,8 +33,7 @@ CROSS JOIN LATERAL (
 ) AS marks
 """
 # $1 the moment.
-INSERT = (
-    """
+INSERT = f"""
 INSERT INTO ft_performance_snapshots (
     wallet_id, snapshot_at, starting_balance, cash, realized_pnl, unrealized_pnl, total_pnl, return_pct, open_exposure,
     total_trades, open_positions, unmarked_positions
@@ -45,45 +44,30 @@ FROM (
     SELECT balance.*, marks.positions, marks.marked,
         CASE WHEN marks.positions = 0 THEN 0 ELSE round(marks.unrealized, 6) END AS unrealized
     FROM ft_wallets AS strategy JOIN ft_balances AS balance USING (wallet_id)
-"""
-    + MARKED
-)
-OF_HOUR = (
-    INSERT
-    + """
+    {MARKED}
     WHERE strategy.wallet_id = ANY ($5::text[])
 ) AS standing
-ON CONFLICT (wallet_id, snapshot_at) DO NOTHING
-RETURNING wallet_id
-"""
-)
+ON CONFLICT (wallet_id, snapshot_at) DO
+"""  # noqa: S608 - constants only
+OF_HOUR = INSERT + "NOTHING RETURNING wallet_id"
 NEXT_WALLETS = """
 SELECT wallet_id FROM ft_wallets WHERE archived_at IS NULL AND wallet_id > $1 ORDER BY wallet_id LIMIT $2
 """
 COLUMNS = """snapshot_at, starting_balance, cash, realized_pnl, unrealized_pnl, total_pnl, return_pct, open_exposure,
     total_trades, open_positions, unmarked_positions"""
-OF_NOW = (
-    INSERT
-    + """
-    WHERE strategy.wallet_id = $5
-) AS standing
-ON CONFLICT (wallet_id, snapshot_at) DO UPDATE SET
+OF_NOW = f"""{INSERT} UPDATE SET
     cash = excluded.cash, realized_pnl = excluded.realized_pnl, unrealized_pnl = excluded.unrealized_pnl,
     total_pnl = excluded.total_pnl, return_pct = excluded.return_pct, open_exposure = excluded.open_exposure,
     total_trades = excluded.total_trades, open_positions = excluded.open_positions,
     unmarked_positions = excluded.unmarked_positions
-RETURNING """
-    + COLUMNS
-)
-PAGE = (
-    "SELECT "
-    + COLUMNS
-    + """ FROM ft_performance_snapshots
-WHERE wallet_id = $1 AND snapshot_at >= $2 AND snapshot_at <= $3
-    AND snapshot_at > timestamptz 'epoch' + $4 * interval '1 microsecond'
-ORDER BY snapshot_at LIMIT $5
+RETURNING {COLUMNS}
 """
-)
+PAGE = f"""
+SELECT {COLUMNS} FROM ft_performance_snapshots
+WHERE wallet_id = $1 AND snapshot_at >= $2 AND snapshot_at <= $3
+    AND snapshot_at > timestamptz 'epoch' + $4::bigint * interval '1 microsecond'
+ORDER BY snapshot_at LIMIT $5
+"""  # noqa: S608 - constants only
 OPEN_TOKENS = """
 SELECT DISTINCT open.condition_id, open.token_id, tokens.outcome_index
 FROM ft_orders AS open
@@ -117,7 +101,7 @@ class PostgresSnapshotStore:
 
     async def write_now(self, wallet_id: str, *, now_ms: int, prices: Mapping[str, Decimal]) -> Snapshot | None:
         """Writes a snapshot with the prices given and no stored ones, except payouts. Raises `TransientError`."""
-        values = (utc_datetime(now_ms), list(prices), list(prices.values()), False, wallet_id)
+        values = (utc_datetime(now_ms), list(prices), list(prices.values()), False, [wallet_id])
         row = await self.connection.run(lambda raw: raw.fetchrow(OF_NOW, *values))
         return None if row is None else Snapshot(**row)
 
