@@ -163,8 +163,8 @@ class DecisionMaker:
 
     def _keep(self, decision: Decision) -> None:
         self.book.reserve(decision)
-        for reason in decision.reasons:
-            self.counts[_RESULTS.get(reason, "skipped"), reason] += 1
+        for reason, count in Counter(decision.reasons).items():
+            self.counts[_RESULTS.get(reason, "skipped"), reason] += count
 
     def _on_error(self, runner: Runner, error: Exception) -> None:
         wallet_id = runner.strategy.wallet_id

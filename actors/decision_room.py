@@ -9,7 +9,7 @@ import msgspec
 import trio
 
 from actors.book_desk import BookDesk
-from actors.decision_maker import DecisionMaker, Extras
+from actors.decision_maker import NOTHING, DecisionMaker, Extras
 from actors.rules.fill_groups import GroupKey, belongs, group_key
 from actors.rules.recent_set import RecentSet
 from actors.rules.strategy_index import TRANSACTION, Needs, Runner
@@ -86,6 +86,22 @@ class DecisionRoom:
         self._nursery = nursery
         for pending in list(self._waiting.values()):
             nursery.start_soon(self._work, pending)
+
+    def at_hand(self, trade: Trade, needs: Needs) -> Extras | None:
+        """Returns what a decision on a BUY needs beyond the trade, if nothing of it has to be waited for, else None."""
+        if needs.book_delay_ms is not None or not self.maker.is_ready(trade):
+            return None
+        extras = NOTHING
+        if needs.portfolio:
+            if not self.maker.holdings.portfolio_at_hand(trade.wallet):
+                return None
+            extras = attrs.evolve(extras, portfolio_usd=self.maker.holdings.last_portfolio_usd(trade.wallet))
+        if needs.model:
+            score = self.scores.at_hand(self.maker.inputs([trade], members=False))
+            if score is None:
+                return None
+            extras = attrs.evolve(extras, score=score)
+        return extras
 
     def waits(self, trade_id: str, part: str) -> bool:
         """Returns whether a decision is waiting; not for a member of an aggregate other than its first."""
@@ -200,7 +216,7 @@ class DecisionRoom:
         age_s = (self.maker.clock.now_ms() - trade.trade_ms) / 1000
         oldest_s = max(runner.settings.max_trade_age_s for runner in pending.runners)
         wait_s = max(0.0, min(self.config.market_wait_s, oldest_s - age_s))
-        await self.maker.records.fetch(trade.wallet, deadline_s=now_s + RECORD_WAIT_S)
+        await self.maker.records.fetch([trade.wallet], deadline_s=now_s + RECORD_WAIT_S)
         await self.maker.markets.wait_for([trade.condition_id], deadline_s=now_s + wait_s)
 
     async def _extras(self, pending: Pending, trades: Sequence[Trade], *, members: bool) -> Extras:

@@ -48,6 +48,8 @@ class ForwardTester:
     spill: SpillStore
     config: ForwardTestingConfig
     rng: Random
+    audit_s: float = AUDIT_S
+    """How often accounts at hand are compared with those in the database."""
     dead_letters: int = attrs.field(init=False, default=0)
     """Trades of which no decision could be made; they are kept undecided."""
     recovered: int = attrs.field(init=False, default=0)
@@ -123,8 +125,10 @@ class ForwardTester:
             if needs.aggregates and not self.room.is_full:
                 if not self.room.join(laned, part, needs, runners):
                     decisions.append(self.maker.late_member(part, runners, trade))
-            elif self.room.is_full or (part == NOW and self.maker.is_ready(trade)):
+            elif self.room.is_full or needs.aggregates:
                 decisions.append(self.maker.buy(part, runners, [trade], members=needs.aggregates, extras=NOTHING))
+            elif (extras := self.room.at_hand(trade, needs)) is not None:
+                decisions.append(self.maker.buy(part, runners, [trade], members=False, extras=extras))
             else:
                 self.room.add(Pending(laned=laned, part=part, needs=needs, runners=runners))
         return decisions
@@ -231,7 +235,7 @@ class ForwardTester:
         async with trio.open_nursery() as nursery:
             for event in (changed, self._doubted):
                 nursery.start_soon(_cancel_after, event, nursery.cancel_scope)
-            nursery.cancel_scope.deadline = trio.current_time() + AUDIT_S
+            nursery.cancel_scope.deadline = trio.current_time() + self.audit_s
 
     async def _take_over(self, index: StrategyIndex) -> None:
         """Reads the accounts of all strategies, which also compares those at hand with the database, then runs them."""

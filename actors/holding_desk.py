@@ -104,15 +104,23 @@ class HoldingDesk:
             with trio.move_on_at(deadline_s):
                 await tracked.loaded.wait()
 
+    def portfolio_at_hand(self, wallet: str) -> bool:
+        """Returns whether `portfolio_usd` answers without asking the venue."""
+        now_s, known = trio.current_time(), self._portfolios.get(wallet)
+        is_fresh = known is not None and now_s - known.asked_s < PORTFOLIO_S
+        return is_fresh or self._no_portfolio.holds(wallet, now_s)
+
+    def last_portfolio_usd(self, wallet: str) -> Decimal | None:
+        """Returns what the venue said last; None when it has not said."""
+        known = self._portfolios.get(wallet)
+        return None if known is None else known.usd
+
     async def portfolio_usd(self, wallet: str) -> Decimal | None:
         """Returns the value of a trader's open positions, at most ten minutes old; None when the venue does not say."""
-        now_s = trio.current_time()
-        known = self._portfolios.get(wallet)
-        if known is not None and now_s - known.asked_s < PORTFOLIO_S:
-            return known.usd
-        last_usd = None if known is None else known.usd
-        if self._no_portfolio.holds(wallet, now_s):
+        last_usd = self.last_portfolio_usd(wallet)
+        if self.portfolio_at_hand(wallet):
             return last_usd
+        now_s = trio.current_time()
         try:
             with trio.fail_after(PATIENCE_S):
                 usd = await self.venue.portfolio_usd(wallet)
@@ -139,8 +147,10 @@ class HoldingDesk:
                 await self._wake.wait()
 
     def _schedule(self, after_s: float, what: _Due, pair: Pair) -> None:
-        heapq.heappush(self._queue, (trio.current_time() + after_s, what, pair))
-        self._wake.set()
+        due = (trio.current_time() + after_s, what, pair)
+        heapq.heappush(self._queue, due)
+        if self._queue[0] == due:
+            self._wake.set()
 
     def _due(self, now_s: float) -> tuple[list[Pair], list[Pair]]:
         """Returns the pairs whose fills are to be read and those that the venue is asked for, at most a batch of each."""

@@ -75,23 +75,28 @@ class PaperBook:
         """Takes over what the database had, except for accounts that commits have changed since `changes` was taken."""
         busy = {order.wallet_id for decision in self.in_flight.values() for order in decision.orders}
         busy |= {close.wallet_id for decision in self.in_flight.values() for close in decision.closes}
+        open_orders: dict[str, dict[str, OpenOrder]] = {}
+        for order in self._open.values():
+            open_orders.setdefault(order.wallet_id, {})[order.order_id] = order
         for account in accounts:
             known = self.accounts.get(account.wallet_id)
             if known is not None and (account.wallet_id in busy or known.changes != changes.get(account.wallet_id)):
                 continue
-            if known is not None and known.cash != account.balance.cash and known.changes:
-                fields = {"bot": account.wallet_id, "memory": str(known.cash), "database": str(account.balance.cash)}
-                _log.error("a paper account differs from the database, which is taken", extra=fields)
-            self._replace(account)
+            self._take(account, known, open_orders.get(account.wallet_id, {}))
 
-    def _replace(self, account: Account) -> None:
-        for order in [one for one in self._open.values() if one.wallet_id == account.wallet_id]:
-            self._remove(order.order_id)
-        known = self.accounts.get(account.wallet_id)
-        self.accounts[account.wallet_id] = PaperAccount(
-            cash=account.balance.cash, changes=0 if known is None else known.changes
-        )
-        for order in account.open_orders:
+    def _take(self, account: Account, known: PaperAccount | None, at_hand: Mapping[str, OpenOrder]) -> None:
+        wanted = {order.order_id: order for order in account.open_orders}
+        if known is not None and known.cash == account.balance.cash and at_hand == wanted:
+            known.doubted = _ZERO
+            return
+        if known is not None and known.cash != account.balance.cash and known.changes:
+            fields = {"bot": account.wallet_id, "memory": str(known.cash), "database": str(account.balance.cash)}
+            _log.error("a paper account differs from the database, which is taken", extra=fields)
+        for order_id in at_hand:
+            self._remove(order_id)
+        changes = 0 if known is None else known.changes
+        self.accounts[account.wallet_id] = PaperAccount(cash=account.balance.cash, changes=changes)
+        for order in wanted.values():
             self._add(order)
 
     def release(self, key: tuple[str, str]) -> Decision | None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 import trio
@@ -42,14 +42,15 @@ class RecordDesk:
         """Returns the record of a wallet; None when there is none, or it is not at hand."""
         return self._known.get(wallet)
 
-    async def fetch(self, wallet: str, *, deadline_s: float) -> None:
-        """Returns when the record of a wallet is at hand, at the latest at `deadline_s` (monotonic)."""
-        if wallet in self._known:
+    async def fetch(self, wallets: Iterable[str], *, deadline_s: float) -> None:
+        """Returns when the records of wallets are at hand, at the latest at `deadline_s` (monotonic)."""
+        events = [self._wanted.setdefault(wallet, trio.Event()) for wallet in wallets if wallet not in self._known]
+        if not events:
             return
-        event = self._wanted.setdefault(wallet, trio.Event())
         self._wake.set()
         with trio.move_on_at(deadline_s):
-            await event.wait()
+            for event in events:
+                await event.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Answers who waits, and follows changes, until cancelled."""

@@ -13,7 +13,7 @@ import attrs
 from actors.book_desk import BookDesk
 from actors.decision_maker import DecisionMaker
 from actors.decision_room import DecisionRoom
-from actors.forward_tester import ForwardTester
+from actors.forward_tester import AUDIT_S, ForwardTester
 from actors.holding_desk import HoldingDesk
 from actors.market_desk import MarketDesk
 from actors.paper_book import PaperBook
@@ -92,6 +92,7 @@ def forward_testing(
     kept: Outbox[LanedTrade],
     clock: WallClock,
     rng: Random,
+    audit_s: float = AUDIT_S,
 ) -> ForwardTesting:
     """Returns the actors of forward testing between two channels."""
     settings = config.forward_testing
@@ -114,6 +115,7 @@ def forward_testing(
         spill=io.spill,
         config=settings,
         rng=rng,
+        audit_s=audit_s,
     )
     told.whom = tester.passed_on
     settler = Settler(

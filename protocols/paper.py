@@ -229,6 +229,10 @@ class BookDepths(Protocol):
 class Scorer(Protocol):
     """A model's probability that what was bought wins."""
 
+    def at_hand(self, inputs: Inputs) -> Score | None:
+        """Returns a score that is known without waiting, also that there is none; None when it has to be asked for."""
+        ...
+
     async def score(self, inputs: Inputs) -> Score:
         """Returns a probability, or why there is none. Raises `TransientError`; any other error is a bug of the model."""
         ...

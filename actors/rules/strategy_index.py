@@ -100,23 +100,25 @@ class StrategyIndex:
     _leaderboard: frozenset[str] = frozenset()
     _of_leaderboard: tuple[Runner, ...] = ()
     _of_everyone: tuple[Runner, ...] = ()
-    _plans: dict[str, Plan] = attrs.field(init=False, factory=dict)
+    _plans: dict[tuple[tuple[int, ...], bool], Plan] = attrs.field(init=False, factory=dict)
+    """By audiences and place on the leaderboard: wallets that the same strategies copy share one."""
 
     def plan(self, wallet: str) -> Plan:
         """Returns the parts of a wallet's trades; empty when nobody copies him."""
-        found = self._plans.get(wallet)
+        key = (self._by_wallet.get(wallet, ()), wallet in self._leaderboard)
+        found = self._plans.get(key)
         if found is None:
-            found = self._made_plan(wallet)
+            found = self._made_plan(*key)
             if len(self._plans) >= PLANS_MAX:
                 self._plans.clear()
-            self._plans[wallet] = found
+            self._plans[key] = found
         return found
 
-    def _made_plan(self, wallet: str) -> Plan:
+    def _made_plan(self, audiences: tuple[int, ...], is_leader: bool) -> Plan:
         chosen = list(self._of_everyone)
-        for audience in self._by_wallet.get(wallet, ()):
+        for audience in audiences:
             chosen += self._audiences[audience]
-        if wallet in self._leaderboard:
+        if is_leader:
             chosen += self._of_leaderboard
         parts: dict[str, list[Runner]] = {}
         for runner in sorted(chosen, key=lambda one: one.strategy.number):

@@ -31,6 +31,10 @@ class ScoreFile:
     _looked_s: float = attrs.field(init=False, default=float("-inf"))
     _reads_since_s: float | None = attrs.field(init=False, default=None)
 
+    def at_hand(self, inputs: Inputs) -> Score | None:
+        """Returns that there is no score where no file is named; a file has to be looked at."""
+        return Absent(reason="no_scorer") if self.path is None else None
+
     async def score(self, inputs: Inputs) -> Score:
         """Returns the score of a trade. Raises `TransientError` while no version of the file could be read.
 

@@ -49,7 +49,7 @@ def replay_command(
     as_json: bool,
 ) -> None:
     """Run the recorded trades of TAPE through the engine's own actors: what would each strategy have done?"""
-    configure_logging("warning", "text", SystemClock())
+    configure_logging("error", "text", SystemClock())
     config = settings.load()
     bots = _bots(bots_file)
     try:

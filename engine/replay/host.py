@@ -1,5 +1,6 @@
 """Runs a tape through the actors of forward testing on virtual time, one second of the tape after the other."""
 
+import gc
 import importlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,36 +13,28 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from actors.sync_writer import SyncWriter
-from actors.trade_filter import TradeFilter
+from actors.record_desk import WALLETS_MAX
+from actors.rules.strategy_index import needs_of
 from config.schema import EngineConfig
-from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.replay.ports import (
-    FixedRecords,
-    FixedStrategies,
-    FixedTargets,
     ReplayClock,
     ReplayLedger,
-    Silence,
-    TableScorer,
 )
+from engine.replay.stage import ReplayStage, replay_stage
 from engine.replay.tape_markets import Resolution, TapeMarkets
-from engine.runtime.channel import Channel, ChannelOutbox, LanePolicy
-from engine.runtime.supervisor import Child, Supervisor
 from engine.simulator.tape import TapeRow
-from protocols.channels import Overflow
 from protocols.clock import Random
 from protocols.decisions import TraderRecord
 from protocols.errors import MalformedError
-from protocols.ingest import GapRequest, TargetSets
 from protocols.score_table import ScoreTable
-from protocols.strategies import Strategy, StrategySettings, StrategyTable, TargetMode
-from protocols.trades import Lane, LanedTrade, RawTrade
+from protocols.strategies import Strategy, StrategySettings, TargetMode
+from protocols.trades import RawTrade
 from protocols.venue.trade_row import trade_row_from
 
-AFTER_S = 1_800
-"""Virtual time after the last trade in which everything that waits is decided: windows, books, patience."""
-SAMPLES = 40
+AFTER_S = 60.0
+"""Virtual time after the last trade, and after the longest window, in which everything that waits is decided."""
+AT_HAND_S = 1.0
+SAMPLES = 24
 """Points of an equity curve besides its ends."""
 Point = tuple[int, dict[str, Decimal]]
 
@@ -79,8 +72,21 @@ class Replayed:
 def replay(config: EngineConfig, order: ReplayOrder, progress: Callable[[int], None] = lambda _: None) -> Replayed:
     """Returns what strategies did; `progress` is told how many rows have been played. Needs no clock and no network."""
     clock = trio.testing.MockClock(autojump_threshold=0)
-    with _one_order_of_tasks(order.seed):
+    with _one_order_of_tasks(order.seed), _few_collections():
         return trio.run(_Run(config, order, progress).play, clock=clock)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Nearly all that a replay makes stays until its end: looking through it again and again costs a tenth of the time."""
+    gc.freeze()
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager
@@ -105,27 +111,42 @@ class _Run:
     prices: dict[str, Decimal] = attrs.field(init=False, factory=dict)
     curves: list[Point] = attrs.field(init=False, factory=list)
     malformed: int = attrs.field(init=False, default=0)
-    _keeper: Supervisor = attrs.field(init=False)
+    _portfolios: bool = attrs.field(init=False)
+    """Whether some strategy asks for a trader's portfolio."""
     _clock: ReplayClock = attrs.field(init=False)
     _ledger: ReplayLedger = attrs.field(init=False)
     _markets: TapeMarkets = attrs.field(init=False)
-    _forward: ForwardTesting = attrs.field(init=False)
-    _filter: TradeFilter = attrs.field(init=False)
+    _stage: ReplayStage = attrs.field(init=False)
 
     async def play(self) -> Replayed:
         strategies = _strategies(self.order)
+        self._portfolios = any(needs_of(strategy.settings).portfolio for strategy in strategies)
         self._clock = ReplayClock(self.order.rows[0].timestamp_s * 1000)
         self._markets = TapeMarkets.of(self.order.rows, self.order.resolutions, self._clock)
         self._ledger = ReplayLedger(clock=self._clock, keep_trades=False, markets=self._markets)
         for strategy in strategies:
             self._ledger.add_account(strategy.wallet_id, strategy.settings.starting_balance)
         async with trio.open_nursery() as nursery:
-            outbox = await self._start(nursery, strategies)
-            await self._feed(outbox)
+            self._stage = replay_stage(
+                self.config,
+                strategies,
+                ledger=self._ledger,
+                markets=self._markets,
+                records=self.order.records,
+                scores=self.order.scores,
+                clock=self._clock,
+                rng=Random(self.order.seed),
+            )
+            await self._stage.open(nursery)
+            wallets = dict.fromkeys(row.wallet for row in self.order.rows)
+            await self._stage.forward.records.fetch(itertools.islice(wallets, WALLETS_MAX), deadline_s=AT_HAND_S)
+            await self._feed()
             ended_ms = self.order.rows[-1].timestamp_s * 1000
-            await trio.sleep(AFTER_S)
+            settings = [strategy.settings for strategy in strategies]
+            await trio.sleep(AFTER_S + self.config.forward_testing.market_wait_s)
+            await trio.sleep(max(one.aggregate_window_s + one.fill_delay_ms / 1000 for one in settings))
             self._markets.ended = True
-            await self._forward.settler.pass_once()
+            await self._stage.forward.settler.pass_once()
             self._sample(ended_ms)
             nursery.cancel_scope.cancel()
         return Replayed(
@@ -133,12 +154,12 @@ class _Run:
             ledger=self._ledger,
             prices=self.prices,
             curves=self.curves,
-            malformed=self.malformed + self._filter.malformed.total(),
-            dead_letters=self._forward.tester.dead_letters,
+            malformed=self.malformed + self._stage.filter.malformed.total(),
+            dead_letters=self._stage.forward.tester.dead_letters,
             ended_ms=ended_ms,
         )
 
-    async def _feed(self, outbox: ChannelOutbox[RawTrade]) -> None:
+    async def _feed(self) -> None:
         """Feeds a second at a time: virtual time goes on only when every actor has nothing left to do."""
         rows, began_s = self.order.rows, self.order.rows[0].timestamp_s
         last_ms = rows[-1].timestamp_s * 1000
@@ -149,14 +170,30 @@ class _Run:
         for second, group in itertools.groupby(rows, key=lambda row: row.timestamp_s):
             while due and due[0] <= second * 1000:
                 await self._at(max(0.0, due.pop(0) / 1000 - began_s))
-                await self._forward.settler.pass_once()
+                await self._stage.forward.settler.pass_once()
             await self._at(float(second - began_s))
             batch = list(group)
             if played // step != (played + len(batch)) // step or not played:
                 self._sample(second * 1000)
             played += len(batch)
-            await outbox.send_many([raw for row in batch if (raw := self._raw(row)) is not None])
+            await self._bring(batch)
+            await self._stage.tape.send_many([raw for row in batch if (raw := self._raw(row)) is not None])
             self.progress(played)
+
+    async def _bring(self, batch: Sequence[TapeRow]) -> None:
+        """Puts markets and traders of a second at hand, as they mostly are in a running engine: one call for all."""
+        now_ms, deadline_s = self._clock.now_ms(), trio.current_time() + AT_HAND_S
+        desk, records = self._stage.forward.markets, self._stage.forward.records
+        holdings = self._stage.forward.tester.maker.holdings
+        wanted = {row.condition_id for row in batch if desk.known(row.condition_id, now_ms) is None}
+        if wanted & self._markets.keys():
+            await desk.wait_for(wanted & self._markets.keys(), deadline_s=deadline_s)
+        await records.fetch([row.wallet for row in batch], deadline_s=deadline_s)
+        if self._portfolios:
+            for wallet in dict.fromkeys(row.wallet for row in batch):
+                # The tape has none, which is said once and not waited for at each trade.
+                if not holdings.portfolio_at_hand(wallet):
+                    await holdings.portfolio_usd(wallet)
 
     async def _at(self, time_s: float) -> None:
         if time_s > trio.current_time():
@@ -177,65 +214,6 @@ class _Run:
                 equity[left.wallet_id] += left.shares * self.prices.get(left.token_id, left.entry_price)
         self.curves.append((at_ms, equity))
 
-    async def _start(self, nursery: trio.Nursery, strategies: Sequence[Strategy]) -> ChannelOutbox[RawTrade]:
-        rng = Random(self.order.seed)
-        self._keeper = Supervisor(rng=rng)
-        config = attrs.evolve(self.config, filter=attrs.evolve(self.config.filter, targets_poll_s=86_400.0))
-        raw = Channel[RawTrade]("raw", 1_000)
-        copied = Channel[LanedTrade]("copy_trades", 1_000)
-        policy = LanePolicy[LanedTrade](lanes=3, lane_of=lambda one: one.lane, shed_from=3, shed_above=1_000)
-        lanes = Channel("writer", 1_000, Overflow.LANES, policy)
-        asked = Channel[str]("markets", 1, Overflow.DROP_NEWEST)
-        gaps = Channel[GapRequest]("gap_requests", 16)
-        silence: Any = Silence()
-        tested_out, filtered_out, copied_out = lanes.outbox(), lanes.outbox(), copied.outbox()
-        self._forward = forward_testing(
-            config, self._ports(strategies, silence), copied=copied.inbox, kept=tested_out, clock=self._clock, rng=rng
-        )
-        self._filter = TradeFilter(
-            trades=raw.inbox,
-            copied=copied_out,
-            kept=filtered_out,
-            markets=asked.outbox(),
-            targets=FixedTargets(_targets(strategies)),
-            config=config.filter,
-        )
-        writer = SyncWriter(
-            trades=lanes.inbox,
-            gaps=gaps.outbox(),
-            store=self._ledger,
-            spill=silence,
-            config=config.writer,
-            rng=rng,
-            latency=silence,
-            decided=self._forward.tester.received,
-        )
-        children = (
-            *(child for child in self._forward.services if child.name != "settler"),
-            Child(name="sync_writer", run=writer.run, reads=(lanes,)),
-            Child(name="forward_tester", run=self._forward.tester.run, reads=(copied,), writes=(tested_out,)),
-            Child(name="trade_filter", run=self._filter.run, reads=(raw,), writes=(copied_out, filtered_out)),
-        )
-        for child in children:
-            await nursery.start(self._keeper.keep_alive, child, self._keeper.policy)
-        return raw.outbox()
-
-    def _ports(self, strategies: Sequence[Strategy], silence: Any) -> PaperPorts:
-        return PaperPorts(
-            strategies=FixedStrategies(StrategyTable(version=1, strategies=strategies, followed={}, leaderboard=())),
-            paper=self._ledger,
-            settlement=self._ledger,
-            decision_markets=self._markets,
-            records=FixedRecords(self.order.records),
-            trader_holdings=silence,
-            resolutions=silence,
-            books=silence,
-            scorer=TableScorer(self.order.scores),
-            spill=silence,
-            markets=silence,
-            catalog=silence,
-        )
-
 
 def _strategies(order: ReplayOrder) -> list[Strategy]:
     made = []
@@ -246,9 +224,3 @@ def _strategies(order: ReplayOrder) -> list[Strategy]:
             settings = attrs.evolve(settings, target_mode=mode, target_traders=tuple(order.wallets))
         made.append(Strategy(wallet_id=name, number=number, owner_id="replay", version=1, settings=settings))
     return made
-
-
-def _targets(strategies: Sequence[Strategy]) -> TargetSets:
-    lanes = {wallet: Lane.TARGET for one in strategies for wallet in one.settings.target_traders}
-    everyone = any(one.settings.target_mode is TargetMode.EVERYONE for one in strategies)
-    return TargetSets(lanes=lanes, version=1, everyone=everyone)

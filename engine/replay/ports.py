@@ -102,7 +102,9 @@ class FixedRecords:
         return {wallet: self.records[wallet] for wallet in wallets if wallet in self.records}
 
     async def changed_since(self, position: int) -> tuple[Mapping[str, TraderRecord], int]:
-        """Returns that nothing changes."""
+        """Returns the position of now, and never anything new."""
+        if position:
+            await trio.sleep_forever()
         return {}, 1
 
 
@@ -113,6 +115,10 @@ class TableScorer:
     table: ScoreTable | None
 
     async def score(self, inputs: Inputs) -> Score:
+        """Returns what is at hand."""
+        return self.at_hand(inputs)
+
+    def at_hand(self, inputs: Inputs) -> Score:
         """Returns the score of a trade; there is none without a file."""
         return Absent(reason="no_scorer") if self.table is None else self.table.score(inputs)
 

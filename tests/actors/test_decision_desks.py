@@ -93,6 +93,13 @@ class Model:
     answer: object = Present(probability=Decimal("0.7"))
     takes_s: float = 0.0
 
+    def at_hand(self, inputs):
+        if self.takes_s:
+            return None
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
     async def score(self, inputs):
         await trio.sleep(self.takes_s)
         if isinstance(self.answer, Exception):

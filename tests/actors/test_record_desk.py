@@ -60,7 +60,7 @@ def test_many_who_wait_share_few_queries_and_each_trader_is_read_once():
     async def scenario(desk):
         async with trio.open_nursery() as nursery:
             for number in range(2 * BATCH_MAX):
-                nursery.start_soon(lambda n: desk.fetch(wallet(n % 700), deadline_s=later(5)), number)
+                nursery.start_soon(lambda n: desk.fetch([wallet(n % 700)], deadline_s=later(5)), number)
         assert desk.record(wallet(1)) == record("0.6")
         assert desk.knows(wallet(2))
         assert desk.record(wallet(2)) is None
@@ -77,10 +77,10 @@ def test_a_database_that_is_down_keeps_nobody_beyond_his_deadline_and_is_asked_a
 
     async def scenario(desk):
         began_s = trio.current_time()
-        await desk.fetch(wallet(1), deadline_s=later(0.1))
+        await desk.fetch([wallet(1)], deadline_s=later(0.1))
         assert trio.current_time() - began_s <= 0.11
         assert not desk.knows(wallet(1))
-        await desk.fetch(wallet(1), deadline_s=later(30))
+        await desk.fetch([wallet(1)], deadline_s=later(30))
         assert desk.record(wallet(1)) == record("0.6")
         assert desk.failures == 5
 
@@ -91,7 +91,7 @@ def test_changes_reach_traders_that_are_at_hand_and_no_others():
     store = Records(w1=record("0.6"))
 
     async def scenario(desk):
-        await desk.fetch(wallet(1), deadline_s=later(1))
+        await desk.fetch([wallet(1)], deadline_s=later(1))
         store.changes = {wallet(1): record("0.7"), wallet(2): record("0.1")}
         await trio.sleep(11)
         assert desk.record(wallet(1)) == record("0.7")

@@ -23,15 +23,19 @@ def test_replay_prints_and_saves_the_same_document(tmp_path: Path) -> None:
     assert result.stdout_bytes == saved.read_bytes()
     assert json.loads(result.stdout)["bots"]["ONE"]["figures"]["orders"] == 1
     shown = CliRunner().invoke(main, arguments)
-    assert "every wallet of the tape" in shown.output and "1 positions are unsettled" in shown.output
+    assert "every wallet of the tape" in shown.output
+    assert "1 positions are unsettled" in shown.output
 
 
 def test_replay_says_what_is_wrong_with_its_files(tmp_path: Path) -> None:
     empty, bots = tmp_path / "tape.jsonl", tmp_path / "bots.toml"
     empty.write_text("")
     result = CliRunner().invoke(main, ["replay", str(empty)])
-    assert result.exit_code == 1 and "no trade rows" in result.output
+    assert result.exit_code == 1
+    assert "no trade rows" in result.output
     assert CliRunner().invoke(main, ["replay", str(tmp_path / "none")]).exit_code == 2
     bots.write_text("[bots.A]\nprice_min = 5\n[bots.B]\nno_such = 1\n")
     result = CliRunner().invoke(main, ["replay", str(empty), "--bots", str(bots)])
-    assert result.exit_code != 0 and "A.price_min" in result.output and "B.no_such" in result.output
+    assert result.exit_code != 0
+    assert "A.price_min" in result.output
+    assert "B.no_such" in result.output

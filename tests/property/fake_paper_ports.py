@@ -99,6 +99,9 @@ class FakeScorer:
     takes_s: float = 0.0
     fails: bool = False
 
+    def at_hand(self, inputs: Inputs) -> Score | None:
+        return None
+
     async def score(self, inputs: Inputs) -> Score:
         await trio.sleep(self.takes_s)
         if self.fails:
