@@ -16,7 +16,6 @@ BYTES_MAX = 16 << 20
 _NAME = re.compile(WALLET_ID_PATTERN, re.ASCII)
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _KINDS = {field.name: field.metadata["kind"] for field in attrs.fields(StrategySettings)}
-_DEFAULTS = document_of(StrategySettings())
 
 
 @attrs.frozen
@@ -74,14 +73,12 @@ def settings_of_entries(
 
 
 def bots_to_toml(bots: Iterable[tuple[str, StrategySettings]]) -> str:
-    """Returns a file that reads back as these strategies; settings at their defaults are left out."""
+    """Returns a file that reads back as these strategies, whatever they have become meanwhile: it names every setting."""
     tables = []
     for wallet_id, settings in bots:
         name = wallet_id if _BARE.fullmatch(wallet_id) else json.dumps(wallet_id)
         lines = [f"[bots.{name}]"]
-        for field, value in document_of(settings).items():
-            if value != _DEFAULTS[field]:
-                lines.append(f"{field} = {_toml(field, value)}")
+        lines += [f"{field} = {_toml(field, value)}" for field, value in document_of(settings).items()]
         tables.append("\n".join(lines) + "\n")
     return "\n".join(tables)
 

@@ -1,5 +1,6 @@
 """`polycopy replay`: recorded trades through the actors, and what each strategy would have done."""
 
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from engine.cli.bot_access import bad_settings
 from engine.cli.main import Settings
 from engine.cli.terminal import echo_table, show_passing
 from engine.replay.host import ReplayOrder, replay
+from engine.replay.report import page
 from engine.replay.result import as_bytes, document
 from engine.replay.tape_markets import read_resolutions
 from engine.replay.trader_stats import read_stats
@@ -35,6 +37,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option("--seed", default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the whole result as JSON.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Save a page with charts.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 @click.pass_obj
 def replay_command(
@@ -46,6 +49,7 @@ def replay_command(
     wallets: tuple[str, ...],
     seed: int,
     out: Path | None,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Run the recorded trades of TAPE through the engine's own actors: what would each strategy have done?"""
@@ -69,6 +73,8 @@ def replay_command(
         result = document(order, done, skipped_lines=recording.skipped_lines)
         if out is not None:
             out.write_bytes(as_bytes(result))
+        if html is not None:
+            html.write_bytes(page(result).encode("utf-8", "replace"))
     except (TapeError, RejectedError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
@@ -119,6 +125,16 @@ def _show(result: dict[str, Any]) -> None:
         f"{tape['trades']} trades of {tape['wallets']} wallets in {tape['markets']} markets; copied: {copied}. "
         f"{unsettled} positions are unsettled and marked to the last trade; a tape has no order books or holdings."
     )
+    if not any(bot["figures"]["orders"] for bot in bots.values()):
+        click.echo(_why_nothing(bots))
     lost = tape["skipped_lines"] + tape["malformed"] + tape["undecided"]
     if lost:
         click.echo(f"{lost} lines or trades could not be used.")
+
+
+def _why_nothing(bots: dict[str, Any]) -> str:
+    reasons = sum((Counter(bot["reasons"]) for bot in bots.values()), Counter[str]())
+    if not reasons:
+        return "No bot bought anything: it was offered no trade. Whom do they copy? See --wallets."
+    most = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))
+    return f"No bot bought anything ({most}). Most bots ask for a trader's record, which no tape has: give it with --stats."

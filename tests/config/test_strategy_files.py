@@ -43,11 +43,22 @@ def test_a_setting_that_a_file_does_not_name_stays(before, after):
     assert entry.settings() == after
 
 
-def test_a_file_has_only_what_differs_from_the_defaults():
+def test_a_file_names_every_setting_so_that_it_brings_back_what_was_changed_meanwhile():
     settings = settings_from({"min_edge": None, "bet_size": "0.10", "description": 'a "b"', "is_active": False})
-    assert bots_to_toml([("A", settings), ("b.c", StrategySettings())]) == (
-        '[bots.A]\ndescription = "a \\"b\\""\nis_active = false\nmin_edge = ""\nbet_size = 0.1\n\n[bots."b.c"]\n'
+    text = bots_to_toml([("A", settings), ("b.c", StrategySettings())])
+    for line in (
+        '\ndescription = "a \\"b\\""\n',
+        "\nis_active = false\n",
+        '\nmin_edge = ""\n',
+        "\nbet_size = 0.1\n",
+        '[bots."b.c"]\n',
+    ):
+        assert line in text
+    changed = settings_from(
+        {"price_max": "0.5", "target_traders": ["0x" + "a" * 40], "bet_size": 9, "description": "now"}
     )
+    for entry, before in zip(entries_from_toml(text), (settings, StrategySettings()), strict=True):
+        assert entry.settings(changed) == before
 
 
 def test_a_number_keeps_its_digits():
@@ -63,7 +74,7 @@ def test_a_number_keeps_its_digits():
     [
         ("[bots.A]\nbet_size = = 3\n", 2),
         ("[bots.A]\n\n\nbet_size = 1\nbet_size = 2\n", 5),
-        ('[bots.A]\ndescription = "no end\n', 2),
+        ('\ndescription = "no end\n', 2),
         ("[bots.A]\n[bots.A]\n", 2),
         ("[bots.A\n", 1),
         ("bot A\n", 1),
@@ -90,7 +101,7 @@ def test_a_mistake_of_the_language_is_told_with_its_line(text, line):
         "[bots.A]\nstart_date = 2026-02-30T00:00:00Z",
         "[bots.A]\nstart_date = 10:00:00",
         "[bots.A]\nbet_size = { a = 1 }",
-        '[bots.A]\ndescription = "\\ud800"',
+        '\ndescription = "\\ud800"',
         "\0",
     ],
 )

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import threading
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from engine_adapters.paper_worlds import MADE_BALANCE, MADE_WALLET
 from engine_cli.cli_process import invoke, json_of, polycopy
 from engine_postgres.server_fixtures import fetch, scratch_directory
 
@@ -26,11 +28,21 @@ INSERT INTO trades_public (trade_id, lane, trader_wallet, transaction_hash, asse
     trade_timestamp, raw) SELECT 'id-' || i, 1, '{WALLET}', '0x1', '7', '0xc', 'BUY', 1.5, 0.123456789012345678, now(),
     '{{"title": "a\\nb"}}' FROM generate_series(1, 2000) AS i;
 """
+# One day with a partition of its own, one without.
+DECISIONS = """
+SELECT ensure_decisions_partition(date '2026-11-20');
+INSERT INTO decisions (trade_day, trade_id, part, trade_time, decided_at, members, snapshot, strategies, versions, reasons,
+    bankrolls) SELECT day, 'id-1', '', day, now(), '{}', '{"price": 0.10}', '{1}', '{1}', '{win_rate}', '{NULL}'
+    FROM unnest('{2026-11-20, 2019-01-01}'::date[]) AS day;
+"""
 
 
 @pytest.fixture
 def filled(database, own_logging):
     fetch(database.dsn, FILL)
+    fetch(database.dsn, MADE_WALLET, "BOT", Decimal(100))
+    fetch(database.dsn, MADE_BALANCE, "BOT", Decimal(100))
+    fetch(database.dsn, DECISIONS)
     return database.dsn
 
 
@@ -67,7 +79,7 @@ def test_a_restored_database_is_the_same_row_by_row(filled, postgres, place):
     document = json_of(invoke("db", "backup", place, "--json", env=at(filled)))
     assert document["bytes"] == place.stat().st_size
     assert place.stat().st_mode & 0o777 == 0o600
-    assert {"trades_public", "follows"} <= set(document["tables"])
+    assert {"trades_public", "follows", "ft_wallets", "ft_balances", "decisions"} <= set(document["tables"])
     with postgres.database() as empty:
         restored = json_of(invoke("db", "restore", place, "--json", env=at(empty)))
         assert rows(empty) == rows(filled)
@@ -78,6 +90,16 @@ def test_a_restored_database_is_the_same_row_by_row(filled, postgres, place):
         assert fetch(empty, "SELECT version FROM target_version") > fetch(filled, "SELECT version FROM target_version")
         [(identity,)] = fetch(empty, "SELECT nextval(pg_get_serial_sequence('trades_public', 'ingest_seq'))")
         assert identity == 2001
+        assert fetch(empty, "SELECT nextval('decisions_seq')") == [(3,)]
+        assert fetch(empty, "SELECT tableoid::regclass::text FROM decisions ORDER BY trade_day") == [
+            ("decisions_other",),
+            ("decisions_20261120",),
+        ]
+        fetch(empty, MADE_WALLET, "NEXT", Decimal(100))
+        assert fetch(empty, "SELECT number FROM ft_wallets WHERE wallet_id = 'NEXT'") == [(2,)]
+        assert fetch(empty, "SELECT version FROM strategy_version") > fetch(
+            filled, "SELECT version FROM strategy_version"
+        )
     assert list(place.parent.iterdir()) == [place]
 
 

@@ -39,3 +39,34 @@ def test_replay_says_what_is_wrong_with_its_files(tmp_path: Path) -> None:
     assert result.exit_code != 0
     assert "A.price_min" in result.output
     assert "B.no_such" in result.output
+
+
+def test_replay_saves_a_page_in_which_texts_of_the_tape_do_nothing(tmp_path: Path) -> None:
+    hostile = "</title><script>alert(1)</script>"
+    rows = [
+        ROW | {"title": hostile},
+        ROW | {"title": hostile, "price": 0.7, "timestamp": 1_700_000_100, "transactionHash": "0x" + "c" * 64},
+    ]
+    (tmp_path / "tape.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "bots.toml").write_text('[bots.A]\nmin_edge = ""\nmin_trader_resolved_count = 0\n[bots.NONE]\n')
+    arguments = ["replay", str(tmp_path / "tape.jsonl"), "--bots", str(tmp_path / "bots.toml")]
+    for name in ("one.html", "two.html"):
+        result = CliRunner().invoke(main, [*arguments, "--html", str(tmp_path / name)])
+        assert result.exit_code == 0, result.output
+    text = (tmp_path / "one.html").read_text()
+    assert text == (tmp_path / "two.html").read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "http" not in text
+    assert text.count("<svg") == text.count("<section") == 2
+    assert "Orders (2)" in text
+
+
+def test_replay_says_why_no_bot_bought(tmp_path: Path) -> None:
+    (tmp_path / "tape.jsonl").write_text(json.dumps(ROW))
+    result = CliRunner().invoke(main, ["replay", str(tmp_path / "tape.jsonl"), "--wallets", "0x" + "2" * 40])
+    assert result.exit_code == 0, result.output
+    assert "See --wallets" in result.output
+    (tmp_path / "bots.toml").write_text("[bots.STRICT]\nmin_trader_resolved_count = 5\n")
+    result = CliRunner().invoke(main, ["replay", str(tmp_path / "tape.jsonl"), "--bots", str(tmp_path / "bots.toml")])
+    assert "give it with --stats" in result.output

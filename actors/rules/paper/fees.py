@@ -15,5 +15,5 @@ def taker_fee(shares: Decimal, price: Decimal, rate: Decimal | None, exponent: i
     if not rate:
         return ZERO
     spread = EXACT.multiply(price, EXACT.subtract(ONE, price))
-    fee = EXACT.multiply(EXACT.multiply(shares, rate), EXACT.power(spread, exponent))
+    fee = EXACT.multiply(EXACT.multiply(shares, rate), EXACT.power(spread, exponent) if exponent else ONE)
     return max(half_up(fee, FEE_QUANTUM), FEE_QUANTUM) if fee > 0 else ZERO

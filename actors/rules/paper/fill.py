@@ -98,6 +98,12 @@ def _from_book(settings: StrategySettings, inputs: Inputs, stake: Decimal) -> Fi
     taken = _walk(book.asks, stake, limit, rate, exponent)
     if taken.shares <= 0:
         return Reason.SLIPPAGE_EXCEEDED if book.asks[0][0] > limit else Reason.ZERO_STAKE
+    spent = half_up(taken.usd, MICRO_USD)
+    entry_price = half_even(EXACT.divide(taken.usd, taken.shares), PRICE_QUANTUM)
+    if spent <= 0 or entry_price <= 0:
+        return Reason.ZERO_STAKE
+    if taken.shares > SHARES_MAX:
+        return Reason.PRICE_OUT_OF_RANGE
     looked_at = {
         "model": settings.entry_model.value,
         "limit": str(limit),
@@ -106,9 +112,9 @@ def _from_book(settings: StrategySettings, inputs: Inputs, stake: Decimal) -> Fi
         "feeRate": _text(rate),
     }
     return Fill(
-        entry_price=half_even(EXACT.divide(taken.usd, taken.shares), PRICE_QUANTUM),
+        entry_price=entry_price,
         shares=taken.shares,
-        stake=half_up(taken.usd, MICRO_USD),
+        stake=spent,
         fee=taken.fee,
         inputs_json=_encode(looked_at).decode(),
     )

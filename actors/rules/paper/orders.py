@@ -1,6 +1,7 @@
 """A paper order from what was decided and how it was filled."""
 
 import uuid
+from decimal import Decimal
 
 from actors.rules.paper.fill import Fill
 from actors.rules.strategy.traits import TradeTraits
@@ -14,6 +15,10 @@ _NAMESPACE = uuid.UUID("4b7f0d0e-5f4e-5c0c-9d7a-0e1f2a3b4c5d")
 def order_id_of(wallet_id: str, source_trade_id: str) -> str:
     """Returns the id of the order with which a strategy copies a trade: deciding again gives the same one."""
     return str(uuid.uuid5(_NAMESPACE, f"{wallet_id}\n{source_trade_id}"))
+
+
+CONVICTION_MAX = Decimal(10) ** 12
+"""As it is kept: a trade against an average of dust is still a number that fits."""
 
 
 def paper_order(strategy: Strategy, inputs: Inputs, traits: TradeTraits, fill: Fill) -> PaperOrder:
@@ -45,7 +50,7 @@ def paper_order(strategy: Strategy, inputs: Inputs, traits: TradeTraits, fill: F
         roi=traits.roi,
         model_probability=traits.score_for(settings),
         edge=standing.edge,
-        conviction=traits.conviction,
+        conviction=None if traits.conviction is None else min(traits.conviction, CONVICTION_MAX),
         trade_ms=inputs.trade_ms,
         decided_ms=inputs.now_ms,
     )

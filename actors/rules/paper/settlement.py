@@ -63,7 +63,7 @@ def agreed(market: MarketInput, data_micro: Sequence[int] | None) -> Agreement:
     by_gamma = payouts_of(market, source="gamma")
     if data_micro is None:
         return Agreement(payouts=by_gamma, disagree=False)
-    fits = len(data_micro) == len(market.token_ids) and sum(data_micro) == _MILLION and min(data_micro, default=-1) >= 0
+    fits = len(data_micro) == len(market.token_ids) and _is_whole(data_micro) and min(data_micro, default=-1) >= 0
     if not market.closed or not fits:
         return Agreement(payouts=None if not fits else by_gamma, disagree=not fits)
     by_token: Mapping[str, Decimal] = {
@@ -71,3 +71,8 @@ def agreed(market: MarketInput, data_micro: Sequence[int] | None) -> Agreement:
     }
     by_data = Payouts(condition_id=market.condition_id, by_token=by_token, source="data")
     return Agreement(payouts=by_data, disagree=by_gamma is not None and by_gamma.by_token != by_token)
+
+
+def _is_whole(micro: Sequence[int]) -> bool:
+    """Returns whether payouts are one USD together, but for what rounding of each may take away: three thirds are."""
+    return abs(sum(micro) - _MILLION) < len(micro)

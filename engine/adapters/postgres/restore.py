@@ -20,7 +20,15 @@ from protocols.errors import EngineError
 
 # Rows of a database that was only migrated: what the program keeps for itself, not what anybody would miss.
 _BOOKKEEPING: Final = frozenset(
-    {"engine_meta", "engine_leases", "schema_migrations", "target_version", "strategy_version", "token_version", "job_schedulers"}
+    {
+        "engine_meta",
+        "engine_leases",
+        "schema_migrations",
+        "target_version",
+        "strategy_version",
+        "token_version",
+        "job_schedulers",
+    }
 )
 _PSQL_SCRIPT_ERROR: Final = 3
 _PEEK_BYTES: Final = 8_192

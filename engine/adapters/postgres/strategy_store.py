@@ -1,7 +1,8 @@
 """Strategies in PostgreSQL: made, changed and put away, each version kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +49,10 @@ UPDATE ft_wallets SET archived_at = now(), is_active = false, updated_at = now()
 WHERE wallet_id = $1 AND archived_at IS NULL RETURNING *
 """
 GET = "SELECT * FROM ft_wallets WHERE wallet_id = $1 AND archived_at IS NULL"
-LOCK = "SELECT * FROM ft_wallets WHERE wallet_id = $1 AND archived_at IS NULL FOR UPDATE"
+# Changes of strategies come one after another: each ends in the same row of versions, and several at once in other orders would
+# wait for each other. NO KEY: who writes an order has the balance already when he looks whether the strategy is there.
+LOCK_ALL = "SELECT 1 FROM strategy_version FOR UPDATE"
+LOCK = "SELECT * FROM ft_wallets WHERE wallet_id = $1 AND archived_at IS NULL FOR NO KEY UPDATE"
 PAGE = """
 SELECT * FROM ft_wallets WHERE archived_at IS NULL AND wallet_id > $1 AND ($2::uuid IS NULL OR owner_id = $2)
 ORDER BY wallet_id LIMIT $3
@@ -95,7 +99,7 @@ class StrategyStore:
         """Makes all of these strategies or none. Raises `StrategyConflictError` when one exists, or has existed."""
 
         async def work(raw: asyncpg.Connection) -> list[Strategy]:
-            async with raw.transaction():
+            async with _changing(raw):
                 return [await _insert(raw, wallet_id, owner_id, settings, by) for wallet_id, settings in strategies]
 
         return await self.connection.run(work)
@@ -108,7 +112,7 @@ class StrategyStore:
         """
 
         async def work(raw: asyncpg.Connection) -> Strategy:
-            async with raw.transaction():
+            async with _changing(raw):
                 return await _update(raw, wallet_id, settings, version, by)
 
         return await self.connection.run(work)
@@ -119,7 +123,7 @@ class StrategyStore:
         """Makes some strategies and changes others, all or none; `changed` has the version that each is changed from."""
 
         async def work(raw: asyncpg.Connection) -> None:
-            async with raw.transaction():
+            async with _changing(raw):
                 for wallet_id, settings in made:
                     await _insert(raw, wallet_id, owner_id, settings, by)
                 for strategy in changed:
@@ -131,7 +135,8 @@ class StrategyStore:
         """Puts a strategy away: it copies nothing more, and what is open is settled as ever. None when there is none."""
 
         async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
-            return await raw.fetchrow(ARCHIVE, wallet_id)
+            async with _changing(raw):
+                return await raw.fetchrow(ARCHIVE, wallet_id)
 
         row = await self.connection.run(work)
         return None if row is None else strategy_of(row)
@@ -175,6 +180,13 @@ class StrategyStore:
             )
             for row in await self.connection.run(work)
         ]
+
+
+@asynccontextmanager
+async def _changing(raw: asyncpg.Connection) -> AsyncIterator[None]:
+    async with raw.transaction():
+        await raw.execute(LOCK_ALL)
+        yield
 
 
 async def _insert(
