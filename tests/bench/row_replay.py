@@ -1,7 +1,6 @@
 """How many trades a second a replay plays with 30 strategies on one core, against a bare loop over the rules."""
 
 import json
-import subprocess
 import sys
 
 import trio
@@ -21,7 +20,7 @@ async def measure(bench: Bench) -> list[Figure]:
     for _ in range(int(bench.either(3, 5))):
         argv = [sys.executable, "-m", "tests.bench.replay_speed", str(trades), str(round(trades / TRADES_A_SECOND))]
         with trio.fail_after(120):
-            done = await trio.run_process(argv, cwd=ROOT, stdout=subprocess.PIPE)
+            done = await trio.run_process(argv, cwd=ROOT, capture_stdout=True)
         answer = json.loads(done.stdout)
         rounds.append(answer)
         per_s, bare_per_s = trades / answer["engine"], trades / answer["bare"]
