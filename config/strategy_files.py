@@ -99,8 +99,9 @@ def _toml(field: str, value: Any) -> str:
 
 
 def _text(value: str) -> str:
-    # A JSON text is a basic string of TOML, but for DEL, which TOML wants escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A JSON text is a basic string of TOML. What cannot be seen is escaped: TOML wants it of DEL, and a file is also shown on
+    # terminals, which obey some of it.
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(value, ensure_ascii=False))
 
 
 def _number(text: str) -> Decimal:

@@ -1,6 +1,6 @@
 """Serves users for as long as the database is there, with the ingest lease or without."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 
 import attrs
@@ -12,16 +12,18 @@ from engine.api.admin_routes import admin_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.feed_routes import feed_routes
 from engine.api.follow_routes import follow_routes
+from engine.api.ft_routes import FtReadPorts, ft_read_routes
 from engine.api.gate import Gate, rates_of
 from engine.api.job_routes import job_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
+from engine.api.signal_routes import signal_routes
 from engine.api.user_routes import user_routes
 from engine.job_wiring import JobPorts
 from engine.reload import Reloader
-from engine.wiring import Engine, ServicePorts, Services, build_services
+from engine.wiring import Actors, Engine, ServicePorts, Services, build_services
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
 
@@ -45,7 +47,7 @@ class ServingContext:
 async def serving(engine: Engine, options: DatabaseOptions, context: ServingContext) -> AsyncIterator[Services]:
     """Runs the services and answers the API's routes; without it they are answered 503."""
     async with (
-        open_serving_adapters(engine.config, options, engine.upstream_requests) as io,
+        open_serving_adapters(engine.config, options, engine.upstream_requests, context.clock) as io,
         trio.open_nursery() as nursery,
     ):
         ports = ServicePorts(
@@ -87,10 +89,32 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
     return [
         *price_routes(services.price_cache),
         *market_routes(services.price_cache, services.book_cache, services.market_ensurer),
-        *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention),
+        *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention, io.signals),
         *follow_routes(io.follows),
         *bot_routes(io.strategies),
+        *ft_read_routes(_ft_ports(engine, io, services, clock)),
+        *signal_routes(io.signals),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
         *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
         *admin_routes(context.reloader),
     ]
+
+
+def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: WallClock) -> FtReadPorts:
+    def settle_now() -> Awaitable[Mapping[str, int]] | None:
+        return None if engine.actors is None else _settled(engine.actors)
+
+    return FtReadPorts(
+        reports=io.reports,
+        snapshots=io.snapshots,
+        quotes=services.price_cache,
+        why=io.why,
+        markets=io.decision_markets,
+        records=io.records,
+        settle_now=settle_now,
+        clock=clock,
+    )
+
+
+async def _settled(actors: Actors) -> Mapping[str, int]:
+    return attrs.asdict(await actors.forward.settler.pass_once())

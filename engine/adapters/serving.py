@@ -10,17 +10,24 @@ from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
+from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.feed_stream_store import PostgresFeedStreamStore
 from engine.adapters.postgres.follow_store import UserFollowStore
+from engine.adapters.postgres.ft_report_store import PostgresFtReports
+from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.price_store import PostgresPriceStore
+from engine.adapters.postgres.signal_store import PostgresSignalStore
 from engine.adapters.postgres.strategy_store import StrategyStore
+from engine.adapters.postgres.trader_record_store import PostgresTraderRecords
 from engine.adapters.postgres.user_store import UserStore
+from engine.adapters.postgres.why_store import PostgresWhyStore
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
 from engine.adapters.upstream import open_upstream
+from protocols.clock import WallClock
 
 # One connection serves about a thousand pages a second; more of them only cost the database memory.
 API_CONNECTIONS = 4
@@ -46,6 +53,12 @@ class ServingAdapters:
     price_store: PostgresPriceStore
     markets: PostgresMarketStore
     catalog: GammaCatalog
+    reports: PostgresFtReports
+    snapshots: PostgresSnapshotStore
+    why: PostgresWhyStore
+    signals: PostgresSignalStore
+    decision_markets: PostgresDecisionMarkets
+    records: PostgresTraderRecords
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
@@ -53,7 +66,7 @@ class ServingAdapters:
 
 @asynccontextmanager
 async def open_serving_adapters(
-    config: EngineConfig, options: DatabaseOptions, requests: Counter[tuple[str, str]]
+    config: EngineConfig, options: DatabaseOptions, requests: Counter[tuple[str, str]], clock: WallClock
 ) -> AsyncIterator[ServingAdapters]:
     """Yields the adapters; each connection is opened when it is needed first."""
     timeout_s = min(options.statement_timeout_s, API_STATEMENT_TIMEOUT_S)
@@ -80,6 +93,12 @@ async def open_serving_adapters(
             users=UserStore(pool),
             follows=UserFollowStore(pool),
             strategies=StrategyStore(pool),
+            reports=PostgresFtReports(connection=pool, clock=clock),
+            snapshots=PostgresSnapshotStore(pool),
+            why=PostgresWhyStore(pool),
+            signals=PostgresSignalStore(pool),
+            decision_markets=PostgresDecisionMarkets(pool),
+            records=PostgresTraderRecords(pool),
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),

@@ -9,6 +9,8 @@ from engine.api.route import Struct
 from protocols.strategies import WALLET_ID_PATTERN
 from protocols.users import USER_NAME_PATTERN
 
+# More than there are; a document of a million wrong names would be answered with as many messages.
+SETTINGS_MAX = 200
 WALLET_ID_ALLOWED = "1 to 64 letters, digits and _ . -, beginning with a letter or digit"
 # (?!\n): a $ alone also matches before a line break at the end.
 WalletId = Annotated[str, msgspec.Meta(pattern=f"^{WALLET_ID_PATTERN}(?!\\n)$", description=WALLET_ID_ALLOWED)]
@@ -18,7 +20,8 @@ Version = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 SettingsDocument = Annotated[
     dict[str, Any],
     msgspec.Meta(
-        description="settings by their names in snake_case, see GET /api/ft/settings; null switches a gate off"
+        max_length=SETTINGS_MAX,
+        description="settings by their names in snake_case, see GET /api/ft/settings; null switches a gate off",
     ),
 ]
 

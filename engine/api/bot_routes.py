@@ -35,8 +35,8 @@ from protocols.strategies import WALLET_ID_PATTERN, Strategy, StrategySettings
 from protocols.users import Scope
 
 VERSIONS_PAGE_MAX = 200
-# Both lists of wallets at their longest.
-BODY_BYTES_MAX = 2 << 20
+# One list of wallets at its longest; the server takes no longer ones either.
+BODY_BYTES_MAX = 1 << 20
 PATCH_ATTEMPTS = 3
 _NAME = re.compile(WALLET_ID_PATTERN, re.ASCII)
 

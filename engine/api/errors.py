@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import attrs
 
+PROBLEMS_IN_MESSAGE = 10
+
 
 @attrs.define(eq=False)
 class ApiError(Exception):
@@ -30,7 +32,9 @@ def bad_field(field: str, message: str) -> ApiError:
 
 def bad_fields(problems: Sequence[tuple[str, str]]) -> ApiError:
     """Returns a 400 that lists several fields with what is wrong with each; the first one is its `field`."""
-    message = "; ".join(f"{field}: {text}" for field, text in problems)
+    message = "; ".join(f"{field}: {text}" for field, text in problems[:PROBLEMS_IN_MESSAGE])
+    if len(problems) > PROBLEMS_IN_MESSAGE:
+        message += f"; and {len(problems) - PROBLEMS_IN_MESSAGE} more"
     return ApiError(400, "bad_request", message, problems[0][0], problems=problems)
 
 

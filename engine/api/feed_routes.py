@@ -10,6 +10,7 @@ from engine.api.errors import bad_field
 from engine.api.feed_stream import EventStream
 from engine.api.params import Param, choice, condition_id, wallet, whole
 from engine.api.route import ApiRoute, Call, Struct
+from engine.api.signal_routes import SignalledFeed, SignalStore, with_signals
 from protocols.clock import WallClock
 from protocols.errors import MalformedError
 from protocols.feed import FeedQuery, FeedRow, FeedStore
@@ -40,10 +41,12 @@ class Streams(Protocol):
         ...
 
 
-def feed_routes(store: FeedStore, streams: Streams, clock: WallClock, retention: RetentionConfig) -> list[ApiRoute]:
+def feed_routes(
+    store: FeedStore, streams: Streams, clock: WallClock, retention: RetentionConfig, signals: SignalStore
+) -> list[ApiRoute]:
     """Returns the routes of the feed. No page reaches back further than the longest retention."""
 
-    async def page(call: Call) -> FeedAnswer:
+    async def page(call: Call) -> FeedAnswer | SignalledFeed:
         params = call.params
         now_ms = clock.now_ms()
         since_ms = now_ms - WINDOW_DAYS * DAY_MS if params["since"] is None else params["since"]
@@ -60,7 +63,10 @@ def feed_routes(store: FeedStore, streams: Streams, clock: WallClock, retention:
         found = await store.page(query)
         if query.wallet is not None and not found.followed:
             raise bad_field("wallet", "is not among those you follow")
-        return FeedAnswer(trades=found.rows, next_cursor=None if found.next is None else cursor_text(found.next))
+        cursor = None if found.next is None else cursor_text(found.next)
+        if params["signal"] is not None:
+            return SignalledFeed(trades=await with_signals(signals, found.rows), next_cursor=cursor)
+        return FeedAnswer(trades=found.rows, next_cursor=cursor)
 
     async def stream(call: Call) -> EventStream:
         after = call.params["after"]
@@ -81,7 +87,7 @@ def feed_routes(store: FeedStore, streams: Streams, clock: WallClock, retention:
             handler=page,
             scope=Scope.READ,
             summary="Trades of the traders I follow, newest first",
-            answer=FeedAnswer,
+            answer=SignalledFeed,
             params=(
                 whole("limit", "trades on a page", at_least=1, at_most=PAGE_MAX, default=PAGE_DEFAULT),
                 _cursor(),
@@ -89,6 +95,7 @@ def feed_routes(store: FeedStore, streams: Streams, clock: WallClock, retention:
                 wallet("wallet"),
                 choice("side", "only buys or only sells", "BUY", "SELL"),
                 condition_id(),
+                choice("signal", "1: with the PolySignal of each trade", "1"),
             ),
         ),
         ApiRoute(

@@ -50,6 +50,7 @@ def import_bots(settings: Settings, file: BinaryIO, dry_run: bool, owner: str, a
         entries = entries_from_toml(text)
 
     async def work(store: StrategyStore) -> _Plan:
+        owner_id = await owner_of(store, owner)
         known = {one.wallet_id: one for entry in entries if (one := await store.get(entry.wallet_id)) is not None}
         with bad_settings():
             wanted = settings_of_entries(entries, {name: one.settings for name, one in known.items()})
@@ -60,7 +61,7 @@ def import_bots(settings: Settings, file: BinaryIO, dry_run: bool, owner: str, a
         )
         if not dry_run:
             changed = [attrs.evolve(before, settings=after) for before, after in plan.changed]
-            await store.apply(plan.made, changed, await owner_of(store, owner), "import")
+            await store.apply(plan.made, changed, owner_id, "import")
         return plan
 
     _tell(bots_in_database(settings.load(), work, create=not dry_run), dry_run=dry_run, as_json=as_json)

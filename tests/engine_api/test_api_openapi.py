@@ -7,6 +7,7 @@ import pytest
 from engine_api.api_server import error_of, full_gate, route, serving_routes
 
 from engine.adapters.system_clock import SystemClock
+from engine.api.bot_routes import bot_routes
 from engine.api.mount import ApiMount
 from engine.api.openapi import DOCUMENT_PATH, openapi_document
 from engine.api.params import choice, condition_id, pattern, whole
@@ -38,6 +39,7 @@ ROUTES = [
     route(nothing, "/api/feed/stream", answer=None, streams=True),
     route(nothing, "/api/things/{thingId}/parts", params=(THING,), scope=None),
     *user_routes(None, None, SystemClock(), random.SystemRandom()),
+    *bot_routes(None),
 ]
 
 
@@ -66,6 +68,22 @@ def test_every_route_is_described_with_what_it_refuses(document):
     assert {"403", "413", "415"} <= set(document["paths"]["/api/tokens"]["post"]["responses"])
     assert "404" in document["paths"]["/api/things/{thingId}/parts"]["get"]["responses"]
     assert "403" not in document["paths"]["/api/me"]["get"]["responses"]
+
+
+def test_a_refusal_may_list_several_fields(document):
+    schemas = document["components"]["schemas"]
+    problems = schemas["ErrorDetail"]["properties"]["problems"]
+    assert {"type": "null"} in problems["anyOf"]
+    assert set(schemas["FieldProblem"]["required"]) == {"field", "message"}
+
+
+def test_settings_of_strategies_are_described_as_an_object_of_their_own(document):
+    change = document["paths"]["/api/ft/wallets/{walletId}/settings"]["patch"]
+    assert {"403", "404", "409", "413"} <= set(change["responses"])
+    changed = document["components"]["schemas"]["ChangedSettings"]
+    assert changed["properties"]["settings"]["type"] == "object"
+    assert "snake_case" in changed["properties"]["settings"]["description"]
+    assert changed["required"] == ["settings"]
 
 
 def test_money_is_a_number_and_a_stream_is_a_stream(document):

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import attrs
 import pytest
+import trio
 from engine_api.api_server import TOKEN, USER_ID, error_of, gate_of, principal, serving_routes
 
 from config.strategy_settings import document_of, settings_from
@@ -160,6 +161,34 @@ async def test_a_change_makes_a_version_and_leaves_the_rest(api, store):
         lambda raw: raw.execute("UPDATE ft_balances SET orders = 1, open_orders = 1, cash = 499, open_cost = 1")
     )
     assert error_of(await patch(api, {"starting_balance": 600}))[:2] == (409, "strategy_conflict")
+
+
+async def test_changes_at_once_that_name_no_version_all_happen(api, store):
+    await make(api)
+    answers = []
+
+    async def change(document):
+        answers.append((await patch(api, document)).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for document in ({"bet_size": 3}, {"max_bet": 30}, {"min_bet": 2}):
+            nursery.start_soon(change, document)
+    strategy = await store.get("BOT")
+    assert (answers, strategy.version) == ([200] * 3, 4)
+    assert strategy.settings == settings_from({"bet_size": 3, "max_bet": 30, "min_bet": 2})
+
+
+async def test_the_largest_lists_are_taken_and_more_names_than_there_are_is_refused(api, store):
+    wallets = [f"0x{number:040x}" for number in range(20_000)]
+    await make(api, target_traders=wallets)
+    assert (await patch(api, {"excluded_traders": wallets})).status_code == 200
+    kept = (await store.get("BOT")).settings
+    assert kept.target_traders == kept.excluded_traders == tuple(wallets)
+    refused = await patch(api, {f"no_setting_{number}": 1 for number in range(199)})
+    assert len(refused.json()["error"]["problems"]) == 199
+    assert len(refused.json()["error"]["message"]) < 1_000
+    refused = await patch(api, {f"no_setting_{number}": 1 for number in range(201)})
+    assert error_of(refused) == (400, "bad_request", "settings")
 
 
 async def test_versions_come_in_pages_newest_first(api):

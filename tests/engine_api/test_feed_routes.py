@@ -51,7 +51,7 @@ class Subscriptions:
 
 
 async def ask(pages, route=0, headers=None, streams=None, **given):
-    routes = feed_routes(pages, streams or Subscriptions(), Clock(), RetentionConfig())
+    routes = feed_routes(pages, streams or Subscriptions(), Clock(), RetentionConfig(), None)
     params = parsed(routes[route].params, {name: [value] for name, value in given.items()})
     return await routes[route].handler(Call(principal=ME, params=params, body=None, headers=headers or {}))
 

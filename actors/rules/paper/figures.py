@@ -74,7 +74,7 @@ def return_pct(total_pnl: Decimal, starting: Decimal) -> Decimal:
     return half_up(EXACT.divide(total_pnl * _HUNDRED, starting), CENT)
 
 
-def test_status(settings: StrategySettings, now_ms: int) -> str:
+def status_of(settings: StrategySettings, now_ms: int) -> str:
     """Returns PAUSED, SCHEDULED, ENDED or ACTIVE."""
     if not settings.is_active:
         return "PAUSED"
