@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import attrs
 
+from actors.rules.paper.orders import as_open
 from protocols.decisions import ClosedShares, Decision, PaperOrder, Receipt
 from protocols.paper import Account, OpenOrder, SettledOrder
 
@@ -117,7 +118,7 @@ class PaperBook:
         self.in_flight[decision.key] = decision
         for order in decision.orders:
             self.accounts[order.wallet_id].reserved += order.cost
-            self._coming.setdefault((order.trader, order.token_id), {})[order.order_id] = _as_open(order)
+            self._coming.setdefault((order.trader, order.token_id), {})[order.order_id] = as_open(order)
         for close in decision.closes:
             self._closing[close.order_id] = self._closing.get(close.order_id, _ZERO) + close.shares
 
@@ -169,7 +170,7 @@ class PaperBook:
         if early is not None:
             self._paid(early)
             return
-        self._add(_as_open(order))
+        self._add(as_open(order))
 
     def _sold(self, closed: ClosedShares) -> None:
         account = self.accounts[closed.wallet_id]
@@ -203,17 +204,3 @@ class PaperBook:
         del self._by_pair[pair][order_id]
         if not self._by_pair[pair]:
             del self._by_pair[pair]
-
-
-def _as_open(order: PaperOrder) -> OpenOrder:
-    return OpenOrder(
-        order_id=order.order_id,
-        wallet_id=order.wallet_id,
-        trader=order.trader,
-        condition_id=order.condition_id,
-        token_id=order.token_id,
-        trade_ms=order.trade_ms,
-        entry_price=order.entry_price,
-        shares=order.shares,
-        cost=order.cost,
-    )

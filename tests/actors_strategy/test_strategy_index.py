@@ -29,7 +29,7 @@ some_wallets = st.lists(st.sampled_from(WALLETS), max_size=4).map(tuple)
 @st.composite
 def tables(draw, version=1):
     """Strategies of all target modes and several needs, in any order of their numbers."""
-    numbers = draw(st.lists(st.integers(1, 9), max_size=7, unique=True))
+    numbers = draw(st.lists(st.integers(1, 30), max_size=7, unique=True))
     strategies = [
         strategy(
             number,

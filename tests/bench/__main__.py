@@ -27,6 +27,7 @@ ROWS = {
     "start": (3, 3),
     "feed": (5, 30),
     "prices": (3, 6),
+    "forward": (4, 8),
     "replay": (3, 5),
 }
 

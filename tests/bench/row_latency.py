@@ -10,6 +10,7 @@ import time
 from bisect import bisect_left
 
 import asyncpg
+import attrs
 import trio
 
 from engine.adapters.postgres.database import Connection
@@ -18,7 +19,7 @@ from .bench import Bench
 from .databases import BenchDatabase
 from .figures import Figure, quantile
 from .frames import TARGET, wallets
-from .processes import EngineHandle, blaster, engine
+from .processes import EngineHandle, blaster, cpu_s, engine
 
 RATE = 50
 OBSERVE = (
@@ -36,13 +37,38 @@ OBSERVE = (
     """,
 )
 SENT = "SELECT ingest_seq, split_part(raw->>'bio', ' ', 2)::bigint AS sent_ns FROM trades_public ORDER BY ingest_seq"
+COMMITS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
 HISTOGRAM = "polycopy_trade_to_row_seconds_bucket"
+
+
+@attrs.frozen(kw_only=True)
+class Waits:
+    """What a run saw."""
+
+    waits_ms: list[float]
+    sent: int
+    own_ms: tuple[float, float]
+    """p50 and p99 by the engine's own histogram."""
+    transactions: float
+    """Commits in the database for each trade."""
+    cpu_ms: float
+    """Processor time of the engine for each trade."""
 
 
 async def measure(bench: Bench) -> list[Figure]:
     """Sends a Poisson process of target trades and reads when each row was committed."""
     database = await bench.database()
     await database.follow(wallets(TARGET, 20))
+    seen = await observed(bench, database, bench.either(20, 60))
+    note = f"{len(seen.waits_ms)} of {seen.sent} rows seen; engine's own histogram {seen.own_ms[0]:.2g} ms"
+    return [
+        _figure(seen.waits_ms, 0.50, 3.0, note),
+        _figure(seen.waits_ms, 0.99, 15.0, f"engine's own histogram {seen.own_ms[1]:.2g} ms"),
+    ]
+
+
+async def observed(bench: Bench, database: BenchDatabase, seconds: float) -> Waits:
+    """Runs an engine on a database for so long, at 50 target trades a second."""
     for statement in OBSERVE:
         await database.fetch(statement)
     commits: list[tuple[int, int]] = []
@@ -60,17 +86,15 @@ async def measure(bench: Bench) -> list[Figure]:
         await trio.sleep(0.5)
         before = await running.metrics()
         warm = len(await database.fetch(SENT))
-        seconds = bench.either(20, 60)
+        commits_before, cpu_before_s = await database.value(COMMITS), cpu_s(running.process.pid)
         sent = (await sender.order("pace", label="latency", rate=RATE, noise_rate=0, seconds=seconds, seed=2))["sent"]
         await trio.sleep(0.5)
-        own = await _own_quantiles_ms(running, before)
+        own_ms = await _own_quantiles_ms(running, before)
+        transactions = (await database.value(COMMITS) - commits_before) / sent
+        cpu_ms = (cpu_s(running.process.pid) - cpu_before_s) / sent * 1000
     waits_ms = (await _observed_ms(database, commits))[warm:]
     await connection.aclose()
-    note = f"{len(waits_ms)} of {sent} rows seen; engine's own histogram {{own}}"
-    return [
-        _figure(waits_ms, 0.50, 3.0, note.format(own=f"{own[0]:.2g} ms")),
-        _figure(waits_ms, 0.99, 15.0, f"engine's own histogram {own[1]:.2g} ms"),
-    ]
+    return Waits(waits_ms=waits_ms, sent=sent, own_ms=own_ms, transactions=transactions, cpu_ms=cpu_ms)
 
 
 def _figure(waits_ms: list[float], share: float, target_ms: float, note: str) -> Figure:

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 from actors.rules.paper.closing import apply_close
 from actors.rules.paper.ledger import closed, opened, settled
+from actors.rules.paper.orders import as_open
 from actors.rules.paper.settlement import settle
 from actors.rules.strategy.deciding import decide, decide_sale
 from actors.rules.strategy.eligibility import Chain
 from actors.rules.strategy_index import Needs, Runner
-from protocols.decisions import Decision, Inputs, PaperOrder
+from protocols.decisions import Decision, Inputs
 from protocols.paper import Balance, OpenOrder
 from protocols.strategies import Strategy, StrategySettings
 
@@ -37,7 +38,7 @@ class ProgramWalk:
         decision = decide([self.runner], one, "now", lambda _: self.balance.cash, lambda _: False, _raise)
         self.balance = opened(self.balance, decision.orders)
         for order in decision.orders:
-            self.open[order.order_id] = _open_order(order)
+            self.open[order.order_id] = as_open(order)
         return decision
 
     def _sell(self, one: Inputs) -> Decision:
@@ -58,17 +59,3 @@ class ProgramWalk:
 
 def _raise(_: Runner, error: Exception) -> None:
     raise error
-
-
-def _open_order(order: PaperOrder) -> OpenOrder:
-    return OpenOrder(
-        order_id=order.order_id,
-        wallet_id=order.wallet_id,
-        trader=order.trader,
-        condition_id=order.condition_id,
-        token_id=order.token_id,
-        trade_ms=order.trade_ms,
-        entry_price=order.entry_price,
-        shares=order.shares,
-        cost=order.cost,
-    )

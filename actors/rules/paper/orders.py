@@ -6,6 +6,7 @@ from decimal import Decimal
 from actors.rules.paper.fill import Fill
 from actors.rules.strategy.traits import TradeTraits
 from protocols.decisions import Inputs, PaperOrder
+from protocols.paper import OpenOrder
 from protocols.strategies import Strategy
 
 # Any constant would do; another one would give orders that exist already new ids.
@@ -53,4 +54,19 @@ def paper_order(strategy: Strategy, inputs: Inputs, traits: TradeTraits, fill: F
         conviction=None if traits.conviction is None else min(traits.conviction, CONVICTION_MAX),
         trade_ms=inputs.trade_ms,
         decided_ms=inputs.now_ms,
+    )
+
+
+def as_open(order: PaperOrder) -> OpenOrder:
+    """Returns a new order as the position that it opens."""
+    return OpenOrder(
+        order_id=order.order_id,
+        wallet_id=order.wallet_id,
+        trader=order.trader,
+        condition_id=order.condition_id,
+        token_id=order.token_id,
+        trade_ms=order.trade_ms,
+        entry_price=order.entry_price,
+        shares=order.shares,
+        cost=order.cost,
     )

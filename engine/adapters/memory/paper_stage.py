@@ -8,6 +8,7 @@ import attrs
 
 from actors.rules.paper import ledger
 from actors.rules.paper.closing import apply_close
+from actors.rules.paper.orders import as_open
 from protocols.decisions import ClosedShares, Decision, PaperOrder, Receipt
 from protocols.errors import RejectedError
 from protocols.paper import Balance, OpenOrder
@@ -110,7 +111,7 @@ class PaperStage:
         if order.order_id in self.new_positions:
             return False
         self.new_copied.update(copies)
-        self.new_positions[order.order_id] = Position(order, _as_open(order))
+        self.new_positions[order.order_id] = Position(order, as_open(order))
         self.new_balances[order.wallet_id] = ledger.opened(self._balance(order.wallet_id), (order,))
         return True
 
@@ -122,17 +123,3 @@ class PaperStage:
             return self.left[order_id]
         position = self.new_positions.get(order_id) or self.positions.get(order_id)
         return None if position is None else position.left
-
-
-def _as_open(order: PaperOrder) -> OpenOrder:
-    return OpenOrder(
-        order_id=order.order_id,
-        wallet_id=order.wallet_id,
-        trader=order.trader,
-        condition_id=order.condition_id,
-        token_id=order.token_id,
-        trade_ms=order.trade_ms,
-        entry_price=order.entry_price,
-        shares=order.shares,
-        cost=order.cost,
-    )
