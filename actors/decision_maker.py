@@ -19,6 +19,7 @@ from actors.rules.strategy.deciding import aggregated, decide, decide_sale, want
 from actors.rules.strategy_index import Runner
 from protocols.clock import WallClock
 from protocols.decisions import Absent, Book, Decision, Inputs, MarketInput, Reason, Score
+from protocols.paper import OpenOrder
 from protocols.trades import Trade
 
 _log = logging.getLogger(__name__)
@@ -102,13 +103,11 @@ class DecisionMaker:
         """Returns the decision of strategies about a SELL; the shares that it sells are reserved."""
         self._take_back((trade.trade_id, part))
         inputs = self._inputs([trade], members=False, extras=Extras(book=book))
-        orders = self.book.open_orders(trade.wallet, trade.token_id)
+        orders: dict[str, list[OpenOrder]] = {}
+        for order in self.book.open_orders(trade.wallet, trade.token_id):
+            orders.setdefault(order.wallet_id, []).append(order)
         decision = decide_sale(
-            runners,
-            inputs,
-            part,
-            lambda runner: [order for order in orders if order.wallet_id == runner.strategy.wallet_id],
-            self._on_error,
+            runners, inputs, part, lambda runner: orders.get(runner.strategy.wallet_id, ()), self._on_error
         )
         self._keep(decision)
         return decision

@@ -4,6 +4,7 @@ Whoever writes holds the row of the ingest lease, so that writers come one after
 balances.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,11 @@ OPEN_ORDER_COLUMNS = """
 """
 
 
+def shifted(statement: str, by: int) -> str:
+    """Returns a statement whose parameters come after `by` others, to be part of a larger one."""
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + by}", statement)
+
+
 def open_order(record: asyncpg.Record) -> OpenOrder:
     """Returns the open order in a record that has `OPEN_ORDER_COLUMNS`."""
     return OpenOrder(
@@ -60,9 +66,9 @@ def open_order(record: asyncpg.Record) -> OpenOrder:
     )
 
 
-def balance_of(record: asyncpg.Record) -> Balance:
-    """Returns the balance in a record that has its columns."""
-    return Balance(**{name: record[name] for name in BALANCE_COLUMNS})
+def balance_of(record: asyncpg.Record, prefix: str = "") -> Balance:
+    """Returns the balance in a record that has its columns, each with a prefix."""
+    return Balance(**{name: record[prefix + name] for name in BALANCE_COLUMNS})
 
 
 async def lock_balances(raw: asyncpg.Connection, wallet_ids: Iterable[str]) -> dict[str, Balance]:
@@ -73,8 +79,12 @@ async def lock_balances(raw: asyncpg.Connection, wallet_ids: Iterable[str]) -> d
 
 async def save_balances(raw: asyncpg.Connection, balances: Mapping[str, Balance]) -> None:
     """Writes balances that are locked."""
-    columns = [[getattr(balance, name) for balance in balances.values()] for name in _KEPT]
-    await raw.execute(SAVE_BALANCES, list(balances), *columns)
+    await raw.execute(SAVE_BALANCES, *balance_values(balances))
+
+
+def balance_values(balances: Mapping[str, Balance]) -> list[list[Any]]:
+    """Returns the parameters of `SAVE_BALANCES`."""
+    return [list(balances), *([getattr(balance, name) for balance in balances.values()] for name in _KEPT)]
 
 
 async def add_daily(raw: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
