@@ -8,6 +8,10 @@ from simulation.api_world import QUIET, Listener, api_engine, emit, traders
 from simulation.ingest_world import ingest_world
 
 FEED = "/api/v2/feed/trades"
+MARKETLESS = """
+SELECT 1 FROM trades_public WHERE trader_wallet = ANY ($1)
+    AND NOT EXISTS (SELECT 1 FROM markets WHERE markets.condition_id = trades_public.condition_id) LIMIT 1
+"""
 ROWS = """
 SELECT trade_id, trader_wallet, transaction_hash, asset, condition_id, side, price, size,
     floor(extract(epoch FROM trade_timestamp))::bigint AS seconds, outcome, market_title, market_slug, event_slug,
@@ -54,8 +58,11 @@ async def whole_feed(engine, token, **params):
 
 
 async def until_all_shown(world, engine, token, wallets, count):
-    """The whole feed and the rows behind it, once there are so many and the last one is written."""
+    """The whole feed and the rows behind it, once there are so many, the last one is written, and their markets are known."""
     with trio.fail_after(20):
+        # A row changes once more when its market is stored, which brings a price.
+        while len(await world.fetch(ROWS, wallets)) < count or await world.fetch(MARKETLESS, wallets):
+            await trio.sleep(0.1)
         while True:
             shown, stored = await whole_feed(engine, token), await world.fetch(ROWS, wallets)
             if len(shown) == len(stored) >= count:
