@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from protocols.errors import RejectedError
 from protocols.ingest import MarketCatalog
 from protocols.markets import Market
+from protocols.venue.gamma import spellings_of
 
 CALL_VALUES_MAX = 100
-"""An id of protocol V2 is asked for in both spellings (venue.md §3.1)."""
+"""Of one call, every spelling of an id counted."""
 
 
 async def ask_markets(
@@ -38,7 +39,7 @@ def call_spans(condition_ids: Sequence[str]) -> list[tuple[int, int]]:
     """Returns the begin and end of the ids of each call: one call for a hundred ids of today's usual kind."""
     spans, start, values = list[tuple[int, int]](), 0, 0
     for index, condition_id in enumerate(condition_ids):
-        cost = 2 if condition_id.endswith("00") else 1
+        cost = len(spellings_of(condition_id))
         if values + cost > CALL_VALUES_MAX:
             spans.append((start, index))
             start, values = index, 0

@@ -14,6 +14,7 @@ from protocols.clock import Random
 from protocols.errors import FencedError, RejectedError, TransientError
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.markets import Market
+from protocols.venue.gamma import spellings_of
 
 _log = logging.getLogger(__name__)
 CALL_PAUSE_S = 0.72
@@ -80,7 +81,7 @@ class CallPace:
         due = (want for want in wants if want.is_askable and want.due_from_s <= now_s)
         batch, values = list[Want](), 0
         for want in sorted(due, key=lambda want: want.due_from_s):
-            values += 2 if want.condition_id.endswith("00") else 1
+            values += len(spellings_of(want.condition_id))
             if batch and (values > CALL_VALUES_MAX or want.alone or batch[0].alone):
                 break
             batch.append(want)

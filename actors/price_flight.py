@@ -7,6 +7,7 @@ import attrs
 import trio
 
 from protocols.prices import MarketName, Quote
+from protocols.venue.gamma import spellings_of
 
 Wanted = str | MarketName
 """A condition id, or a slug or token."""
@@ -43,8 +44,8 @@ class Flight:
 
 
 def spellings(wanted: Wanted) -> int:
-    """Returns how many values a call spends on it: an id of protocol V2 is asked for in both spellings."""
-    return 2 if isinstance(wanted, str) and len(wanted) == 66 and wanted.endswith("00") else 1
+    """Returns how many values a call spends on it."""
+    return len(spellings_of(wanted)) if isinstance(wanted, str) else 1
 
 
 @attrs.define(eq=False)

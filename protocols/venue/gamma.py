@@ -74,14 +74,15 @@ def market_from(fields: dict[str, Any]) -> Market:
     )
 
 
+def spellings_of(condition_id: str) -> tuple[str, ...]:
+    """Returns what to ask Gamma for: a protocol V2 market is known there by 62 digits, elsewhere by 64 (venue.md §3.1)."""
+    is_v2 = len(condition_id) == 66 and condition_id.endswith("00")
+    return (condition_id, condition_id[:64]) if is_v2 else (condition_id,)
+
+
 def condition_id_spellings(condition_ids: Iterable[str]) -> list[str]:
-    """Returns the ids to ask Gamma for: a protocol V2 market is known there by 62 digits, elsewhere by 64."""
-    spellings = []
-    for condition_id in condition_ids:
-        spellings.append(condition_id)
-        if len(condition_id) == 66 and condition_id.endswith("00"):
-            spellings.append(condition_id[:64])
-    return spellings
+    """Returns all spellings of these ids."""
+    return [spelling for condition_id in condition_ids for spelling in spellings_of(condition_id)]
 
 
 def _listed(fields: dict[str, Any], name: str) -> list[Any]:
