@@ -125,7 +125,7 @@ class ForwardTester:
             if needs.aggregates and not self.room.is_full:
                 if not self.room.join(laned, part, needs, runners):
                     decisions.append(self.maker.late_member(part, runners, trade))
-            elif self.room.is_full or needs.aggregates:
+            elif self.room.is_full:
                 decisions.append(self.maker.buy(part, runners, [trade], members=needs.aggregates, extras=NOTHING))
             elif (extras := self.room.at_hand(trade, needs)) is not None:
                 decisions.append(self.maker.buy(part, runners, [trade], members=False, extras=extras))

@@ -5,6 +5,7 @@ import logging
 import attrs
 import trio
 
+from actors.following import keep_current
 from actors.rules.backoff import Backoff
 from actors.rules.log_limit import LogLimit
 from actors.rules.shared_texts import SharedTexts
@@ -36,21 +37,18 @@ class TargetRegistry:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Reads the sets, says that it started, and follows their version until cancelled."""
         backoff = Backoff(first_s=self.config.targets_poll_s / 2, max_s=30.0, rng=self.rng)
-        started = False
-        while True:
-            try:
-                await self._refresh_if_changed()
-            except TransientError as error:
-                self.failures += 1
-                if self._log_limit.allows("refresh", trio.current_time()) is not None:
-                    _log.warning("wallet sets not refreshed, the last good ones stay", extra={"error": str(error)})
-                await trio.sleep(backoff.next_s())
-                continue
-            backoff.reset()
-            if not started:
-                started = True
-                task_status.started()
-            await self.store.wait_changed(self.config.targets_poll_s)
+        await keep_current(
+            self._refresh_if_changed,
+            pause=lambda: self.store.wait_changed(self.config.targets_poll_s),
+            backoff=backoff,
+            failed=self._failed,
+            task_status=task_status,
+        )
+
+    def _failed(self, error: TransientError) -> None:
+        self.failures += 1
+        if self._log_limit.allows("refresh", trio.current_time()) is not None:
+            _log.warning("wallet sets not refreshed, the last good ones stay", extra={"error": str(error)})
 
     async def _refresh_if_changed(self) -> None:
         version = await self.store.version()

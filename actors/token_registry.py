@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import attrs
 import trio
 
+from actors.following import keep_current
 from actors.rules.backoff import Backoff
 from actors.rules.log_limit import LogLimit
 from config.secrets import Secret
@@ -68,23 +69,26 @@ class TokenRegistry:
             _log.warning("http.admin_token is short enough to be guessed", extra={"chars_min": BOOTSTRAP_CHARS_MIN})
         # No longer than the poll: when the database is back, what was revoked there has to hold as soon as ever.
         backoff = Backoff(first_s=self.poll_s / 2, max_s=self.poll_s, rng=self.rng)
-        started = False
-        while True:
-            try:
-                async with self._reading:
-                    if await self.store.version() != self._version:
-                        await self._read()
-            except TransientError as error:
-                self.failures += 1
-                if self._log_limit.allows("refresh", trio.current_time()) is not None:
-                    _log.warning("tokens not refreshed, the last good ones stay", extra={"error": str(error)})
-                await trio.sleep(backoff.next_s())
-                continue
-            backoff.reset()
-            if not started:
-                started = True
-                task_status.started()
-            await trio.sleep(self.poll_s)
+        await keep_current(
+            self._refresh_if_changed,
+            pause=self._pause,
+            backoff=backoff,
+            failed=self._failed,
+            task_status=task_status,
+        )
+
+    async def _pause(self) -> None:
+        await trio.sleep(self.poll_s)
+
+    async def _refresh_if_changed(self) -> None:
+        async with self._reading:
+            if await self.store.version() != self._version:
+                await self._read()
+
+    def _failed(self, error: TransientError) -> None:
+        self.failures += 1
+        if self._log_limit.allows("refresh", trio.current_time()) is not None:
+            _log.warning("tokens not refreshed, the last good ones stay", extra={"error": str(error)})
 
     async def _read(self) -> None:
         revoked_before = frozenset(self._revoked)

@@ -16,10 +16,7 @@ import trio.testing
 from actors.record_desk import WALLETS_MAX
 from actors.rules.strategy_index import needs_of
 from config.schema import EngineConfig
-from engine.replay.ports import (
-    ReplayClock,
-    ReplayLedger,
-)
+from engine.replay.ports import ReplayClock, ReplayLedger
 from engine.replay.stage import ReplayStage, replay_stage
 from engine.replay.tape_markets import Resolution, TapeMarkets
 from engine.simulator.tape import TapeRow
