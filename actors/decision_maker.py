@@ -2,10 +2,11 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import attrs
+import msgspec
 import trio
 
 from actors.holding_desk import HoldingDesk
@@ -13,6 +14,7 @@ from actors.market_desk import MarketDesk
 from actors.paper_book import PaperBook
 from actors.record_desk import RecordDesk
 from actors.rules.fill_groups import summed
+from actors.rules.live.signals import Mirrors, exit_signal_of, intents_of
 from actors.rules.log_limit import LogLimit
 from actors.rules.recent_set import RecentSet
 from actors.rules.strategy.deciding import aggregated, decide, decide_sale, wants_fill
@@ -53,6 +55,10 @@ class DecisionMaker:
     records: RecordDesk
     holdings: HoldingDesk
     clock: WallClock
+    mirrors: Mirrors = lambda _: ()
+    """Live strategies that mirror a paper strategy: none unless money may be spent."""
+    warm: Callable[[str, str], None] = lambda _token_id, _condition_id: None
+    """Told token and market of what is about to be bought with money; never waits."""
     counts: Counter[tuple[str, str]] = attrs.field(init=False, factory=Counter)
     """Decisions of single strategies by (result, reason)."""
     rule_errors: Counter[str] = attrs.field(init=False, factory=Counter)
@@ -80,6 +86,11 @@ class DecisionMaker:
             lambda runner: any(_copy(runner.strategy.number, id_) in self._copied for id_ in ids),
             self._on_error,
         )
+        intents = intents_of(decision, inputs, runners, self.mirrors, trades[0].seen_s)
+        if intents:
+            decision = msgspec.structs.replace(decision, intents=intents)
+            self.warm(inputs.token_id, inputs.condition_id)
+            self.holdings.track(inputs.wallet, inputs.condition_id, inputs.token_id)
         self._keep(decision)
         for order in decision.orders:
             self.holdings.track(order.trader, order.condition_id, order.token_id)
@@ -109,6 +120,9 @@ class DecisionMaker:
         decision = decide_sale(
             runners, inputs, part, lambda runner: orders.get(runner.strategy.wallet_id, ()), self._on_error
         )
+        signal = exit_signal_of(inputs, runners, self.mirrors)
+        if signal is not None:
+            decision = msgspec.structs.replace(decision, exit_signal=signal)
         self._keep(decision)
         return decision
 

@@ -16,10 +16,12 @@ from actors.strategy_registry import StrategyRegistry
 from config.schema import ForwardTestingConfig
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random
-from protocols.decisions import DecidedTrade, Decision, Receipt
+from protocols.decisions import DecidedTrade, Decision
 from protocols.errors import TransientError
 from protocols.ingest import SpillStore
+from protocols.live.holdings import LiveHoldings, NoLiveHoldings
 from protocols.paper import PaperStore, SettledOrder, UndecidedTrade
+from protocols.receipts import Receipt
 from protocols.trades import Lane, LanedTrade
 
 _log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ RECOVER_MIN_S, RECOVER_MAX_S = 120, 900
 JOURNAL_POLL_S = 0.05
 AUDIT_S = 60.0
 DOUBT_S = 0.5
+NO_LIVE = NoLiveHoldings()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -48,6 +51,7 @@ class ForwardTester:
     spill: SpillStore
     config: ForwardTestingConfig
     rng: Random
+    live: LiveHoldings = NO_LIVE
     audit_s: float = AUDIT_S
     """How often accounts at hand are compared with those in the database."""
     dead_letters: int = attrs.field(init=False, default=0)
@@ -137,7 +141,7 @@ class ForwardTester:
         trade = laned.trade
         pair = (trade.wallet, trade.token_id)
         earlier = self.room.waiting_for(pair)
-        holders = {order.wallet_id for order in self.maker.book.open_orders(*pair)}
+        holders = self._holders(pair)
         if earlier and not self.room.is_full:
             # Some of what waits may buy what this sells: it goes first, as it is.
             holders |= {runner.strategy.wallet_id for pending in earlier for runner in pending.runners}
@@ -167,6 +171,10 @@ class ForwardTester:
                 parts.setdefault(Needs(book_delay_ms=delay_ms).part, []).append(runner)
         return [(part, tuple(sorted(runners, key=lambda one: one.strategy.number))) for part, runners in parts.items()]
 
+    def _holders(self, pair: tuple[str, str]) -> set[str]:
+        """Strategies that hold something of a trader and token, on paper or by a live mirror."""
+        return {order.wallet_id for order in self.maker.book.open_orders(*pair)}.union(self.live.holders(*pair))
+
     def _is_dealt_with(self, trade_id: str, part: str) -> bool:
         return _mark(trade_id, part) in self._decided or self.room.waits(trade_id, part)
 
@@ -176,6 +184,7 @@ class ForwardTester:
             return
         while self.spill.size_bytes:  # noqa: ASYNC110 - another actor empties it, for seconds at most
             await trio.sleep(JOURNAL_POLL_S)
+        await self.live.wait_loaded()
         backoff = Backoff(first_s=0.2, max_s=5.0, rng=self.rng)
         while True:
             try:
@@ -190,6 +199,8 @@ class ForwardTester:
     async def _decide_what_was_left(self) -> None:
         for trader, token_id in self.maker.book.open_pairs():
             condition_id = self.maker.book.open_orders(trader, token_id)[0].condition_id
+            self.maker.holdings.track(trader, condition_id, token_id)
+        for trader, condition_id, token_id in self.live.pairs():
             self.maker.holdings.track(trader, condition_id, token_id)
         ages_s = [runner.settings.max_trade_age_s for runner in self._index.runners.values()]
         reach_s = min(RECOVER_MAX_S, max([RECOVER_MIN_S, *ages_s]))
@@ -206,7 +217,7 @@ class ForwardTester:
     def _is_owed(self, stored: UndecidedTrade) -> bool:
         trade = stored.trade
         if trade.side == "SELL":
-            holders = {order.wallet_id for order in self.maker.book.open_orders(trade.wallet, trade.token_id)}
+            holders = self._holders((trade.wallet, trade.token_id))
             return any(part not in stored.parts for part, _ in self._sale_parts(trade.wallet, holders))
         return any(part not in stored.parts for part, _ in self._index.plan(trade.wallet))
 
@@ -222,6 +233,9 @@ class ForwardTester:
                 await trio.sleep(backoff.next_s())
                 continue
             pairs = {(o.trader, o.token_id) for d in self.maker.book.in_flight.values() for o in d.orders}
+            for trader, condition_id, token_id in self.live.pairs():
+                self.maker.holdings.track(trader, condition_id, token_id)
+                pairs.add((trader, token_id))
             self.maker.holdings.keep_only([*self.maker.book.open_pairs(), *pairs])
             await self._until_worth_reading(changed)
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 import attrs
 
 from actors.rules.paper.orders import as_open
-from protocols.decisions import ClosedShares, Decision, PaperOrder, Receipt
+from protocols.decisions import Decision, PaperOrder
 from protocols.paper import Account, OpenOrder, SettledOrder
+from protocols.receipts import ClosedShares, Receipt
 
 _log = logging.getLogger(__name__)
 _ZERO = Decimal(0)

@@ -12,11 +12,10 @@ from actors.rules.log_limit import LogLimit
 from config.schema import WriterConfig
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random
-from protocols.decisions import Receipt
 from protocols.errors import RejectedError, StorageFullError, TransientError
 from protocols.ingest import GapReason, GapRequest, SpillStore, TradeStore, WriteResult
 from protocols.instruments import Observer
-from protocols.receipts import decisions_of, refused, without_decisions
+from protocols.receipts import Receipt, decisions_of, refused, without_decisions
 from protocols.trades import LanedTrade, without_description
 
 _log = logging.getLogger(__name__)

@@ -50,7 +50,31 @@ def toml_template() -> str:
             lines += ["", f"[{section}]"]
         lines.append(f"# {info.doc}; {info.allowed}")
         lines.append(f'# {name}_file = ""' if info.is_secret else f"# {name} = {_toml(info.default)}")
+    for path, info in free_settings():
+        head, _, name = path.rpartition(".")
+        if head != section:
+            section = head
+            lines += ["", f"# [{section}]"]
+        lines.append(f"#   {info.doc}; {info.allowed}")
+        lines.append(f"#   {name} = {_toml(info.default)}")
     return "\n".join(lines) + "\n"
+
+
+def free_settings() -> list[tuple[str, SettingInfo]]:
+    """Returns the settings of groups whose names the operator chooses, as one named `NAME` would have them."""
+    return [
+        (info.path, info)
+        for prefix, shape in _free_shapes(EngineConfig, "")
+        for info in _walk(shape(), f"{prefix}.NAME.")
+    ]
+
+
+def _free_shapes(cls: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for field in attrs.fields(cls):
+        if field.metadata["kind"] == "free_sections":
+            yield f"{prefix}{field.name}", field.metadata["shape"]
+        elif field.metadata["kind"] == "section":
+            yield from _free_shapes(field.type, f"{prefix}{field.name}.")
 
 
 def _walk(value: Any, prefix: str) -> Iterator[SettingInfo]:
@@ -60,7 +84,7 @@ def _walk(value: Any, prefix: str) -> Iterator[SettingInfo]:
         kind = field.metadata["kind"]
         if kind == "section":
             yield from _walk(current, f"{path}.")
-        elif kind == "named_sections":
+        elif kind in ("named_sections", "free_sections"):
             for name, inner in current.items():
                 yield from _walk(inner, f"{path}.{name}.")
         else:

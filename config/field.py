@@ -61,6 +61,12 @@ def named_sections(factory: Callable[[], dict[str, T]]) -> dict[str, T]:
     return field
 
 
+def free_sections(shape: type) -> Any:
+    """Groups of one shape under names that the operator chooses, such as `live.accounts.<name>`; none by default."""
+    metadata = {"kind": "free_sections", "shape": shape, "restart": True}
+    return attrs.field(factory=dict, metadata=metadata)
+
+
 def _setting(default: Any, kind: type, rule: Rule, doc: str, restart: bool) -> Any:
     metadata = {"kind": "setting", "type": kind, "rule": rule, "doc": doc, "restart": restart}
     return attrs.field(default=default, metadata=metadata)

@@ -1,6 +1,7 @@
 """Builds the configuration: command line over environment over file over defaults, every problem reported at once."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ ENVIRONMENT_PREFIX = "POLYCOPY_"
 CONFIG_FILE_VARIABLE = "POLYCOPY_CONFIG"
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 CREDENTIAL = "systemd credential"
+_FREE_NAME = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class ConfigError(Exception):
@@ -142,6 +144,8 @@ def _build(cls: type, prefix: str, values: Values, problems: list[str]) -> Any:
             arguments[field.name] = _build(field.type, f"{path}.", values, problems)
         elif kind == "named_sections":
             arguments[field.name] = _named(field, path, values, problems)
+        elif kind == "free_sections":
+            arguments[field.name] = _free(field, path, values, problems)
         elif kind == "secret":
             arguments[field.name] = _secret(path, values, problems)
         elif path in values:
@@ -159,6 +163,17 @@ def _named(field: Any, path: str, values: Values, problems: list[str]) -> dict[s
             if inner_path in values:
                 changes[inner.name] = _setting(inner, inner_path, values.pop(inner_path), problems)
         sections[name] = attrs.evolve(default, **changes)
+    return sections
+
+
+def _free(field: Any, path: str, values: Values, problems: list[str]) -> dict[str, Any]:
+    """Groups under names of the operator's choice."""
+    names = dict.fromkeys(key[len(path) + 1 :].rpartition(".")[0] for key in values if key.startswith(f"{path}."))
+    sections = {}
+    for name in names:
+        if not _FREE_NAME.fullmatch(name):
+            problems.append(f"{path}.{name}: a name has 1 to 40 lower-case letters, digits, - or _")
+        sections[name] = _build(field.metadata["shape"], f"{path}.{name}.", values, problems)
     return sections
 
 

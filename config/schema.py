@@ -9,6 +9,7 @@ import attrs
 
 from config.field import choice, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
+from config.live_trading import LiveTradingConfig, account_problems
 from config.secrets import Secret
 
 _WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
@@ -238,6 +239,9 @@ def default_channels() -> dict[str, ChannelConfig]:
         "writer": ChannelConfig(capacity=4_096, shed_above=50),
         "gap_requests": ChannelConfig(capacity=16),
         "market_requests": ChannelConfig(capacity=1_000),
+        "intents": ChannelConfig(capacity=1_000),
+        "order_events": ChannelConfig(capacity=4_096),
+        "log_lines": ChannelConfig(capacity=4_096),
     }
 
 
@@ -255,6 +259,7 @@ class EngineConfig:
     markets: MarketsConfig = section(MarketsConfig)
     prices: PricesConfig = section(PricesConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
+    live: LiveTradingConfig = section(LiveTradingConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)
@@ -278,7 +283,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
         problems.append("stream.ping_interval_s: must be less than stream.stall_timeout_s")
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
-    return problems
+    return problems + account_problems(config.live)
 
 
 __all__ = ["ChannelConfig", "EngineConfig", "cross_checks", "default_channels"]

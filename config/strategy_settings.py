@@ -40,17 +40,7 @@ def settings_from(document: Mapping[str, Any], base: StrategySettings | None = N
 
     Raises `SettingsError` that lists every unknown, malformed and contradictory setting at once.
     """
-    problems: list[Problem] = []
-    values: dict[str, Any] = {}
-    for name, value in document.items():
-        field = _FIELDS.get(name)
-        if field is None:
-            problems.append(Problem(str(name)[:80], "there is no such setting"))
-            continue
-        try:
-            values[name] = _read(value, field.metadata)
-        except ValueError:
-            problems.append(Problem(name, f"{_shown(value)} is not allowed; allowed: {field.metadata['allowed']}"))
+    values, problems = read_values(document, _FIELDS)
     settings = attrs.evolve(base or StrategySettings(), **values)
     problems += contradictions(settings, {problem.field for problem in problems})
     if problems:
@@ -58,9 +48,32 @@ def settings_from(document: Mapping[str, Any], base: StrategySettings | None = N
     return settings
 
 
+def read_values(
+    document: Mapping[str, Any], fields: "Mapping[str, attrs.Attribute[Any]]"
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Returns the values of a document's settings by name, and what is wrong with the others."""
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        field = fields.get(name)
+        if field is None:
+            problems.append(Problem(str(name)[:80], "there is no such setting"))
+            continue
+        try:
+            values[name] = _read(value, field.metadata)
+        except ValueError:
+            problems.append(Problem(name, f"{_shown(value)} is not allowed; allowed: {field.metadata['allowed']}"))
+    return values, problems
+
+
 def document_of(settings: StrategySettings) -> dict[str, Any]:
     """Returns the settings as JSON values: decimals as texts, times in ISO 8601, None where a gate is off."""
-    return {name: _written(getattr(settings, name), field.metadata) for name, field in _FIELDS.items()}
+    return written_values(settings, _FIELDS)
+
+
+def written_values(settings: object, fields: "Mapping[str, attrs.Attribute[Any]]") -> dict[str, Any]:
+    """Returns settings as JSON values by name."""
+    return {name: _written(getattr(settings, name), field.metadata) for name, field in fields.items()}
 
 
 def warnings_of(settings: StrategySettings) -> list[str]:

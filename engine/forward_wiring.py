@@ -13,7 +13,7 @@ import attrs
 from actors.book_desk import BookDesk
 from actors.decision_maker import DecisionMaker
 from actors.decision_room import DecisionRoom
-from actors.forward_tester import AUDIT_S, ForwardTester
+from actors.forward_tester import AUDIT_S, NO_LIVE, ForwardTester
 from actors.holding_desk import HoldingDesk
 from actors.market_desk import MarketDesk
 from actors.paper_book import PaperBook
@@ -22,6 +22,7 @@ from actors.score_desk import ScoreDesk
 from actors.settler import Settler
 from actors.strategy_registry import StrategyRegistry
 from config.schema import EngineConfig
+from engine.live_wiring import LiveTrading
 from engine.runtime.supervisor import Child
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random, WallClock
@@ -92,9 +93,10 @@ def forward_testing(
     kept: Outbox[LanedTrade],
     clock: WallClock,
     rng: Random,
+    live: LiveTrading | None = None,
     audit_s: float = AUDIT_S,
 ) -> ForwardTesting:
-    """Returns the actors of forward testing between two channels."""
+    """Returns the actors of forward testing between two channels; with `live` its decisions claim live orders, too."""
     settings = config.forward_testing
     registry = StrategyRegistry(store=io.strategies, config=config.filter, rng=rng)
     market_desk = MarketDesk(store=io.decision_markets, catalog=io.catalog, markets=io.markets, clock=clock, rng=rng)
@@ -103,6 +105,8 @@ def forward_testing(
     scores = ScoreDesk(scorer=io.scorer, timeout_ms=settings.score_timeout_ms)
     books = BookDesk(upstream=io.books)
     maker = DecisionMaker(book=PaperBook(), markets=market_desk, records=records, holdings=holdings, clock=clock)
+    if live is not None:
+        maker.mirrors, maker.warm = live.registry.mirrors, live.reader.warm
     told = _Told()
     room = DecisionRoom(maker=maker, scores=scores, books=books, kept=kept, config=settings, decided=told)
     tester = ForwardTester(
@@ -115,6 +119,7 @@ def forward_testing(
         spill=io.spill,
         config=settings,
         rng=rng,
+        live=NO_LIVE if live is None else live.book,
         audit_s=audit_s,
     )
     told.whom = tester.passed_on

@@ -1,17 +1,20 @@
 """Ingests while this engine holds the lease, and stands by while another one does."""
 
 import logging
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import attrs
 import trio
 
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
-from engine.adapters.assembly import open_adapters
+from engine.adapters.assembly import IngestAdapters, open_adapters
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
+from engine.live_hosting import open_live
+from engine.live_wiring import LivePorts
 from engine.places import spill_dir
 from engine.runtime.host import DrainReport, run_graph
 from engine.runtime.latency import LatencyRecorder
@@ -39,6 +42,9 @@ class IngestHost:
     clock: WallClock
     rng: Random
     latency: LatencyRecorder
+    order_latency: LatencyRecorder
+    trades_live: bool = False
+    """Both switches are on."""
     report: DrainReport | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
@@ -102,31 +108,59 @@ class IngestHost:
 
     async def _ingest(self, hold: LeaseHold) -> None:
         """Runs the graph under a lease. Raises a group with `FencedError` when another engine takes over."""
-        async with open_adapters(
-            self.config,
-            self.options,
-            hold,
-            spill_dir=spill_dir(self.config, self.database_id),
-            clock=self.clock,
-            rng=self.rng,
-            requests=self.engine.upstream_requests,
-        ) as io:
-            paper = PaperPorts(
-                **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
-            )
-            ports = Adapters(
-                **attrs.asdict(io, recurse=False) | {"paper": paper},
+        async with (
+            open_adapters(
+                self.config,
+                self.options,
+                hold,
+                spill_dir=spill_dir(self.config, self.database_id),
                 clock=self.clock,
                 rng=self.rng,
-                trade_to_row=self.latency,
-                committed=self.engine.committed,
-            )
+                requests=self.engine.upstream_requests,
+            ) as io,
+            AsyncExitStack() as stack,
+        ):
+            ports = self._ports(io, await stack.enter_async_context(self._live(io)) if self.trades_live else None)
             self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
             self.engine.readiness.wait_for("actors", "starting")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._extend_lease, hold)
+                nursery.start_soon(self._say_when_reconciled)
                 self.report = await self._run_graph()
                 nursery.cancel_scope.cancel()
+
+    def _live(self, io: IngestAdapters) -> AbstractAsyncContextManager[LivePorts]:
+        return open_live(
+            self.config,
+            self.options,
+            self.office,
+            io,
+            clock=self.clock,
+            rng=self.rng,
+            requests=self.engine.upstream_requests,
+            trade_to_order=self.order_latency,
+        )
+
+    def _ports(self, io: IngestAdapters, live: LivePorts | None) -> Adapters:
+        paper = PaperPorts(
+            **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
+        )
+        return Adapters(
+            **attrs.asdict(io, recurse=False) | {"paper": paper},
+            live=live,
+            clock=self.clock,
+            rng=self.rng,
+            trade_to_row=self.latency,
+            committed=self.engine.committed,
+        )
+
+    async def _say_when_reconciled(self) -> None:
+        """What the venue has of our orders has to be known before anybody relies on this engine."""
+        live = self.engine.actors.live if self.engine.actors is not None else None
+        if live is not None:
+            self.engine.readiness.wait_for("live", "accounts are not compared with the venue yet")
+            await live.reconciler.reconciled.wait()
+            self.engine.readiness.reached("live")
 
     async def _run_graph(self) -> DrainReport:
         graph = self.engine.graph

@@ -25,7 +25,7 @@ from engine.adapters.system_clock import process_owner_id, secret_random
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
 from engine.ingesting import IngestHost
-from engine.metrics import price_age_histogram, trade_to_row_histogram
+from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
 from engine.places import postgres_dir
 from engine.reload import Reloader
 from engine.runtime.host import DrainReport
@@ -63,6 +63,8 @@ class EngineHost:
     clock: WallClock
     rng: Random
     reloader: Reloader
+    live_switch: bool = False
+    """The second switch of live trading; the first is `live.enabled`."""
     stop: trio.Event = attrs.field(factory=trio.Event)
     report: DrainReport | None = attrs.field(init=False, default=None)
     _http_stop: trio.Event = attrs.field(init=False, factory=trio.Event)
@@ -71,6 +73,7 @@ class EngineHost:
     _registry: CollectorRegistry = attrs.field(init=False, factory=CollectorRegistry)
     _loop_lag: LoopLag = attrs.field(init=False, factory=LoopLag)
     latency: LatencyRecorder = attrs.field(init=False)
+    order_latency: LatencyRecorder = attrs.field(init=False)
     _price_age: Observer = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -88,6 +91,7 @@ class EngineHost:
         )
         self._price_age = price_age_histogram(self._registry)
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
+        self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.
@@ -147,6 +151,8 @@ class EngineHost:
                 clock=self.clock,
                 rng=self.rng,
                 latency=self.latency,
+                order_latency=self.order_latency,
+                trades_live=self._trades_live(),
             )
             try:
                 async with serving(self._engine, options, self._serving_context(office)):
@@ -155,6 +161,18 @@ class EngineHost:
                 self.report = ingest.report
                 with trio.CancelScope(shield=True):
                     await lease_connection.aclose()
+
+    def _trades_live(self) -> bool:
+        """Money may be spent when both switches are on, and somebody is told when only one of them is."""
+        enabled = self.config.live.enabled
+        if enabled != self.live_switch:
+            missing = "--live, or POLYCOPY_LIVE=1" if enabled else "live.enabled = true in the configuration"
+            _log.warning("live trading is off: one of its two switches is missing", extra={"missing": missing})
+        elif enabled:
+            _log.warning(
+                "live trading is on: orders cost real money", extra={"accounts": ", ".join(self.config.live.accounts)}
+            )
+        return enabled and self.live_switch
 
     def _serving_context(self, office: LeaseOffice) -> ServingContext:
         return ServingContext(

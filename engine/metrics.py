@@ -29,6 +29,16 @@ def trade_to_row_histogram(registry: CollectorRegistry) -> Histogram:
     )
 
 
+def trade_to_order_histogram(registry: CollectorRegistry) -> Histogram:
+    """Returns the histogram of the time from a frame's arrival to the first byte of its order, in seconds."""
+    return Histogram(
+        "polycopy_trade_to_order_seconds",
+        "From the arrival of a trade to its order on the wire",
+        buckets=LATENCY_BUCKETS_S,
+        registry=registry,
+    )
+
+
 def price_age_histogram(registry: CollectorRegistry) -> Histogram:
     """Returns the histogram of the age of served prices of open markets, in seconds."""
     return Histogram(

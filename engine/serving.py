@@ -23,7 +23,8 @@ from engine.api.signal_routes import signal_routes
 from engine.api.user_routes import user_routes
 from engine.job_wiring import JobPorts
 from engine.reload import Reloader
-from engine.wiring import Actors, Engine, ServicePorts, Services, build_services
+from engine.service_wiring import ServicePorts, Services, build_services
+from engine.wiring import Actors, Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
 

@@ -14,35 +14,29 @@ The first part runs under the ingest lease (`build`), the last line in every eng
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 
-from actors.book_cache import BookCache
-from actors.feed_hub import FeedHub
 from actors.gap_filler import GapFiller
-from actors.market_ensurer import MarketEnsurer
 from actors.market_registry import MarketRegistry
-from actors.price_cache import PriceCache
-from actors.scheduler import Scheduler
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
-from actors.token_registry import TokenRegistry
 from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
-from engine.job_wiring import JobPorts, scheduler_of
+from engine.live_wiring import LivePorts, LiveTrading, live_trading
 from engine.runtime.channel import Channel, LanePolicy
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Child, Supervisor
+from engine.service_wiring import Services
 from protocols.channels import Overflow
 from protocols.clock import Random, WallClock
-from protocols.feed import FeedStreamStore
 from protocols.ingest import (
     GapRequest,
     GapStore,
@@ -55,9 +49,8 @@ from protocols.ingest import (
     TradeStore,
 )
 from protocols.instruments import Observer
-from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
+from protocols.receipts import Receipt
 from protocols.trades import Lane, LanedTrade, RawTrade
-from protocols.users import TokenStore
 
 
 @attrs.frozen(kw_only=True)
@@ -73,6 +66,8 @@ class Adapters:
     markets: MarketStore
     spill: SpillStore
     paper: PaperPorts
+    live: LivePorts | None = None
+    """None: no order is ever made."""
     clock: WallClock
     rng: Random
     trade_to_row: Observer
@@ -89,40 +84,9 @@ class Actors:
     gap_filler: GapFiller
     trade_filter: TradeFilter
     forward: ForwardTesting
+    live: LiveTrading | None
     sync_writer: SyncWriter
     market_registry: MarketRegistry
-
-
-@attrs.frozen(kw_only=True)
-class ServicePorts:
-    """The world behind what serves users. `owner` is unique to this process, `holder` says who that is."""
-
-    tokens: TokenStore
-    feed: FeedStreamStore
-    prices: PriceUpstream
-    price_fallback: PriceFallback
-    price_store: PriceStore
-    price_age: Observer
-    books: BookUpstream
-    markets: MarketStore
-    catalog: MarketCatalog
-    jobs: JobPorts
-    clock: WallClock
-    rng: Random
-    owner: str
-    holder: str
-
-
-@attrs.frozen(kw_only=True)
-class Services:
-    """What serves users, with the ingest lease or without."""
-
-    token_registry: TokenRegistry
-    feed_hub: FeedHub
-    price_cache: PriceCache
-    book_cache: BookCache
-    market_ensurer: MarketEnsurer
-    scheduler: Scheduler
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -169,8 +133,11 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         targets=registry,
         config=config.filter,
     )
+    live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     tester_kept = writer.outbox()
-    forward = forward_testing(config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=io.clock, rng=io.rng)
+    forward = forward_testing(
+        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=io.clock, rng=io.rng, live=live
+    )
     writer_gaps = gap_requests.outbox()
     sync_writer = SyncWriter(
         trades=writer.inbox,
@@ -181,7 +148,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         rng=io.rng,
         latency=io.trade_to_row,
         forget=trade_filter.forget,
-        decided=forward.tester.received,
+        decided=_told(forward, live),
         committed=io.committed,
     )
     market_registry = MarketRegistry(
@@ -192,6 +159,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             Child(name="target_registry", run=registry.run),
             Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
             *forward.services,
+            *(live.services if live else ()),
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
         ),
         stages=(
@@ -202,10 +170,19 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
                 writes=(filter_copied, filter_kept, filter_markets),
             ),
             Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
-            Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps,)),
+            Child(
+                name="sync_writer",
+                run=sync_writer.run,
+                reads=(writer,),
+                writes=(writer_gaps, *((live.claims,) if live else ())),
+            ),
+            *(live.stages if live else ()),
         ),
-        sources=sources,
-        channels=_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
+        sources=(*sources, *(live.sources if live else ())),
+        channels=(
+            *_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
+            *(live.channels if live else ()),
+        ),
     )
     actors = Actors(
         target_registry=registry,
@@ -213,6 +190,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         gap_filler=gap_filler,
         trade_filter=trade_filter,
         forward=forward,
+        live=live,
         sync_writer=sync_writer,
         market_registry=market_registry,
     )
@@ -248,37 +226,6 @@ def _sources(
     return stream_reader, gap_filler, children
 
 
-def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
-    """Returns what serves users. Raises `ValueError` for a cron expression that makes no sense."""
-    token_registry = TokenRegistry(store=io.tokens, clock=io.clock, rng=io.rng, bootstrap=config.http.admin_token)
-    feed_hub = FeedHub(store=io.feed, rng=io.rng, clients_max=config.http.streams_max)
-    price_cache = PriceCache(
-        upstream=io.prices,
-        fallback=io.price_fallback,
-        store=io.price_store,
-        config=config.prices,
-        clock=io.clock,
-        rng=io.rng,
-        ages=io.price_age,
-    )
-    scheduler = scheduler_of(config, io.jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
-    children = (
-        Child(name="token_registry", run=token_registry.run),
-        Child(name="feed_hub", run=feed_hub.run),
-        Child(name="price_cache", run=price_cache.run),
-        Child(name="scheduler", run=scheduler.run),
-    )
-    services = Services(
-        token_registry=token_registry,
-        feed_hub=feed_hub,
-        price_cache=price_cache,
-        book_cache=BookCache(upstream=io.books, clock=io.clock),
-        market_ensurer=MarketEnsurer(store=io.markets, catalog=io.catalog),
-        scheduler=scheduler,
-    )
-    return children, services
-
-
 def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:
     """Lane 2 may be shed; lanes 0 and 1 wait."""
     return LanePolicy(
@@ -287,6 +234,18 @@ def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:
         shed_from=Lane.KNOWN,
         shed_above=config.channels["writer"].shed_above,
     )
+
+
+def _told(forward: ForwardTesting, live: LiveTrading | None) -> Callable[[Sequence[Receipt]], None]:
+    """Who hears what became of decisions: claims go on first, an order is waiting for them."""
+    if live is None:
+        return forward.tester.received
+
+    def told(receipts: Sequence[Receipt]) -> None:
+        live.committed(receipts)
+        forward.tester.received(receipts)
+
+    return told
 
 
 def _erased(*channels: Channel[Any]) -> tuple[Channel[Any], ...]:

@@ -10,6 +10,8 @@ from decimal import Decimal
 import attrs
 import msgspec
 
+from protocols.live.exits import ExitSignal
+from protocols.live.orders import LiveIntent
 from protocols.trades import LanedTrade
 
 
@@ -255,6 +257,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """USD, where the decision got as far as looking at the bankroll."""
     orders: tuple[PaperOrder, ...] = ()
     closes: tuple[PaperClose, ...] = ()
+    intents: tuple[LiveIntent, ...] = ()
+    """Of live strategies that mirror one of `strategies`: claims that are committed with the decision."""
+    exit_signal: ExitSignal | None = None
+    """Of a SELL: what live strategies that hold what was sold have to sell."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -267,31 +273,3 @@ class DecidedTrade(LanedTrade):
     """A trade, its importance, and what was decided about it."""
 
     decisions: tuple[Decision, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class Receipt:
-    """What became of one decision."""
-
-    key: tuple[str, str]
-    applied: bool
-    """False: it was decided before, or could not be kept; nothing of it happened."""
-    left_out: tuple[str, ...] = ()
-    """Ids of orders that were not made although the decision was kept: the strategy copied one of the trades before, or is
-    gone."""
-    closed: "tuple[ClosedShares, ...]" = ()
-    """What its closes came to, where positions were still open."""
-
-
-@attrs.frozen(kw_only=True)
-class ClosedShares:
-    """A close that took place."""
-
-    order_id: str
-    wallet_id: str
-    shares: Decimal
-    proceeds: Decimal
-    """USD after the fee."""
-    cost_released: Decimal
-    shares_left: Decimal
-    cost_left: Decimal

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import attrs
 
-from protocols.decisions import Receipt
 from protocols.markets import Market
+from protocols.receipts import Receipt
 from protocols.trades import Lane, LanedTrade
 from protocols.venue.data_api import TradePage
 

@@ -7,9 +7,11 @@ Money is USD, prices are USD a share, rates and ratios are 0 to 1, times are mil
 import enum
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
+
+from protocols.setting_fields import choice, decimal, flag, text, time, wallets, whole, words
 
 
 class TargetMode(enum.StrEnum):
@@ -84,117 +86,65 @@ class Aggregation(enum.StrEnum):
     """Fills of one wallet, token and side within `aggregate_window_s` of the first."""
 
 
-def _setting(default: Any, kind: str, allowed: str, doc: str, **rule: Any) -> Any:
-    return attrs.field(default=default, metadata={"kind": kind, "allowed": allowed, "doc": doc, **rule})
-
-
-def _decimal(default: str | None, low: str, high: str, places: int, doc: str, *, optional: bool = False) -> Any:
-    """A Decimal in a closed range with a bounded number of decimals; None, where it may be, turns it off."""
-    may_be_off = optional or default is None
-    off = " or nothing" if may_be_off else ""
-    return _setting(
-        None if default is None else Decimal(default),
-        "decimal",
-        f"{low} to {high}, at most {places} decimals{off}",
-        doc,
-        low=Decimal(low),
-        high=Decimal(high),
-        places=places,
-        optional=may_be_off,
-    )
-
-
-def _whole(default: int | None, low: int, high: int, doc: str) -> Any:
-    off = " or nothing" if default is None else ""
-    return _setting(
-        default, "whole", f"whole number, {low} to {high}{off}", doc, low=low, high=high, optional=default is None
-    )
-
-
-def _flag(default: bool, doc: str) -> Any:
-    return _setting(default, "flag", "true or false", doc)
-
-
-def _choice(default: enum.StrEnum, doc: str) -> Any:
-    options = type(default)
-    return _setting(default, "choice", " | ".join(options), doc, options=options)
-
-
-def _text(doc: str, chars_max: int) -> Any:
-    return _setting("", "text", f"text of at most {chars_max} characters", doc, chars_max=chars_max)
-
-
-def _wallets(doc: str) -> Any:
-    return _setting((), "wallets", "list of at most 20000 wallets, 0x and 40 hex digits", doc, items_max=20_000)
-
-
-def _words(doc: str) -> Any:
-    return _setting((), "words", "list of at most 100 texts of 1 to 100 characters", doc, items_max=100, chars_max=100)
-
-
-def _time(doc: str) -> Any:
-    return _setting(None, "time", "time in ISO 8601 or nothing", doc, optional=True)
-
-
 @attrs.frozen(kw_only=True)
 class StrategySettings:
     """Every setting of domain.md §2.1 and what this engine adds. A gate that is None is off; zero is a value (D18)."""
 
-    display_name: str = _text("name for people", 120)
-    description: str = _text("what it is for", 4_000)
-    hypothesis: str = _text("what it is meant to find out", 2_000)
-    thesis_tier: str = _text("group of strategies", 40)
-    strategy_name: str = _text("name of the family", 120)
-    is_active: bool = _flag(True, "false: copies nothing new; what is open is closed as ever")
-    start_date: int | None = _time("trades before it are not copied")
-    end_date: int | None = _time("trades from then on are not copied")
+    display_name: str = text("name for people", 120)
+    description: str = text("what it is for", 4_000)
+    hypothesis: str = text("what it is meant to find out", 2_000)
+    thesis_tier: str = text("group of strategies", 40)
+    strategy_name: str = text("name of the family", 120)
+    is_active: bool = flag(True, "false: copies nothing new; what is open is closed as ever")
+    start_date: int | None = time("trades before it are not copied")
+    end_date: int | None = time("trades from then on are not copied")
     # Whom.
-    target_mode: TargetMode = _choice(TargetMode.FOLLOWED, "whose trades it copies")
-    target_traders: tuple[str, ...] = _wallets("whom it copies, with target_mode list; none means nobody")
-    excluded_traders: tuple[str, ...] = _wallets("whom it never copies")
-    copy_sells: bool = _flag(True, "closes what was bought from a trader in proportion to what he sells of it")
+    target_mode: TargetMode = choice(TargetMode.FOLLOWED, "whose trades it copies")
+    target_traders: tuple[str, ...] = wallets("whom it copies, with target_mode list; none means nobody")
+    excluded_traders: tuple[str, ...] = wallets("whom it never copies")
+    copy_sells: bool = flag(True, "closes what was bought from a trader in proportion to what he sells of it")
     # Which trades, in the order of the chain.
-    max_trade_age_s: int = _whole(300, 1, 604_800, "older trades are not copied when they arrive late")
-    trade_live_only: bool = _flag(False, "only after the game has started")
-    price_min: Decimal = _decimal("0", "0", "1", 4, "least price of the leader")
-    price_max: Decimal = _decimal("1", "0", "1", 4, "greatest price of the leader")
-    min_trader_win_rate: Decimal | None = _decimal(None, "0", "1", 6, "least win rate of the trader")
-    min_edge: Decimal | None = _decimal("0", "-1", "1", 6, "least win rate above the slipped price", optional=True)
-    min_trader_resolved_count: int = _whole(30, 0, 1_000_000, "least resolved trades of the trader")
-    min_conviction: Decimal | None = _decimal(None, "0", "1000000", 6, "least multiple of his average trade")
-    max_trader_win_rate: Decimal | None = _decimal(None, "0", "1", 6, "greatest win rate of the trader")
-    max_edge: Decimal | None = _decimal(None, "-1", "1", 6, "greatest edge")
-    max_conviction: Decimal | None = _decimal(None, "0", "1000000", 6, "greatest conviction")
-    market_categories: tuple[str, ...] = _words("title, category or a tag has to contain one of these")
-    bet_structures: tuple[str, ...] = _words("structure of the market has to be one of these")
-    exclude_market_keywords: tuple[str, ...] = _words("title, category and tags must contain none of these")
-    min_original_trade_usd: Decimal | None = _decimal(None, "0", "1000000000", 2, "least USD of the leader's trade")
-    max_original_trade_usd: Decimal | None = _decimal(None, "0", "1000000000", 2, "greatest USD of the leader's trade")
-    wr_source: WinRateSource = _choice(WinRateSource.GLOBAL, "record that win rate and resolved count come from")
-    use_model: bool = _flag(False, "asks the model for the probability of winning")
-    model_threshold: Decimal | None = _decimal(None, "0", "1", 6, "least probability; needed with use_model")
-    absent_score: AbsentScore = _choice(AbsentScore.REJECT, "what a score that is absent means")
+    max_trade_age_s: int = whole(300, 1, 604_800, "older trades are not copied when they arrive late")
+    trade_live_only: bool = flag(False, "only after the game has started")
+    price_min: Decimal = decimal("0", "0", "1", 4, "least price of the leader")
+    price_max: Decimal = decimal("1", "0", "1", 4, "greatest price of the leader")
+    min_trader_win_rate: Decimal | None = decimal(None, "0", "1", 6, "least win rate of the trader")
+    min_edge: Decimal | None = decimal("0", "-1", "1", 6, "least win rate above the slipped price", optional=True)
+    min_trader_resolved_count: int = whole(30, 0, 1_000_000, "least resolved trades of the trader")
+    min_conviction: Decimal | None = decimal(None, "0", "1000000", 6, "least multiple of his average trade")
+    max_trader_win_rate: Decimal | None = decimal(None, "0", "1", 6, "greatest win rate of the trader")
+    max_edge: Decimal | None = decimal(None, "-1", "1", 6, "greatest edge")
+    max_conviction: Decimal | None = decimal(None, "0", "1000000", 6, "greatest conviction")
+    market_categories: tuple[str, ...] = words("title, category or a tag has to contain one of these")
+    bet_structures: tuple[str, ...] = words("structure of the market has to be one of these")
+    exclude_market_keywords: tuple[str, ...] = words("title, category and tags must contain none of these")
+    min_original_trade_usd: Decimal | None = decimal(None, "0", "1000000000", 2, "least USD of the leader's trade")
+    max_original_trade_usd: Decimal | None = decimal(None, "0", "1000000000", 2, "greatest USD of the leader's trade")
+    wr_source: WinRateSource = choice(WinRateSource.GLOBAL, "record that win rate and resolved count come from")
+    use_model: bool = flag(False, "asks the model for the probability of winning")
+    model_threshold: Decimal | None = decimal(None, "0", "1", 6, "least probability; needed with use_model")
+    absent_score: AbsentScore = choice(AbsentScore.REJECT, "what a score that is absent means")
     # How much.
-    starting_balance: Decimal = _decimal("1000", "1", "1000000000", 2, "virtual USD; fixed once it has traded")
-    bet_size: Decimal = _decimal("1.20", "0", "1000000", 2, "base stake in USD")
-    bet_allocation_weight: Decimal = _decimal("1", "0", "1000", 4, "factor of the base stake")
-    allocation_method: AllocationMethod = _choice(AllocationMethod.FIXED, "how the stake is found")
-    kelly_fraction: Decimal = _decimal("0.25", "0", "1", 4, "share of the full Kelly stake")
-    min_bet: Decimal = _decimal("0.50", "0", "1000000", 2, "least stake in USD")
-    max_bet: Decimal = _decimal("10", "0", "1000000", 2, "greatest stake in USD")
-    proportional_pct: Decimal = _decimal("1", "0", "1000", 4, "percentage of PROPORTIONAL")
-    proportional_basis: ProportionalBasis = _choice(ProportionalBasis.NOTIONAL, "what the percentage is taken of")
-    aggregate: Aggregation = _choice(Aggregation.NONE, "which fills of a leader are one decision")
-    aggregate_window_s: int = _whole(5, 1, 600, "length of the window, with aggregate window")
+    starting_balance: Decimal = decimal("1000", "1", "1000000000", 2, "virtual USD; fixed once it has traded")
+    bet_size: Decimal = decimal("1.20", "0", "1000000", 2, "base stake in USD")
+    bet_allocation_weight: Decimal = decimal("1", "0", "1000", 4, "factor of the base stake")
+    allocation_method: AllocationMethod = choice(AllocationMethod.FIXED, "how the stake is found")
+    kelly_fraction: Decimal = decimal("0.25", "0", "1", 4, "share of the full Kelly stake")
+    min_bet: Decimal = decimal("0.50", "0", "1000000", 2, "least stake in USD")
+    max_bet: Decimal = decimal("10", "0", "1000000", 2, "greatest stake in USD")
+    proportional_pct: Decimal = decimal("1", "0", "1000", 4, "percentage of PROPORTIONAL")
+    proportional_basis: ProportionalBasis = choice(ProportionalBasis.NOTIONAL, "what the percentage is taken of")
+    aggregate: Aggregation = choice(Aggregation.NONE, "which fills of a leader are one decision")
+    aggregate_window_s: int = whole(5, 1, 600, "length of the window, with aggregate window")
     # At what price.
-    entry_model: EntryModel = _choice(EntryModel.SLIP, "price at which paper orders are filled")
-    fill_delay_ms: int = _whole(500, 0, 60_000, "time after the decision at which the book is looked at")
-    fill_slippage_max_pct: Decimal = _decimal("3", "0", "100", 4, "limit of a fill from the book, above the leader")
+    entry_model: EntryModel = choice(EntryModel.SLIP, "price at which paper orders are filled")
+    fill_delay_ms: int = whole(500, 0, 60_000, "time after the decision at which the book is looked at")
+    fill_slippage_max_pct: Decimal = decimal("3", "0", "100", 4, "limit of a fill from the book, above the leader")
     # Used when the strategy is copied with real money.
-    dead_market_guard: bool = _flag(True, "live only: no orders in markets that have collapsed")
-    dead_market_floor: Decimal = _decimal("0.04", "0", "1", 4, "live only: price of a collapsed market")
-    dead_market_max_drift_pct: Decimal = _decimal("80", "0", "100", 4, "live only: greatest fall since the signal")
-    agent_managed: bool = _flag(False, "the tuner may propose changes")
+    dead_market_guard: bool = flag(True, "live only: no orders in markets that have collapsed")
+    dead_market_floor: Decimal = decimal("0.04", "0", "1", 4, "live only: price of a collapsed market")
+    dead_market_max_drift_pct: Decimal = decimal("80", "0", "100", 4, "live only: greatest fall since the signal")
+    agent_managed: bool = flag(False, "the tuner may propose changes")
 
 
 WALLET_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"

@@ -20,7 +20,7 @@ import attrs
 import msgspec
 import trio
 
-from protocols.decisions import DecidedTrade
+from protocols.decisions import DecidedTrade, Decision
 from protocols.errors import StorageFullError
 from protocols.receipts import decisions_of, without_decisions
 from protocols.trades import LanedTrade
@@ -227,4 +227,12 @@ def _record(trade: LanedTrade) -> bytes:
 
 
 def _without_arrival(laned: LanedTrade) -> LanedTrade:
-    return attrs.evolve(laned, trade=msgspec.structs.replace(laned.trade, seen_s=math.nan))
+    laned = attrs.evolve(laned, trade=msgspec.structs.replace(laned.trade, seen_s=math.nan))
+    if isinstance(laned, DecidedTrade):
+        return attrs.evolve(laned, decisions=tuple(map(_without_arrivals, laned.decisions)))
+    return laned
+
+
+def _without_arrivals(decision: Decision) -> Decision:
+    intents = tuple(msgspec.structs.replace(intent, seen_s=None) for intent in decision.intents)
+    return msgspec.structs.replace(decision, intents=intents)

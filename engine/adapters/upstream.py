@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import attrs
 import httpx
@@ -24,7 +25,7 @@ Params = Sequence[tuple[str, str | int]]
 
 @attrs.define(eq=False, kw_only=True)
 class Upstream:
-    """GETs of one API. Never follows a redirect and never retries by itself: that is the caller's decision."""
+    """Reads of one API. Never follows a redirect and never retries by itself: that is the caller's decision."""
 
     name: str
     client: httpx.AsyncClient
@@ -39,12 +40,19 @@ class Upstream:
         Raises `RejectedError` for statuses that speak of this very request, and `TransientError` for everything else that
         is no answer: time-outs, lost connections, 5xx, 429, and a 403 that says where we are and not what we asked.
         """
+        return await self._read("GET", path, params=list(params))
+
+    async def post(self, path: str, body: bytes) -> bytes:
+        """Returns the 200 answer to a JSON body that only asks: what may be sent again at will. Raises as `get` does."""
+        return await self._read("POST", path, content=body, headers={"Content-Type": "application/json"})
+
+    async def _read(self, method: str, path: str, **what: Any) -> bytes:
         await self.bucket.take()
         response = None
         try:
             # The client's own time-out starts anew with every byte; this one does not.
             with trio.move_on_after(self.total_timeout_s):
-                response = await self.client.get(path, params=list(params))
+                response = await self.client.request(method, path, **what)
         except httpx.TimeoutException:
             self.requests[self.name, "timeout"] += 1
             raise TransientError(f"{self.name}: no answer in time") from None
@@ -72,8 +80,8 @@ class Upstream:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
-    """One for all clients: each of its own would take 60 ms of the start and 2.5 MB."""
+def tls_context() -> ssl.SSLContext:
+    """Returns one for all clients: each of its own would take 60 ms of the start and 2.5 MB."""
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -98,7 +106,7 @@ async def open_upstream(
         limits=limits,
         follow_redirects=False,
         trust_env=False,
-        verify=_tls(),
+        verify=tls_context(),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     ) as client:
         bucket = TokenBucket(rate_per_s=rate_per_s, burst=round(rate_per_s))

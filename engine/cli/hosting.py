@@ -25,7 +25,9 @@ _log = logging.getLogger(__name__)
 Beside = Callable[[Running, EngineHost], Awaitable[None]]
 
 
-def host_engine(read: ReadConfig, config: EngineConfig, beside: Beside | None = None) -> int:
+def host_engine(
+    read: ReadConfig, config: EngineConfig, beside: Beside | None = None, *, live_switch: bool = False
+) -> int:
     """Runs the engine until a signal; `beside` runs next to it and may set `stop`. Returns the exit code.
 
     `read` reads the configuration again, on SIGHUP and when an administrator asks for it.
@@ -34,8 +36,14 @@ def host_engine(read: ReadConfig, config: EngineConfig, beside: Beside | None = 
     configure_logging(config.logging.level, config.logging.format, clock)
     # What start-up made lives as long as the process; the collector need not walk it again.
     gc.freeze()
-    live = LiveConfig(config)
-    host = EngineHost(config=live.view, clock=clock, rng=system_random(), reloader=Reloader(live, read))
+    current = LiveConfig(config)
+    host = EngineHost(
+        config=current.view,
+        clock=clock,
+        rng=system_random(),
+        reloader=Reloader(current, read),
+        live_switch=live_switch,
+    )
     try:
         trio.run(_run, host, beside)
     except BaseException as error:

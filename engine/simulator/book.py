@@ -11,7 +11,6 @@ from engine.simulator.market import ONE, Market, MarketState
 from engine.simulator.seeds import digest
 from engine.simulator.wire_numbers import decimal_text
 
-Levels = Mapping[Decimal, Decimal]
 _LEVELS = 12
 
 
@@ -60,62 +59,19 @@ def book_hash(fields: Mapping[str, object]) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class MarketBook:
-    """One book per market, kept as bids and asks of the first outcome; the second outcome sees their mirror.
-
-    Levels are made up around the price of the last trade. A matching engine takes this class's place: it only has to
-    keep `bids` and `asks`.
-    """
-
-    def __init__(self, market: Market) -> None:
-        self.market = market
-        self._bids: dict[Decimal, Decimal] = {}
-        self._asks: dict[Decimal, Decimal] = {}
-        self._centred_at: tuple[Decimal, Decimal, MarketState] | None = None
-
-    def bids(self) -> Levels:
-        """Returns sizes by price of the first outcome."""
-        self._follow()
-        return self._bids
-
-    def asks(self) -> Levels:
-        """Returns sizes by price of the first outcome."""
-        self._follow()
-        return self._asks
-
-    def view(self, outcome_index: int, now_ms: int) -> BookView:
-        """Returns the book as the holders of one token see it."""
-        bids, asks = self.bids(), self.asks()
-        if outcome_index == 1:
-            bids, asks = _mirrored(asks), _mirrored(bids)
-        return BookView(
-            market=self.market,
-            outcome_index=outcome_index,
-            timestamp_ms=now_ms,
-            bids=tuple(sorted(bids.items())),
-            asks=tuple(sorted(asks.items(), reverse=True)),
-        )
-
-    def _follow(self) -> None:
-        """Rebuilds the levels when the market has moved; the same market at the same price has the same book."""
-        market = self.market
-        place = (market.price, market.tick_size, market.state)
-        if place == self._centred_at:
-            return
-        self._centred_at = place
-        self._bids, self._asks = {}, {}
-        if market.state is not MarketState.OPEN:
-            return
-        tick = market.tick_size
-        centre = (market.price / tick).to_integral_value() * tick
-        for step in range(1, _LEVELS + 1):
-            for levels, price in ((self._bids, centre - step * tick), (self._asks, centre + step * tick)):
-                if tick <= price <= ONE - tick:
-                    levels[price] = _size(market.condition_id, price, step)
-
-
-def _mirrored(levels: Levels) -> dict[Decimal, Decimal]:
-    return {ONE - price: size for price, size in levels.items()}
+def synthetic_levels(market: Market) -> tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]:
+    """Returns bids and asks of the first outcome made up around the market's price; none unless it is open."""
+    bids: dict[Decimal, Decimal] = {}
+    asks: dict[Decimal, Decimal] = {}
+    if market.state is not MarketState.OPEN:
+        return bids, asks
+    tick = market.tick_size
+    centre = (market.price / tick).to_integral_value() * tick
+    for step in range(1, _LEVELS + 1):
+        for levels, price in ((bids, centre - step * tick), (asks, centre + step * tick)):
+            if tick <= price <= ONE - tick:
+                levels[price] = _size(market.condition_id, price, step)
+    return bids, asks
 
 
 def _size(condition_id: str, price: Decimal, step: int) -> Decimal:

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.simulator.book import BookView, MarketBook
+from engine.simulator.book import BookView
 from engine.simulator.data_requests import json_response
+from engine.simulator.exchange.exchange import Exchange
 from engine.simulator.gamma_market import iso
 from engine.simulator.market import Market, MarketDirectory, MarketState
 from engine.simulator.wire_numbers import MICRO, decimal_text
@@ -21,10 +22,10 @@ BOOKS_MAX = 500
 class ClobReads:
     """Books, prices and market parameters by token or condition."""
 
-    def __init__(self, markets: MarketDirectory, *, clock: WallClock) -> None:
+    def __init__(self, markets: MarketDirectory, exchange: Exchange, *, clock: WallClock) -> None:
         self._markets = markets
+        self._exchange = exchange
         self._clock = clock
-        self._books: dict[str, MarketBook] = {}
 
     def routes(self) -> list[Route]:
         """Returns the endpoints."""
@@ -47,21 +48,13 @@ class ClobReads:
             Route("/markets-by-token/{token_id}", self._market_by_token),
         ]
 
-    def book_of(self, market: Market) -> MarketBook:
-        """Returns the book of a market; the seam for a matching engine."""
-        book = self._books.get(market.condition_id)
-        if book is None:
-            book = self._books[market.condition_id] = MarketBook(market)
-            if len(self._books) > 5_000:
-                self._books.pop(next(iter(self._books)))
-        return book
-
     def view(self, token_id: str) -> BookView | None:
         """Returns the book of a token, or None when the venue has none: unknown or closed markets."""
         market = self._markets.with_token(token_id)
         if market is None or market.state is not MarketState.OPEN:
             return None
-        return self.book_of(market).view(market.index_of(token_id), self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        return self._exchange.book_of(market, now_ms).view(market.index_of(token_id), now_ms)
 
     async def _ok(self, _request: Request) -> Response:
         return json_response("OK")
@@ -201,7 +194,7 @@ def full_market(market: Market) -> dict[str, Any]:
         "question": market.question,
         "market_slug": market.slug,
         "end_date_iso": iso(market.end_ms),
-        "seconds_delay": 0,
+        "seconds_delay": market.seconds_delay,
         "maker_base_fee": 1000,
         "taker_base_fee": 1000,
         "neg_risk": market.negative_risk,

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from engine.simulator.data_requests import json_response
 from engine.simulator.emission import Emission, EmissionError
+from engine.simulator.exchange.order_faults import OrderFaultError
 from engine.simulator.faults import FaultBoard, FaultError
 from engine.simulator.ledger import Ledger
 from engine.simulator.market import MarketDirectory
@@ -48,6 +49,15 @@ class _Stage(Protocol):
 
 
 Handler = Callable[[dict[str, Any]], Awaitable[object]]
+_REASONS = (
+    ControlError,
+    FaultError,
+    OrderFaultError,
+    EmissionError,
+    TapeError,
+    json.JSONDecodeError,
+    UnicodeDecodeError,
+)
 
 
 class ControlApi:
@@ -62,12 +72,12 @@ class ControlApi:
             Route("/state", self._state),
             Route("/faults", self._faults, methods=["GET"]),
             Route("/faults", self._clear_faults, methods=["DELETE"]),
-            Route("/faults", _obeying(self._add_fault), methods=["POST"]),
-            Route("/play", _obeying(self._play), methods=["POST"]),
-            Route("/emit", _obeying(self._emit, exact=True), methods=["POST"]),
-            Route("/ledger", _obeying(self._truth), methods=["POST"]),
-            Route("/resolve", _obeying(self._resolve), methods=["POST"]),
-            Route("/stop", _obeying(self._stop), methods=["POST"]),
+            Route("/faults", obeying(self._add_fault), methods=["POST"]),
+            Route("/play", obeying(self._play), methods=["POST"]),
+            Route("/emit", obeying(self._emit, exact=True), methods=["POST"]),
+            Route("/ledger", obeying(self._truth), methods=["POST"]),
+            Route("/resolve", obeying(self._resolve), methods=["POST"]),
+            Route("/stop", obeying(self._stop), methods=["POST"]),
         ]
 
     async def _state(self, _request: Request) -> Response:
@@ -103,7 +113,7 @@ class ControlApi:
 
         A tape without action is loaded and started; `load` waits for `start`.
         """
-        _only(body, "action", "tape", "speed", "keep_time")
+        only(body, "action", "tape", "speed", "keep_time")
         action = body.get("action", "start")
         if action not in ("start", "pause", "resume", "load"):
             raise ControlError(f"unknown action {action!r}")
@@ -121,7 +131,7 @@ class ControlApi:
 
     async def _emit(self, body: dict[str, Any]) -> object:
         """`{"trades": [rows], "keep_time": …, "raw": [texts], "raw_base64": [binary frames]}`."""
-        _only(body, "trades", "keep_time", "raw", "raw_base64")
+        only(body, "trades", "keep_time", "raw", "raw_base64")
         rows = _objects(body.get("trades", []), "trades")
         raw = body.get("raw", [])
         if not isinstance(raw, list) or not all(isinstance(each, str) for each in raw):
@@ -141,7 +151,7 @@ class ControlApi:
 
     async def _truth(self, body: dict[str, Any]) -> object:
         """`{"wallets": [addresses] | null, "since": seconds, "until": seconds}`."""
-        _only(body, "wallets", "since", "until")
+        only(body, "wallets", "since", "until")
         wallets = body.get("wallets")
         if wallets is not None and not (isinstance(wallets, list) and all(isinstance(each, str) for each in wallets)):
             raise ControlError("wallets must be a list of addresses or null")
@@ -154,7 +164,7 @@ class ControlApi:
 
     async def _resolve(self, body: dict[str, Any]) -> object:
         """`{"condition_id": …, "payouts": [micro-USD a share, …]}`; without payouts the market only closes."""
-        _only(body, "condition_id", "payouts")
+        only(body, "condition_id", "payouts")
         market = self._stage.markets.with_condition(str(body.get("condition_id")))
         if market is None:
             raise ControlError("there is no such market")
@@ -184,20 +194,23 @@ def speed_from(value: object) -> float | None:
     return float(value)
 
 
-def _obeying(handler: Handler, *, exact: bool = False) -> Callable[[Request], Awaitable[Response]]:
+def obeying(handler: Handler, *, exact: bool = False) -> Callable[[Request], Awaitable[Response]]:
+    """Returns the endpoint of a handler: 400 with the reason when it cannot obey. `exact`: numbers are decimals."""
+
     async def endpoint(request: Request) -> Response:
         try:
             body = json.loads(await request.body() or b"{}", parse_float=Decimal if exact else float)
             if not isinstance(body, dict):
                 raise ControlError("the body must be a JSON object")
             return json_response(await handler(body))
-        except (ControlError, FaultError, EmissionError, TapeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        except _REASONS as error:
             return json_response({"error": str(error)}, status=400)
 
     return endpoint
 
 
-def _only(body: Mapping[str, Any], *names: str) -> None:
+def only(body: Mapping[str, Any], *names: str) -> None:
+    """Raises `ControlError` for a key that is none of these."""
     unknown = sorted(body.keys() - set(names))
     if unknown:
         raise ControlError(f"unknown: {', '.join(unknown)}; there are: {', '.join(names)}")

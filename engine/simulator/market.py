@@ -41,6 +41,9 @@ class Market:
     negative_risk: bool = False
     fee_rate: Decimal = Decimal("0.05")
     taker_delay: bool = False
+    """Whether orders that take are held for 250 ms inside the call (`itode`)."""
+    seconds_delay: int = 0
+    """How long orders that take are delayed, as in some sports markets."""
     start_ms: int
     end_ms: int
     game_start_ms: int | None = None

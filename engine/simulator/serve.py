@@ -46,6 +46,7 @@ async def serve_simulator(
         ports = {name: await nursery.start(gate.run) for name, gate in gates.items()}
         nursery.start_soon(world.line.run)
         nursery.start_soon(world.player.run)
+        nursery.start_soon(world.trading.run)
         urls = _urls(options.host, ports)
         _log.info("simulator listens", extra={"ports": ports, "seed": options.seed})
         task_status.started(urls)

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from engine.simulator.clob_reads import ClobReads
 from engine.simulator.clob_sockets import ClobSockets
+from engine.simulator.clob_trading import ClobTrading
 from engine.simulator.control_api import ControlApi
 from engine.simulator.cursors import CursorSigner
 from engine.simulator.data_api_accounts import DataApiAccounts
@@ -17,6 +18,8 @@ from engine.simulator.data_api_v2 import CACHE_AGES_S as AGES_S_V2
 from engine.simulator.data_api_v2 import DataApiV2
 from engine.simulator.delay_line import DelayLine
 from engine.simulator.emission import Emission
+from engine.simulator.exchange.exchange import Exchange
+from engine.simulator.exchange_control import ExchangeControl
 from engine.simulator.faults import FaultBoard
 from engine.simulator.gamma_api import GammaApi
 from engine.simulator.http_faults import FaultyApi
@@ -58,10 +61,14 @@ class World:
         self.publisher = Publisher(
             self.ledger, self.markets, self.line, clock=clock, seed=options.seed, lag_scale=options.lag_scale
         )
+        self.exchange = Exchange(
+            self.markets, seed=options.seed, rng=rng, lag_scale=options.lag_scale, publish=self.publisher.publish
+        )
+        self.trading = ClobTrading(self.exchange, clock=clock)
         self.player = Player(self.publisher.publish, self.rtds.wait_room)
         self.emission = Emission(self.markets, clock=clock, rng=rng)
         self.apis = self._apis(rng)
-        self.control = Starlette(routes=ControlApi(self).routes())
+        self.control = Starlette(routes=[*ControlApi(self).routes(), *ExchangeControl(self).routes()])
 
     async def load(self) -> None:
         """Puts the tape or the synthetic platform of the options on, and starts it unless they say paused."""
@@ -136,6 +143,9 @@ class World:
                 *DataApiAccounts(feed, rankings, cache, cursors, rng=rng).routes(),
                 *DataApiV1(feed, rankings, self.faults, cache, habits).routes(),
             ],
-            "clob": ClobReads(self.markets, clock=self._clock).routes(),
+            "clob": [
+                *ClobReads(self.markets, self.exchange, clock=self._clock).routes(),
+                *self.trading.routes(),
+            ],
         }
         return {name: FaultyApi(Starlette(routes=each), name, self.faults) for name, each in routes.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import trio
 
 from engine.web.http_body import RequestBody
-from engine.web.http_error import ClientDisconnected, HttpError
+from engine.web.http_error import ClientDisconnected, ConnectionAbandoned, HttpError
 from engine.web.http_parser import RequestParser
 from engine.web.http_request import RequestHead
 from engine.web.http_response import ResponseEncoder, error_response
@@ -82,6 +82,8 @@ class AsgiCycle:
         """Serve the request; True: the connection can carry another one. Raises ClientDisconnected."""
         try:
             await app(self._scope, self.receive, self.send)
+        except ConnectionAbandoned:
+            return False
         except Exception as error:
             await self._answer_failure(error)
             return False

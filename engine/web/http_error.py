@@ -1,6 +1,6 @@
-"""The two ways a request ends early: we refuse it, or its client is gone."""
+"""The ways a request ends early: we refuse it, its client is gone, or the application lets its connection drop."""
 
-__all__ = ["ClientDisconnected", "HttpError"]
+__all__ = ["ClientDisconnected", "ConnectionAbandoned", "HttpError"]
 
 
 class HttpError(Exception):
@@ -14,3 +14,7 @@ class HttpError(Exception):
 
 class ClientDisconnected(OSError):
     """Nobody reads the response any more. Raised by `send`; an OSError, as the ASGI specification (2.4) asks."""
+
+
+class ConnectionAbandoned(Exception):
+    """Raised by an application that wants its connection closed without an answer, as a broken venue would."""

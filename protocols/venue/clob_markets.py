@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from protocols.errors import MalformedError, TransientError
+from protocols.live.market import MarketTerms
 from protocols.prices import BookTop, MarketFacts
 from protocols.text import storable_or_none
 from protocols.trades import canonical_condition_id
@@ -77,6 +78,36 @@ def book_top(body: bytes, token_id: str) -> BookTop | None:
         negative_risk=boolean_or_none(fields.get("neg_risk")),
         last_trade_price=optional_decimal(fields.get("last_trade_price")),
         book_time_ms=int(time_ms) if time_ms is not None and 0 < time_ms < 10**15 else None,
+    )
+
+
+def market_terms(body: bytes, condition_id: str) -> MarketTerms | None:
+    """Returns the terms of a `/clob-markets/{condition_id}` answer, or None when it is another market's.
+
+    `ao`, `nr` and `itode` are left out where they are false, `fd` where nothing is charged. Raises `TransientError` when the
+    body is not such an object, or names a fee that makes no sense: one that is not known is never taken to be none.
+    """
+    fields = object_in(body, "/clob-markets/{condition_id}")
+    told = fields.get("c")
+    asked_for = canonical_condition_id(condition_id)
+    if not isinstance(told, str) or canonical_condition_id(told) != asked_for:
+        return None
+    rate, exponent = Decimal(0), Decimal(1)
+    fees = fields.get("fd")
+    if isinstance(fees, dict):
+        told_rate, told_exponent = optional_decimal(fees.get("r")), optional_decimal(fees.get("e"))
+        if told_rate is None or told_exponent is None or not 0 <= told_rate <= 1 or told_exponent not in range(10):
+            raise TransientError("/clob-markets/{condition_id} answered a fee that makes no sense")
+        rate, exponent = told_rate, told_exponent
+    tokens = [token.get("t") for token in _list(fields.get("t")) if isinstance(token, dict)]
+    return MarketTerms(
+        condition_id=asked_for,
+        token_ids=tuple(token for token in tokens if isinstance(token, str) and token),
+        accepting_orders=fields.get("ao") is True,
+        fee_rate=rate,
+        fee_exponent=int(exponent),
+        negative_risk=fields.get("nr") is True,
+        taker_delay=fields.get("itode") is True,
     )
 
 

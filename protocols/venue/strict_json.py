@@ -32,6 +32,14 @@ def read_object(text: str | bytes, *, chars_max: int = TEXT_CHARS_MAX) -> dict[s
     return value
 
 
+def read_array(text: str | bytes, *, chars_max: int = TEXT_CHARS_MAX) -> list[Any]:
+    """Returns the JSON array in `text`. Raises as `read_object` does, with `not_an_array`."""
+    value = _read(text, chars_max)
+    if not isinstance(value, list):
+        raise MalformedError("not_an_array", type(value).__name__)
+    return value
+
+
 def repaired(text: str | bytes, *, chars_max: int) -> bytes:
     """Returns JSON that a strict decoder and PostgreSQL take: NUL and lone surrogates are replaced, the rest is as it was.
 

@@ -7,8 +7,8 @@ from property.made_decisions import TOKEN, account, close, decision, order
 from property.made_trades import wallet
 
 from actors.paper_book import PaperBook
-from protocols.decisions import ClosedShares, Receipt
 from protocols.paper import SettledOrder
+from protocols.receipts import ClosedShares, Receipt
 
 TRADER = wallet(1)
 

@@ -8,10 +8,9 @@ import trio
 from property.supervised import CrashPlan
 
 from engine.adapters.spill_journal import SpillJournal
-from protocols.decisions import Receipt
 from protocols.errors import RejectedError, StorageFullError, TransientError
 from protocols.ingest import GapRequest, WriteResult
-from protocols.receipts import decisions_of
+from protocols.receipts import Receipt, decisions_of
 from protocols.trades import LanedTrade
 
 OUTCOMES = ("ok", "transient", "hang then ok", "hang then fail", "ack lost", "slow ok", "crash before", "crash after")

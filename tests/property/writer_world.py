@@ -14,8 +14,8 @@ from engine.runtime.channel import Channel, ChannelOutbox, LanePolicy
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow
 from protocols.clock import Random
-from protocols.decisions import Receipt
 from protocols.ingest import GapRequest
+from protocols.receipts import Receipt
 from protocols.trades import Lane, LanedTrade
 
 CALM_S = 3_600.0

@@ -6,8 +6,9 @@ import attrs
 
 from actors.rules.exact import EXACT, MICRO_USD, ONE, PRICE_QUANTUM, ZERO, down, half_up
 from actors.rules.paper.fees import taker_fee
-from protocols.decisions import ClosedShares, Inputs, PaperClose
+from protocols.decisions import Inputs, PaperClose
 from protocols.paper import OpenOrder
+from protocols.receipts import ClosedShares
 
 DUST = Decimal("0.01")
 """Shares that are not worth keeping: they are sold with the rest."""

@@ -11,10 +11,10 @@ from actors.rules.paper import ledger
 from actors.rules.paper.settlement import settle
 from engine.adapters.memory.paper_stage import PaperStage, Position, Sale
 from protocols.clock import WallClock
-from protocols.decisions import Decision, MarketInput, Receipt
+from protocols.decisions import Decision, MarketInput
 from protocols.ingest import WriteResult
 from protocols.paper import Account, Balance, Holding, OpenMarket, Payouts, SeenFill, SettledOrder, UndecidedTrade
-from protocols.receipts import decisions_of
+from protocols.receipts import Receipt, decisions_of
 from protocols.trades import Lane, LanedTrade, Trade
 
 _DESCRIPTION = (

@@ -9,9 +9,10 @@ import attrs
 from actors.rules.paper import ledger
 from actors.rules.paper.closing import apply_close
 from actors.rules.paper.orders import as_open
-from protocols.decisions import ClosedShares, Decision, PaperOrder, Receipt
+from protocols.decisions import Decision, PaperOrder
 from protocols.errors import RejectedError
 from protocols.paper import Balance, OpenOrder
+from protocols.receipts import ClosedShares, Receipt
 
 Key = tuple[str, str]
 

@@ -19,8 +19,9 @@ from engine.adapters.postgres.balance_rows import (
     open_order,
     shifted,
 )
-from protocols.decisions import ClosedShares, Decision, PaperClose
+from protocols.decisions import Decision, PaperClose
 from protocols.paper import Balance, OpenOrder
+from protocols.receipts import ClosedShares
 from protocols.timestamps import utc_datetime
 
 # Open orders, for which trades each was sold before, and the balances. The claim of the decision has locked the lease already,

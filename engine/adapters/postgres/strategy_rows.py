@@ -18,12 +18,12 @@ SETTING_COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
 
 def column_values(settings: StrategySettings) -> list[Any]:
     """Returns the values of `SETTING_COLUMNS`."""
-    return [_to_column(getattr(settings, field.name), field) for field in FIELDS]
+    return [to_column(getattr(settings, field.name), field) for field in FIELDS]
 
 
 def strategy_of(row: asyncpg.Record) -> Strategy:
     """Returns the strategy in a row with wallet_id, number, owner_id, version and `SETTING_COLUMNS`."""
-    settings = StrategySettings(**{field.name: _from_column(row[field.name], field) for field in FIELDS})
+    settings = StrategySettings(**{field.name: from_column(row[field.name], field) for field in FIELDS})
     return Strategy(
         wallet_id=row["wallet_id"],
         number=row["number"],
@@ -33,7 +33,8 @@ def strategy_of(row: asyncpg.Record) -> Strategy:
     )
 
 
-def _to_column(value: Any, field: "attrs.Attribute[Any]") -> Any:
+def to_column(value: Any, field: "attrs.Attribute[Any]") -> Any:
+    """Returns the value of a setting as its column has it."""
     kind = field.metadata["kind"]
     if value is None:
         return None
@@ -44,7 +45,8 @@ def _to_column(value: Any, field: "attrs.Attribute[Any]") -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
-def _from_column(value: Any, field: "attrs.Attribute[Any]") -> Any:
+def from_column(value: Any, field: "attrs.Attribute[Any]") -> Any:
+    """Returns the value of a column as its setting has it."""
     kind = field.metadata["kind"]
     if value is None:
         return None

@@ -16,11 +16,13 @@ from engine.adapters.postgres.decision_statement import (
     without_overlap,
 )
 from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.live_claims import claim_decided
 from engine.adapters.postgres.trade_statement import WRITE_TRADES, trade_columns
-from protocols.decisions import ClosedShares, Decision, Receipt
+from protocols.decisions import Decision
 from protocols.errors import FencedError
 from protocols.ingest import WriteResult
-from protocols.receipts import decisions_of
+from protocols.live.orders import LiveIntent
+from protocols.receipts import ClosedShares, Receipt, decisions_of
 from protocols.timestamps import utc_datetime
 from protocols.trades import LanedTrade
 
@@ -47,6 +49,8 @@ class _Outcome:
     opened: set[tuple[Key, str]] = attrs.field(factory=set)
     """Decision and order."""
     closed: dict[Key, list[ClosedShares]] = attrs.field(factory=dict)
+    claims: Mapping[Key, Sequence[LiveIntent]] = attrs.field(factory=dict)
+    exits: Mapping[Key, Sequence[str]] = attrs.field(factory=dict)
 
     def add(self, row: asyncpg.Record | None, run: Sequence[Decision]) -> None:
         assert row is not None
@@ -107,15 +111,15 @@ class PostgresTradeStore:
             statements.append(_Statement(run, (*columns, text)))
             columns = trade_columns(())
         days = {utc_datetime(trade_ms).date() for trade_ms in times.values()}
-        closing = [decision for decision in first if decision.closes]
+        beside = [one for one in first if one.closes or one.intents or one.exit_signal is not None]
 
         async def work(raw: asyncpg.Connection) -> _Outcome:
             await self._ensure_days(raw, days)
             try:
-                return await self._commit(raw, statements, closing)
+                return await self._commit(raw, statements, beside)
             except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError):
                 # Something was committed while the statement waited for the lease; the second one sees it.
-                return await self._commit(raw, statements, closing)
+                return await self._commit(raw, statements, beside)
 
         outcome = await self.connection.run(work)
         if not outcome.fences:
@@ -124,17 +128,19 @@ class PostgresTradeStore:
         return WriteResult(inserted=outcome.inserted, repeated=len(trades) - outcome.inserted, receipts=receipts)
 
     async def _commit(
-        self, raw: asyncpg.Connection, statements: Sequence["_Statement"], closing: Sequence[Decision]
+        self, raw: asyncpg.Connection, statements: Sequence["_Statement"], beside: Sequence[Decision]
     ) -> _Outcome:
         outcome, lease = _Outcome(), (self.lease.name, self.lease.owner, self.lease.epoch)
-        if len(statements) == 1 and not closing:
+        if len(statements) == 1 and not beside:
             only = statements[0]
             outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *only.values), only.run)
             return outcome
         async with raw.transaction():
             for statement in statements:
                 outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *statement.values), statement.run)
-            outcome.closed = await apply_closes(raw, [one for one in closing if one.key in outcome.claimed])
+            claimed = [one for one in beside if one.key in outcome.claimed]
+            outcome.closed = await apply_closes(raw, claimed)
+            outcome.claims, outcome.exits = await claim_decided(raw, claimed)
         return outcome
 
     async def _ensure_days(self, raw: asyncpg.Connection, days: set[date]) -> None:
@@ -165,5 +171,14 @@ def _receipts(decisions: Sequence[Decision], outcome: _Outcome) -> list[Receipt]
         ids = (order.order_id for order in decision.orders)
         left_out = tuple(id_ for id_ in ids if (decision.key, id_) not in outcome.opened)
         closed = tuple(outcome.closed.get(decision.key, ()))
-        receipts.append(Receipt(key=decision.key, applied=True, left_out=left_out, closed=closed))
+        receipts.append(
+            Receipt(
+                key=decision.key,
+                applied=True,
+                left_out=left_out,
+                closed=closed,
+                claims=tuple(outcome.claims.get(decision.key, ())),
+                exits=tuple(outcome.exits.get(decision.key, ())),
+            )
+        )
     return receipts

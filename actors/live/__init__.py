@@ -1,0 +1,1 @@
+"""Live trading: from a committed claim to an order that is followed to its end."""

@@ -1,0 +1,187 @@
+"""Turns a claim into a signed order, or says why not: stake, risk rules, price, rounding, signature."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import attrs
+import msgspec
+import trio
+
+from actors.live.book_reader import BookReader
+from actors.live.breaker import Breaker
+from actors.live.live_book import LiveBook, Reserved
+from actors.rules.live.pricing import Refusal, entry_plan, exit_plan, manual_plan
+from actors.rules.live.risk import EntryFacts, RiskReport, RiskState, first_failure, risk_reports
+from actors.rules.live.sizing import stake_for
+from protocols.clock import WallClock
+from protocols.decisions import Inputs
+from protocols.errors import TransientError
+from protocols.live.market import MarketTerms, OrderBook
+from protocols.live.orders import LiveIntent, OrderOrigin, Side, SignedOrder
+from protocols.live.ports import Declined, OrderPlan, TradingAccount
+from protocols.live.settings import LiveStrategy
+
+_log = logging.getLogger(__name__)
+_decode_inputs = msgspec.json.Decoder(Inputs).decode
+
+
+class Unpriced:
+    """There is no book to price by just now: worth another try while the signal is fresh."""
+
+
+UNPRICED = Unpriced()
+Prepared = SignedOrder | Declined | Unpriced
+
+
+@attrs.define(eq=False, kw_only=True)
+class EntryDesk:
+    """Claims → signed orders. What it lets through is held in the book until it is journaled: the next is judged with it."""
+
+    book: LiveBook
+    reader: BookReader
+    breaker: Breaker
+    accounts: Mapping[str, TradingAccount]
+    clock: WallClock
+    _books: dict[str, OrderBook] = attrs.field(init=False, factory=dict)
+    _terms: dict[str, MarketTerms | None] = attrs.field(init=False, factory=dict)
+
+    async def fetch(self, intents: Sequence[LiveIntent]) -> None:
+        """Has books and terms at hand for some claims; what cannot be had is missing, and costs nobody else anything."""
+        self._books, self._terms = {}, {}
+        for intent in intents:
+            self.reader.warm(intent.token_id, intent.condition_id)
+        for intent in intents:
+            try:
+                order_book = await self.reader.book(intent.token_id)
+                self._terms[intent.condition_id] = await self.reader.terms(intent.condition_id)
+            except TransientError as error:
+                _log.warning("no order book to price by", extra={"error": str(error), "token_id": intent.token_id})
+                continue
+            if order_book is not None:
+                self._books[intent.token_id] = order_book
+
+    def prepare(self, intent: LiveIntent) -> Prepared:
+        """Returns the signed order of a claim, or why there is none."""
+        try:
+            return self._prepare(intent)
+        except Exception as error:
+            # A rule that fails costs only this claim (D72).
+            _log.error("a claim could not be judged", extra={"order_id": intent.order_id}, exc_info=error)
+            return self._declined(intent, "RULE_ERROR", type(error).__name__)
+
+    def _prepare(self, intent: LiveIntent) -> Prepared:
+        account_name = self.book.account_of(intent.strategy_id)
+        account = self.accounts.get(account_name or "")
+        if account_name is None or account is None:
+            return self._declined(intent, "NO_ACCOUNT", f"the engine has no account {account_name}")
+        strategy = self.book.strategies.get(intent.strategy_id)
+        order_book, terms = self._books.get(intent.token_id), self._terms.get(intent.condition_id)
+        if order_book is None or terms is None:
+            return self._without_book(intent, strategy)
+        plan: OrderPlan | Refusal | Declined
+        if intent.origin is OrderOrigin.COPY:
+            if strategy is None:
+                return self._declined(intent, "NO_STRATEGY", "the strategy is gone")
+            plan = self._entry(intent, strategy, order_book, terms)
+        elif intent.origin is OrderOrigin.EXIT:
+            plan = exit_plan(intent, order_book, terms, account_name)
+        else:
+            plan = self._manual(intent, account_name, order_book, terms)
+        if isinstance(plan, Declined):
+            return plan
+        if isinstance(plan, Refusal):
+            return self._declined(intent, plan.reason, plan.detail)
+        signed = account.maker.sign(plan, self.clock.now_ms())
+        if plan.side is Side.BUY:
+            self.book.reserve(_reserved(plan, account_name, self.clock.now_ms()))
+        return signed
+
+    def _entry(
+        self, intent: LiveIntent, strategy: LiveStrategy, order_book: OrderBook, terms: MarketTerms
+    ) -> OrderPlan | Refusal | Declined:
+        now_ms = self.clock.now_ms()
+        if intent.inputs is None:
+            return Refusal("NO_INPUTS", "the decision that it was made from is gone")
+        available = self.book.available(strategy.strategy_id)
+        stake = stake_for(_decode_inputs(intent.inputs), strategy.ft_settings, strategy.settings, available)
+        plan = entry_plan(intent, strategy.settings, stake, order_book, terms, strategy.account, now_ms)
+        if isinstance(plan, Refusal):
+            return plan
+        facts = EntryFacts(
+            cost_usd=plan.lock_usd,
+            size_shares=plan.size_shares,
+            limit_price=plan.limit_price,
+            signal_price=intent.signal_price,
+            signal_ms=intent.signal_ms,
+            now_ms=now_ms,
+            book=order_book,
+            terms=terms,
+        )
+        failure = first_failure(self._risk(intent, strategy, facts))
+        if failure is not None:
+            return self._declined(intent, failure.rule, f"{failure.value}; allowed: {failure.limit}")
+        return plan
+
+    def _risk(self, intent: LiveIntent, strategy: LiveStrategy, facts: EntryFacts) -> list[RiskReport]:
+        return risk_reports(strategy.settings, strategy.ft_settings, self._state(intent, strategy), facts)
+
+    def _state(self, intent: LiveIntent, strategy: LiveStrategy) -> RiskState:
+        """The state without the order itself (D6)."""
+        book, id_, now_ms = self.book, strategy.strategy_id, self.clock.now_ms()
+        table = book.registry.table
+        balance = book.balances.get(id_)
+        return RiskState(
+            halted=None if table.halt is None else f"by {table.halt.by}: {table.halt.reason}",
+            paused=not strategy.enters,
+            breaker=self.breaker.stops(id_, strategy.account, trio.current_time()),
+            drift=Decimal(0) if balance is None else balance.drift,
+            available=book.available(id_),
+            locked=book.locked(id_),
+            equity=Decimal(0) if balance is None else balance.equity,
+            peak_equity=Decimal(0) if balance is None else balance.peak_equity,
+            day=book.day(id_, now_ms),
+            pending=book.pending(id_),
+            account_spendable=book.spendable(strategy.account),
+            market_exposure=book.exposure(id_, condition_id=intent.condition_id),
+            event_exposure=book.exposure(id_, event_slug=intent.event_slug),
+            entries_last_minute=book.entries_last_minute(id_, now_ms),
+        )
+
+    def _manual(
+        self, intent: LiveIntent, account: str, order_book: OrderBook, terms: MarketTerms
+    ) -> OrderPlan | Refusal | Declined:
+        plan = manual_plan(intent, order_book, terms, account, self.clock.now_ms())
+        if isinstance(plan, Refusal) or plan.side is Side.SELL:
+            return plan
+        halt = self.book.registry.table.halt
+        if halt is not None:
+            return self._declined(intent, "HALTED", f"by {halt.by}: {halt.reason}")
+        spendable = self.book.spendable(account)
+        if spendable is None or spendable < plan.lock_usd:
+            return self._declined(intent, "ACCOUNT_BALANCE", f"{spendable} USD, it may cost {plan.lock_usd}")
+        return plan
+
+    def _without_book(self, intent: LiveIntent, strategy: LiveStrategy | None) -> Declined | Unpriced:
+        """Waiting for a book costs an entry its age; what sells, or was placed by hand, has a patience of its own."""
+        age_s = (self.clock.now_ms() - max(intent.signal_ms, intent.decided_ms)) / 1000
+        patience_s = strategy.settings.max_signal_age_s if strategy is not None else 30
+        if age_s <= patience_s:
+            return UNPRICED
+        return self._declined(intent, "NO_BOOK", f"no order book for {age_s:.0f} s")
+
+    def _declined(self, intent: LiveIntent, reason: str, detail: str) -> Declined:
+        return Declined(order_id=intent.order_id, reason=reason, detail=detail, at_ms=self.clock.now_ms())
+
+
+def _reserved(plan: OrderPlan, account: str, now_ms: int) -> Reserved:
+    intent = plan.intent
+    return Reserved(
+        order_id=intent.order_id,
+        strategy_id=intent.strategy_id,
+        account=account,
+        condition_id=intent.condition_id,
+        event_slug=intent.event_slug,
+        usd=plan.lock_usd,
+        at_ms=now_ms,
+    )

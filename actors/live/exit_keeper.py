@@ -1,0 +1,277 @@
+"""Meets obligations to sell: one attempt after the other, at falling prices, until nothing is left or nothing can be done."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import attrs
+import trio
+
+from actors.live.book_reader import BookReader
+from actors.live.buy_ending import BuyEnding
+from actors.live.live_book import LiveBook
+from actors.live.position_watch import PositionWatch
+from actors.rules.live.exits import DUST_SHARES, Dust, Try, covers, next_try, pause_s
+from actors.rules.live.signals import order_id_of
+from actors.rules.log_limit import LogLimit
+from protocols.channels import Outbox
+from protocols.clock import WallClock
+from protocols.errors import RejectedError, TransientError
+from protocols.live.exits import ExitStatus, LiveExit
+from protocols.live.market import OrderBook
+from protocols.live.orders import LiveIntent, LiveOrder, OrderOrigin, Side
+from protocols.live.ports import ClobAccount, LiveOrderStore
+from protocols.live.watching import ExitRows
+
+_log = logging.getLogger(__name__)
+ZERO = Decimal(0)
+TICK_S = 0.5
+FIND_S = 5.0
+"""How often rows that an operator made are looked for."""
+BUY_PAUSE_S = 1.0
+"""How often it is looked whether a buy has ended whose shares are to be sold."""
+NO_BOOK_PAUSE_S = 30.0
+TROUBLE_PAUSE_S = 2.0
+UNCLEAR_S = 10.0
+"""Twice the time in which the executor reads claims that it was not handed."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class ExitKeeper:
+    """open obligations → claims to sell → executor. Durable: what was begun is found again in the database.
+
+    One attempt of a strategy and token is on its way at a time. How many attempts there were is written before each of them, so
+    that a crash may leave a number out and never uses one twice. No halt, no pause and no budget stops this.
+    """
+
+    store: LiveOrderStore
+    rows: ExitRows
+    book: LiveBook
+    reader: BookReader
+    accounts: Mapping[str, ClobAccount]
+    intents: Outbox[LiveIntent]
+    clock: WallClock
+    doubt: Callable[[str], None] = lambda _order_hash: None
+    """Told a buy that was cancelled, so that its end is heard of soon; never waits."""
+    missed: Callable[[], None] = lambda: None
+    """Told that the channel had no room for a claim, which the database has; never waits."""
+    attempts: int = attrs.field(init=False, default=0)
+    results: Counter[str] = attrs.field(init=False, factory=Counter)
+    """Looks at obligations, by what came of each."""
+    failures: int = attrs.field(init=False, default=0)
+    positions: PositionWatch = attrs.field(init=False)
+    _not_before_s: dict[str, float] = attrs.field(init=False, factory=dict)
+    """By exit_id."""
+    _unclear_s: dict[tuple[str, str], float] = attrs.field(init=False, factory=dict)
+    """By strategy and token: until when a claim may exist that memory does not have."""
+    _buys: BuyEnding = attrs.field(init=False)
+    _wake: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _look: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+
+    def __attrs_post_init__(self) -> None:
+        self._buys = BuyEnding(book=self.book, accounts=self.accounts, doubt=self.doubt)
+        self.positions = PositionWatch(
+            store=self.store,
+            book=self.book,
+            reader=self.reader,
+            clock=self.clock,
+            opened=lambda exits: self.changed((), exits),
+        )
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Sells what has to be sold until cancelled."""
+        task_status.started()
+        await self.book.wait_loaded()
+        self._reread_claims()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._find_rows)
+            nursery.start_soon(self.positions.run)
+            await self._pursue_all()
+
+    def changed(self, orders: Sequence[LiveOrder], exits: Sequence[LiveExit]) -> None:
+        """Told what was committed: an attempt or a buy that ended lets an obligation go on; never waits."""
+        ended = {(order.strategy_id, order.intent.token_id) for order in orders if order.ended}
+        for one in self.book.exits():
+            if (one.strategy_id, one.token_id) in ended:
+                self._not_before_s.pop(one.exit_id, None)
+        if ended or exits:
+            self._wake.set()
+
+    def look(self) -> None:
+        """Says that there are new rows of obligations, such as a commit made; never waits."""
+        self._look.set()
+
+    @property
+    def overdue(self) -> list[LiveExit]:
+        """Returns the open obligations whose deadline has passed: they sell at any price, and people should know."""
+        now_ms = self.clock.now_ms()
+        return [one for one in self.book.exits() if one.deadline_ms <= now_ms]
+
+    async def _find_rows(self) -> None:
+        """Takes over obligations that somebody else made."""
+        while True:
+            self._look = trio.Event()
+            try:
+                rows = await self.rows.open_rows()
+            except TransientError as error:
+                self._failed("obligations to sell not read", error)
+            else:
+                known = {one.exit_id for one in self.book.exits()}
+                # One that was closed since is seen to be so before anything is sold of it.
+                found = [row for row in rows if row.exit_id not in known]
+                if found:
+                    self.book.take_exits(found)
+                    self._wake.set()
+            with trio.move_on_after(FIND_S):
+                await self._look.wait()
+
+    async def _pursue_all(self) -> None:
+        while True:
+            self._wake = trio.Event()
+            due = self._due()
+            for one in due:
+                self.reader.warm(one.token_id)
+            for one in due:
+                try:
+                    await self._pursue(one)
+                except (TransientError, RejectedError) as error:
+                    self._failed("an obligation to sell waits", error)
+                    self._put_off(one, TROUBLE_PAUSE_S)
+            with trio.move_on_after(TICK_S if self.book.exits() else FIND_S):
+                await self._wake.wait()
+
+    def _due(self) -> list[LiveExit]:
+        """Returns the obligations whose turn it is, the oldest first, one for each strategy and token."""
+        now_s, now_ms = trio.current_time(), self.clock.now_ms()
+        busy = self._being_sold()
+        open_now = self.book.exits()
+        self._not_before_s = {one.exit_id: self._not_before_s.get(one.exit_id, now_s) for one in open_now}
+        due = []
+        for one in sorted(open_now, key=lambda one: (one.created_ms, one.exit_id)):
+            place = (one.strategy_id, one.token_id)
+            if place not in busy and one.next_try_ms <= now_ms and self._not_before_s[one.exit_id] <= now_s:
+                busy.add(place)
+                due.append(one)
+        return due
+
+    def _being_sold(self) -> set[tuple[str, str]]:
+        under_way = [*self.book.claims(), *(order.intent for order in self.book.working_orders())]
+        now_s = trio.current_time()
+        self._unclear_s = {place: at_s for place, at_s in self._unclear_s.items() if at_s > now_s}
+        return {(one.strategy_id, one.token_id) for one in under_way if one.side is Side.SELL} | self._unclear_s.keys()
+
+    async def _pursue(self, one: LiveExit) -> None:
+        """Takes the next step with one obligation. Raises `TransientError` and `RejectedError`."""
+        strategy = self.book.strategies.get(one.strategy_id)
+        if strategy is None:
+            self._put_off(one, TROUBLE_PAUSE_S, "no_strategy")
+            return
+        if one.target_shares is None and await self._buys.end(one):
+            self._put_off(one, BUY_PAUSE_S, "buy_working")
+            return
+        fixed = await self.store.fixed_target(one.exit_id)
+        if fixed is None:
+            self._put_off(one, BUY_PAUSE_S, "buy_working")
+            return
+        self.book.take_exits([fixed])
+        if fixed.status is not ExitStatus.OPEN:
+            self.results[fixed.status.value] += 1
+            return
+        left = min(fixed.left_shares, self._open_shares(fixed))
+        if left <= 0:
+            status = ExitStatus.DONE if fixed.sold_shares > 0 else ExitStatus.VOID
+            await self._close(fixed, status, "nothing of it is left")
+            return
+        if left < DUST_SHARES:
+            await self._close(fixed, ExitStatus.DUST, f"{left} shares are left")
+            return
+        order_book = await self.reader.book(fixed.token_id)
+        if order_book is None:
+            # A market that is closed or being resolved has none: settling ends the obligation then.
+            self._put_off(fixed, NO_BOOK_PAUSE_S, "no_book")
+            return
+        step = next_try(fixed, strategy.settings, order_book, left, self.clock.now_ms())
+        if isinstance(step, Dust):
+            await self._close(fixed, ExitStatus.DUST, step.why)
+        elif isinstance(step, Try):
+            await self._try(fixed, step)
+        else:
+            await self._wait(fixed, step.why, order_book)
+
+    def _reread_claims(self) -> None:
+        """Has the executor read what is claimed, and gives it the time to do so."""
+        until_s = trio.current_time() + UNCLEAR_S
+        self._unclear_s = {place: min(at_s, until_s) for place, at_s in self._unclear_s.items()}
+        self.missed()
+
+    def _open_shares(self, one: LiveExit) -> Decimal:
+        return sum((lot.shares for lot in self.book.lots() if covers(one, lot)), ZERO)
+
+    async def _wait(self, one: LiveExit, why: str, order_book: OrderBook) -> None:
+        """Nobody bids enough: the next limit is lower, as after an attempt. Where nobody bids at all it stays."""
+        attempts = one.attempts + 1 if order_book.bids else one.attempts
+        await self._save(one, attempts, why)
+        self.results["waits"] += 1
+
+    async def _try(self, one: LiveExit, step: Try) -> None:
+        attempt = one.attempts + 1
+        now_ms = self.clock.now_ms()
+        intent = LiveIntent(
+            order_id=order_id_of(one.strategy_id, one.exit_id, attempt),
+            strategy_id=one.strategy_id,
+            cause=one.exit_id,
+            attempt=attempt,
+            origin=OrderOrigin.EXIT,
+            side=Side.SELL,
+            condition_id=one.condition_id,
+            token_id=one.token_id,
+            trader=one.trader,
+            signal_price=one.signal_price,
+            signal_ms=one.signal_ms,
+            decided_ms=now_ms,
+            wanted_shares=step.shares,
+            limit_price=step.limit_price,
+        )
+        await self._save(one, attempt, f"attempt {attempt}: {step.shares} shares at {step.limit_price} or better")
+        place = (one.strategy_id, one.token_id)
+        # Until it is known what the claim came to nothing else of the position is sold: memory may lack an attempt.
+        self._unclear_s[place] = float("inf")
+        try:
+            claimed = await self.store.claim([intent])
+        except TransientError:
+            self._reread_claims()
+            raise
+        del self._unclear_s[place]
+        if not claimed:
+            # An attempt is alive of which memory does not know: it is heard of when it ends.
+            self._put_off(one, TROUBLE_PAUSE_S, "attempt_alive")
+            return
+        self.attempts += 1
+        self.results["attempts"] += 1
+        self.book.claimed(claimed)
+        if not self.intents.send_nowait(claimed[0]):
+            self.missed()
+
+    async def _save(self, one: LiveExit, attempts: int, detail: str) -> None:
+        next_try_ms = self.clock.now_ms() + round(pause_s(attempts) * 1000)
+        saved = attrs.evolve(one, attempts=attempts, next_try_ms=next_try_ms, detail=detail)
+        await self.store.save_exits([saved])
+        self.book.take_exits([saved])
+
+    async def _close(self, one: LiveExit, status: ExitStatus, detail: str) -> None:
+        closed = attrs.evolve(one, status=status, detail=detail)
+        await self.store.save_exits([closed])
+        self.book.take_exits([closed])
+        self.results[status.value] += 1
+
+    def _put_off(self, one: LiveExit, seconds: float, result: str | None = None) -> None:
+        self._not_before_s[one.exit_id] = trio.current_time() + seconds
+        if result is not None:
+            self.results[result] += 1
+
+    def _failed(self, message: str, error: Exception) -> None:
+        self.failures += 1
+        if self._log_limit.allows(message, trio.current_time()) is not None:
+            _log.warning(message, extra={"error": str(error)})

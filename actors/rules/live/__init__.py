@@ -1,0 +1,1 @@
+"""Pure rules of live trading: values in, values out."""

@@ -1,0 +1,224 @@
+"""Live orders in PostgreSQL: claims, the journal (commit 2) and what events make of them. Fenced by the lease of live trading."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import asyncpg
+import attrs
+
+from engine.adapters.postgres.balance_rows import LOCK_LEASE
+from engine.adapters.postgres.database import RunsWork
+from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.live_booking import apply_events
+from engine.adapters.postgres.live_claims import claim
+from engine.adapters.postgres.live_exit_rows import fix_target, insert_exits, update_exits
+from engine.adapters.postgres.live_order_rows import (
+    BALANCE_COLUMNS,
+    ORDER_COLUMNS,
+    balance_of,
+    columns,
+    order_of,
+    time_or_none,
+)
+from engine.adapters.postgres.live_settlement import OPEN_MARKETS, release_due, settle_lots
+from engine.adapters.postgres.live_snapshot import read_snapshot
+from protocols.errors import FencedError
+from protocols.live.events import OrderEvent
+from protocols.live.exits import LiveExit
+from protocols.live.money import LiveBalance
+from protocols.live.orders import LiveIntent, LiveOrder, SignedOrder
+from protocols.live.ports import Applied, Declined, Journaled, LiveSnapshot, Settled
+from protocols.paper import Payouts
+
+T = TypeVar("T")
+# One statement: fence, claims that are still open, money in the order of the batch, locks, ledger, journal. A strategy's balance
+# is locked before it is looked at; what does not fit any more is left out with everything of its strategy that comes after it.
+JOURNAL = f"""
+WITH fence AS MATERIALIZED (
+    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
+), wanted AS MATERIALIZED (
+    SELECT * FROM fence CROSS JOIN unnest(
+        $4::text[]::uuid[], $5::text[], $6::bytea[], $7::text[], $8::text[], $9::numeric[], $10::numeric[], $11::numeric[],
+        $12::numeric[], $13::numeric[], $14::integer[], $15::boolean[], $16::timestamptz[]
+    ) WITH ORDINALITY AS new (
+        id, hash, body, account, order_type, limit_price, size_shares, spend_usd, lock_usd, fee_rate, fee_exponent,
+        negative_risk, signed_at, n
+    )
+), open AS MATERIALIZED (
+    SELECT wanted.*, found.strategy_id FROM wanted CROSS JOIN LATERAL (
+        SELECT strategy_id FROM lt_orders WHERE lt_order_id = wanted.id AND status = 'PLACED' AND NOT ended
+            AND (order_hash IS NULL OR order_hash = wanted.hash) LIMIT 1 FOR UPDATE
+    ) AS found
+), again AS MATERIALIZED (
+    SELECT open.id FROM open JOIN lt_orders ON lt_order_id = open.id WHERE order_hash IS NOT NULL
+), money AS MATERIALIZED (
+    SELECT found.* FROM (SELECT DISTINCT strategy_id FROM open) AS owners CROSS JOIN LATERAL (
+        SELECT strategy_id, available, drift FROM lt_balances
+        WHERE lt_balances.strategy_id = owners.strategy_id LIMIT 1 FOR UPDATE
+    ) AS found
+), granted AS MATERIALIZED (
+    SELECT running.* FROM (
+        SELECT open.*, money.available, money.drift,
+            sum(open.lock_usd) OVER (PARTITION BY open.strategy_id ORDER BY open.n) AS locked_so_far
+        FROM open LEFT JOIN money USING (strategy_id) WHERE open.id NOT IN (SELECT id FROM again)
+    ) AS running
+    WHERE running.lock_usd = 0 OR running.strategy_id LIKE 'manual:%'
+        OR (running.drift = 0 AND running.locked_so_far <= running.available)
+), ledger AS (
+    INSERT INTO lt_ledger (strategy_id, cause, kind, order_id, initial, available, locked, cooldown, realized)
+    SELECT strategy_id, 'lock:' || id, 'lock', id, 0, -lock_usd, lock_usd, 0, 0 FROM granted
+    WHERE lock_usd > 0 AND strategy_id NOT LIKE 'manual:%'
+), paid AS (
+    UPDATE lt_balances AS old SET available = old.available - spent.usd, locked = old.locked + spent.usd,
+        version = old.version + 1
+    FROM (
+        SELECT strategy_id, sum(lock_usd) AS usd FROM granted WHERE lock_usd > 0 GROUP BY strategy_id
+    ) AS spent
+    WHERE old.strategy_id = spent.strategy_id
+    RETURNING old.*
+), journaled AS (
+    UPDATE lt_orders AS old SET order_hash = granted.hash, signed_body = granted.body, account = granted.account,
+        order_type = granted.order_type, limit_price = granted.limit_price, size_shares = granted.size_shares,
+        spend_usd = granted.spend_usd, lock_usd = granted.lock_usd, fee_rate = granted.fee_rate,
+        fee_exponent = granted.fee_exponent, negative_risk = granted.negative_risk, signed_at = granted.signed_at,
+        version = old.version + 1, updated_at = now()
+    FROM granted WHERE old.lt_order_id = granted.id
+    RETURNING old.*
+), facts AS (
+    SELECT (SELECT count(*) FROM fence) AS fences,
+        ARRAY(SELECT lt_order_id::text FROM journaled UNION ALL SELECT id::text FROM again) AS journaled,
+        ARRAY(SELECT id::text FROM open) AS open
+)
+SELECT facts.*, {", ".join(f"paid.{name}" for name in BALANCE_COLUMNS)} FROM facts LEFT JOIN paid ON true
+"""  # noqa: S608
+DECLINE = f"""
+UPDATE lt_orders AS old SET status = 'REJECTED', ended = true, ended_at = new.at, reason = new.reason, detail = new.detail,
+    version = old.version + 1, updated_at = now()
+FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS new (id, reason, detail, at)
+WHERE old.lt_order_id = new.id AND old.status = 'PLACED' AND old.order_hash IS NULL
+RETURNING {ORDER_COLUMNS.replace("reason,", "old.reason,").replace("detail,", "old.detail,")}
+"""  # noqa: S608
+LATCH = """
+UPDATE lt_strategies SET breaker_reason = $2, breaker_at = $3 WHERE strategy_id = $1 AND breaker_reason IS DISTINCT FROM $2
+"""
+
+
+@attrs.define(eq=False, kw_only=True)
+class PostgresLiveOrderStore:
+    """`LiveOrderStore` over one connection. Writers of live money come one after another: each holds the lease's row."""
+
+    connection: RunsWork
+    lease: LeaseHold
+    not_found_interval_ms: int
+
+    async def snapshot(self, today_ms: int) -> LiveSnapshot:
+        """Returns the state of the UTC day in which `today_ms` lies, as one reading."""
+        return await self.connection.run(lambda raw: read_snapshot(raw, today_ms))
+
+    async def claim(self, intents: Sequence[LiveIntent]) -> tuple[LiveIntent, ...]:
+        """Claims causes that no trade brings; returns those that nobody had claimed before."""
+        return tuple(await self._fenced(lambda raw: claim(raw, intents)))
+
+    async def decline(self, declined: Sequence[Declined]) -> tuple[LiveOrder, ...]:
+        """Ends claims as REJECTED; one that is journaled or ended stays as it is."""
+        rows = [(one.order_id, one.reason, one.detail, time_or_none(one.at_ms)) for one in declined]
+        found = await self._fenced(lambda raw: raw.fetch(DECLINE, *columns(rows, 4)))
+        return tuple(map(order_of, found))
+
+    async def journal(self, orders: Sequence[tuple[LiveIntent, SignedOrder]]) -> Journaled:
+        """Commit 2. What a batch refuses for cash is tried again by itself: it may fit where a larger one did not."""
+        result = await self._journal(orders)
+        short = [pair for pair in orders if result.refused.get(pair[0].order_id) == "insufficient_cash"]
+        if not short or len(orders) == 1:
+            return result
+        for pair in short:
+            alone = await self._journal([pair])
+            refused = {id_: why for id_, why in result.refused.items() if id_ != pair[0].order_id}
+            result = Journaled(
+                orders=(*result.orders, *alone.orders),
+                refused={**refused, **alone.refused},
+                balances=(*result.balances, *alone.balances),
+            )
+        return result
+
+    async def apply(self, events: Sequence[OrderEvent]) -> Applied:
+        """Books events in their order, each exactly once however often it comes."""
+        return await self._fenced(lambda raw: apply_events(raw, events, self.not_found_interval_ms))
+
+    async def settle(self, payouts: Sequence[Payouts]) -> Settled:
+        """Closes open positions of resolved markets. A lot leaves OPEN once, whoever settles how often."""
+        return await self._fenced(lambda raw: settle_lots(raw, payouts))
+
+    async def open_markets(self, after: str, markets_max: int) -> list[tuple[str, frozenset[str]]]:
+        """Returns markets with open positions and their tokens, in the order of their ids."""
+        rows = await self.connection.run(lambda raw: raw.fetch(OPEN_MARKETS, after, markets_max))
+        return [(row["condition_id"], frozenset(row["token_ids"])) for row in rows]
+
+    async def release(self, now_ms: int, redeemed: Sequence[tuple[str, str]] = ()) -> tuple[LiveBalance, ...]:
+        """Makes due proceeds spendable, and lets those of redeemed markets begin to cool down."""
+        return await self._fenced(lambda raw: release_due(raw, now_ms, redeemed))
+
+    async def open_exits(self, exits: Sequence[LiveExit]) -> tuple[LiveExit, ...]:
+        """Makes obligations; returns those that are new."""
+        return await self._fenced(lambda raw: insert_exits(raw, exits))
+
+    async def save_exits(self, exits: Sequence[LiveExit]) -> None:
+        """Keeps status, target, attempts, times and detail of obligations."""
+        await self._fenced(lambda raw: update_exits(raw, exits))
+
+    async def fixed_target(self, exit_id: str) -> LiveExit | None:
+        """Fixes the target from the open lots of now, once; None while a buy of those lots is still working."""
+        return await self._fenced(lambda raw: fix_target(raw, exit_id))
+
+    async def latch(self, strategy_id: str, reason: str | None, at_ms: int) -> None:
+        """Latches the breaker of a strategy, or clears it with None."""
+        at = None if reason is None else time_or_none(at_ms)
+        await self._fenced(lambda raw: raw.execute(LATCH, strategy_id, reason, at))
+
+    async def _journal(self, orders: Sequence[tuple[LiveIntent, SignedOrder]]) -> Journaled:
+        rows = [
+            (
+                intent.order_id, signed.order_hash, signed.body, signed.account, signed.order_type.value,
+                signed.limit_price, signed.size_shares, signed.spend_usd, signed.lock_usd, signed.fee_rate,
+                signed.fee_exponent, signed.negative_risk, time_or_none(signed.signed_ms),
+            )
+            for intent, signed in orders
+        ]  # fmt: skip
+        lease = self.lease
+        found = await self.connection.run(
+            lambda raw: raw.fetch(JOURNAL, lease.name, lease.owner, lease.epoch, *columns(rows, 13))
+        )
+        if not found[0]["fences"]:
+            raise self._lost()
+        journaled, open_ = set(found[0]["journaled"]), set(found[0]["open"])
+        return Journaled(
+            orders=tuple(
+                LiveOrder(intent=intent, signed=signed, version=2)
+                for intent, signed in orders
+                if intent.order_id in journaled
+            ),
+            refused={
+                intent.order_id: "insufficient_cash" if intent.order_id in open_ else "gone"
+                for intent, _ in orders
+                if intent.order_id not in journaled
+            },
+            balances=tuple(balance_of(row) for row in found if row["strategy_id"] is not None),
+        )
+
+    async def _fenced(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Runs work in a transaction that holds the lease. Raises `TransientError`, `RejectedError` and `FencedError`."""
+        lease = self.lease
+
+        async def fenced(raw: asyncpg.Connection) -> tuple[bool, T | None]:
+            async with raw.transaction():
+                if not await raw.fetchval(LOCK_LEASE, lease.name, lease.owner, lease.epoch):
+                    return False, None
+                return True, await work(raw)
+
+        held, result = await self.connection.run(fenced)
+        if not held:
+            raise self._lost()
+        return result  # type: ignore[return-value]
+
+    def _lost(self) -> FencedError:
+        return FencedError(f"the lease {self.lease.name} of epoch {self.lease.epoch} is not ours any more")

@@ -1,0 +1,85 @@
+"""What serves users, with the ingest lease or without: prices, feed, tokens, jobs. Beside `wiring.py`.
+
+requests ─▶ token_registry, price_cache ─▶ answers            clock ─▶ scheduler ─▶ jobs
+"""
+
+import attrs
+
+from actors.book_cache import BookCache
+from actors.feed_hub import FeedHub
+from actors.market_ensurer import MarketEnsurer
+from actors.price_cache import PriceCache
+from actors.scheduler import Scheduler
+from actors.token_registry import TokenRegistry
+from config.schema import EngineConfig
+from engine.job_wiring import JobPorts, scheduler_of
+from engine.runtime.supervisor import Child
+from protocols.clock import Random, WallClock
+from protocols.feed import FeedStreamStore
+from protocols.ingest import MarketCatalog, MarketStore
+from protocols.instruments import Observer
+from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
+from protocols.users import TokenStore
+
+
+@attrs.frozen(kw_only=True)
+class ServicePorts:
+    """The world behind what serves users. `owner` is unique to this process, `holder` says who that is."""
+
+    tokens: TokenStore
+    feed: FeedStreamStore
+    prices: PriceUpstream
+    price_fallback: PriceFallback
+    price_store: PriceStore
+    price_age: Observer
+    books: BookUpstream
+    markets: MarketStore
+    catalog: MarketCatalog
+    jobs: JobPorts
+    clock: WallClock
+    rng: Random
+    owner: str
+    holder: str
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """What serves users, with the ingest lease or without."""
+
+    token_registry: TokenRegistry
+    feed_hub: FeedHub
+    price_cache: PriceCache
+    book_cache: BookCache
+    market_ensurer: MarketEnsurer
+    scheduler: Scheduler
+
+
+def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
+    """Returns what serves users. Raises `ValueError` for a cron expression that makes no sense."""
+    token_registry = TokenRegistry(store=io.tokens, clock=io.clock, rng=io.rng, bootstrap=config.http.admin_token)
+    feed_hub = FeedHub(store=io.feed, rng=io.rng, clients_max=config.http.streams_max)
+    price_cache = PriceCache(
+        upstream=io.prices,
+        fallback=io.price_fallback,
+        store=io.price_store,
+        config=config.prices,
+        clock=io.clock,
+        rng=io.rng,
+        ages=io.price_age,
+    )
+    scheduler = scheduler_of(config, io.jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
+    children = (
+        Child(name="token_registry", run=token_registry.run),
+        Child(name="feed_hub", run=feed_hub.run),
+        Child(name="price_cache", run=price_cache.run),
+        Child(name="scheduler", run=scheduler.run),
+    )
+    services = Services(
+        token_registry=token_registry,
+        feed_hub=feed_hub,
+        price_cache=price_cache,
+        book_cache=BookCache(upstream=io.books, clock=io.clock),
+        market_ensurer=MarketEnsurer(store=io.markets, catalog=io.catalog),
+        scheduler=scheduler,
+    )
+    return children, services

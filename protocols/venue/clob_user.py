@@ -1,0 +1,74 @@
+"""The user socket `/ws/user`: what is sent on it, and what comes (venue.md §2.2)."""
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from protocols.amounts import decimal_from
+from protocols.errors import MalformedError
+from protocols.venue.clob_account import OwnWallet, VenueFill, epoch_ms_of, plain_status, read_trade
+from protocols.venue.clob_auth import ApiCreds
+from protocols.venue.strict_json import read_array, read_object
+
+_encode = msgspec.json.Encoder().encode
+_KINDS = frozenset({"PLACEMENT", "UPDATE", "CANCELLATION"})
+
+
+@attrs.frozen(kw_only=True)
+class OrderUpdate:
+    """An order of ours was placed, matched or cancelled."""
+
+    order_hash: str
+    kind: str
+    """PLACEMENT, UPDATE or CANCELLATION."""
+    status: str
+    """Upper case; free text is possible."""
+    matched_shares: Any
+    """Decimal, or None when it does not say: a killed FOK has an empty text there."""
+    trade_ids: tuple[str, ...]
+    at_ms: int
+
+
+UserEvent = VenueFill | OrderUpdate
+
+
+def subscribe_frame(creds: ApiCreds) -> str:
+    """Returns the first frame: everything of the account, in all markets."""
+    return _encode({"type": "user", "auth": creds.socket_auth()}).decode()
+
+
+def read_user_frame(text: str, own: OwnWallet) -> list[UserEvent]:
+    """Returns what a frame says, nothing for PONG and events that are none. Raises `MalformedError`, and nothing else."""
+    if not text or text.strip().upper() in ("PONG", "PING"):
+        return []
+    entries = read_array(text) if text.lstrip().startswith("[") else [read_object(text)]
+    events: list[UserEvent] = []
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise MalformedError("entry", type(entry).__name__)
+        kind = str(entry.get("event_type") or "").lower()
+        if kind == "trade":
+            events += read_trade(entry, own)
+        elif kind == "order":
+            events.append(_order(entry))
+    return events
+
+
+def _order(entry: dict[str, Any]) -> OrderUpdate:
+    order_hash, kind = entry.get("id"), str(entry.get("type") or "").upper()
+    if not isinstance(order_hash, str) or kind not in _KINDS:
+        raise MalformedError("order", repr(entry.get("type"))[:40])
+    matched, trade_ids = entry.get("size_matched"), entry.get("associate_trades")
+    status = plain_status(str(entry.get("status") or ""))
+    if kind == "CANCELLATION" and not status.startswith(("CANCEL", "MATCHED")):
+        # An end by the venue may come as INVALID or with no status at all.
+        status = f"CANCELED_{status}"
+    return OrderUpdate(
+        order_hash=order_hash.lower(),
+        kind=kind,
+        status=status[:200],
+        matched_shares=None if matched in (None, "") else decimal_from(matched, "size_matched"),
+        trade_ids=tuple(one for one in trade_ids if isinstance(one, str)) if isinstance(trade_ids, list) else (),
+        at_ms=epoch_ms_of(entry.get("timestamp") or 0),
+    )

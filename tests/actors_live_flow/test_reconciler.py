@@ -1,0 +1,329 @@
+import itertools
+from decimal import Decimal
+
+import attrs
+import pytest
+import trio
+from actors_live_flow.watched_world import (
+    ACCOUNT,
+    TOKEN,
+    Venue,
+    Watched,
+    bought,
+    hash_for,
+    venue_fill,
+    venue_order,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from property.examples import QUICK
+from property.supervised import crash_sets, run_jumping
+
+from actors.live.reconciler import Reconciler
+from engine.runtime.supervisor import Child
+from protocols.clock import Random
+from protocols.errors import TransientError
+from protocols.live.events import Filled, NotFound, Seen
+from protocols.live.exits import Lot
+from protocols.live.orders import Fill, OrderType
+
+EARLIER_MS = 100_000
+"""How long before the start orders were signed that an earlier run left behind."""
+
+
+@attrs.define(eq=False)
+class World(Watched):
+    accounts: int = 1
+    reconciler: Reconciler = attrs.field(init=False)
+    others: list = attrs.field(init=False, factory=list)
+
+    def __attrs_post_init__(self):
+        super().__attrs_post_init__()
+        venues = {ACCOUNT: self.venue}
+        for number in range(1, self.accounts):
+            self.others.append(type(self.venue)())
+            venues[f"other-{number}"] = self.others[-1]
+        self.reconciler = Reconciler(
+            accounts=venues, events=self.outbox(), store=self.store, book=self.book, clock=self.clock, rng=Random(4)
+        )
+
+    def run(self, main):
+        run_jumping(lambda: self.during(Child(name="reconciler", run=self.reconciler.run), main=main))
+        return self
+
+    def old_ms(self):
+        return self.clock.now_ms() - EARLIER_MS
+
+
+def test_what_the_pages_show_is_not_asked_for_singly():
+    world = World()
+
+    async def main():
+        world.load(*(bought(n, type_=OrderType.GTC, signed_ms=world.old_ms()) for n in range(30)))
+        world.venue.shown = {hash_for(n): venue_order(n) for n in range(30)}
+        await trio.sleep(1)
+        assert world.reconciler.reconciled.is_set()
+
+    world.run(main)
+    assert world.venue.asked == []
+    assert {event.order_hash for _, event in world.store.of(Seen)} == {hash_for(n) for n in range(30)}
+    assert {world.store.status(n) for n in range(30)} == {"PENDING"}
+
+
+def test_an_order_that_was_never_sent_is_lost_after_three_not_founds_an_interval_apart():
+    world = World()
+
+    async def main():
+        world.load(bought(1, signed_ms=world.old_ms()))
+        await trio.sleep(120)
+
+    world.run(main)
+    times = [at_s for at_s, _ in world.store.of(NotFound)]
+    assert len(times) == 3
+    assert all(later - earlier >= 20 for earlier, later in itertools.pairwise(times))
+    assert times[-1] < 45
+    assert world.store.status(1) == "LOST"
+
+
+def test_what_is_just_being_sent_is_left_alone_unless_somebody_doubts_it():
+    world = World()
+
+    async def main():
+        world.load()
+        await trio.sleep(55)
+        world.journal(bought(1, signed_ms=world.clock.now_ms()))
+        await trio.sleep(8)
+        assert world.reconciler.passes == 2
+        assert world.venue.asked == []
+        world.venue.shown[hash_for(1)] = venue_order(1)
+        for _ in range(5):
+            world.reconciler.ask(hash_for(1))
+        await trio.sleep(0.5)
+        assert world.venue.asked == [(pytest.approx(63), hash_for(1))]
+        assert world.reconciler.pending == 0
+
+    world.run(main)
+    assert world.store.status(1) == "PENDING"
+
+
+def test_fills_of_an_order_that_the_venue_does_not_show_are_found_among_trades():
+    world = World()
+
+    async def main():
+        world.load(bought(1, signed_ms=world.old_ms()), bought(2, signed_ms=world.old_ms()))
+        world.venue.fills = [venue_fill(1, match_ms=world.old_ms() + 500)]
+        await trio.sleep(1)
+
+    world.run(main)
+    assert world.store.status(1) == "FILLED"
+    assert {event.order_hash for _, event in world.store.of(NotFound)} == {hash_for(2)}
+
+
+def test_a_part_that_was_filled_stays_when_the_venue_has_forgotten_the_order():
+    world = World()
+
+    async def main():
+        world.load(bought(1, signed_ms=world.old_ms()))
+        world.venue.fills = [venue_fill(1, shares="4", match_ms=world.old_ms())]
+        await trio.sleep(200)
+
+    world.run(main)
+    order = world.store.orders[hash_for(1)]
+    assert (order.status.value, order.ended, order.filled_shares) == ("LOST", True, Decimal(4))
+
+
+def test_a_match_whose_trade_shows_up_late_is_looked_for():
+    world = World()
+
+    async def main():
+        world.load(bought(1, signed_ms=world.old_ms()))
+        world.venue.shown[hash_for(1)] = venue_order(1, status="MATCHED", matched="10")
+        await trio.sleep(200)
+        assert world.store.status(1) == "PENDING"
+        world.venue.fills = [venue_fill(1, match_ms=world.clock.now_ms() - 190_000)]
+        await trio.sleep(61)
+
+    world.run(main)
+    assert world.store.status(1) == "FILLED"
+
+
+def test_a_fill_that_is_not_final_is_asked_for_by_its_id_until_it_is():
+    world = World()
+
+    async def main():
+        world.load(bought(1, signed_ms=world.old_ms()))
+        world.venue.fills = [venue_fill(1, match_ms=world.old_ms())]
+        await trio.sleep(300)
+        # The venue's list of trades since a time does not go back that far any more.
+        assert world.venue.calls["trade"] >= 3
+        world.venue.fills = [attrs.evolve(world.venue.fills[0], status="CONFIRMED")]
+        await trio.sleep(61)
+        asked = world.venue.calls["trade"]
+        await trio.sleep(200)
+        assert world.venue.calls["trade"] == asked
+
+    world.run(main)
+    assert world.store.fills[hash_for(1)]["t-1-1"].status == "CONFIRMED"
+
+
+def test_it_goes_round_every_minute_with_nothing_open_and_keeps_cash_current():
+    world = World()
+
+    async def main():
+        world.load()
+        await trio.sleep(1)
+        assert world.book.spendable(ACCOUNT) == 100
+        world.venue.cash_micro = 42_500_000
+        await trio.sleep(60)
+        assert world.book.spendable(ACCOUNT) == Decimal("42.5")
+        await trio.sleep(539)
+
+    world.run(main)
+    times = [at_s for at_s, _ in world.store.reports]
+    assert len(times) >= 10
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 60.1
+
+
+def test_a_venue_that_is_not_reached_costs_readiness_and_nothing_else():
+    world = World(accounts=2)
+    world.others[0].down = True
+
+    async def main():
+        world.load()
+        await trio.sleep(100)
+        assert world.reconciler.passes >= 2
+        assert not world.reconciler.reconciled.is_set()
+        world.others[0].down = False
+        await trio.sleep(61)
+        assert world.reconciler.reconciled.is_set()
+
+    world.run(main)
+
+
+def test_orders_and_fills_of_others_are_reported_and_left_alone():
+    world = World()
+
+    async def main():
+        # An order of ours that has ended is not foreign.
+        world.store.orders[hash_for(3)] = bought(3, shares="4", signed_ms=0)
+        world.load(bought(1, type_=OrderType.GTC, signed_ms=world.old_ms()))
+        world.venue.shown = {hash_for(n): venue_order(n, matched="4") for n in (1, 2)}
+        world.venue.fills = [venue_fill(n, shares="4", match_ms=world.clock.now_ms()) for n in (1, 2, 3)]
+        await trio.sleep(1)
+
+    world.run(main)
+    (_, report) = world.store.reports[-1]
+    (foreign,) = report.foreign_orders
+    assert (foreign.order_hash, foreign.shares) == (hash_for(2), 6)
+    assert report.foreign_fills == ("t-2-1",)
+    assert (report.working, report.open_orders) == (1, 2)
+    assert {event.order_hash for _, event in world.store.events} == {hash_for(1), hash_for(3)}
+    assert world.venue.cancelled == []
+
+
+def test_positions_are_compared_with_what_the_venue_holds():
+    world = World()
+
+    def lot(order_id, token_id, shares):
+        return Lot(
+            order_id=order_id, strategy_id="LT_A", trader=None, condition_id="0x", token_id=token_id, signal_ms=0,
+            bought_ms=0, shares=Decimal(shares), cost=Decimal(1),
+        )  # fmt: skip
+
+    async def main():
+        world.load(lots=[lot("a", "1", "10"), lot("b", "1", "5"), lot("c", "2", "7"), lot("d", TOKEN, "3")])
+        world.venue.held_micro = {"1": 15_000_000, "2": 6_000_000}
+        # A fill that is on its way to the chain counts with us and not yet there.
+        world.store.fills[hash_for(9)] = {
+            "t": Fill(
+                trade_id="t", order_hash=hash_for(9), shares=Decimal(3), price=Decimal("0.5"), fee_usd=Decimal(0),
+                role="TAKER", status="MATCHED", transaction_hash=None, match_ms=0,
+            )
+        }  # fmt: skip
+        await trio.sleep(2)
+        assert [(one.token_id, one.ours, one.venue) for one in world.reconciler.reports[ACCOUNT].drifts] == [
+            ("2", 7, 6)
+        ]
+        world.venue.held_micro["2"] = 7_000_000
+        await trio.sleep(62)
+        assert world.reconciler.reports[ACCOUNT].drifts == ()
+
+    world.run(main)
+
+
+def test_ten_thousand_orders_that_the_venue_does_not_know_are_asked_for_at_a_bounded_rate():
+    world = World()
+
+    async def main():
+        world.load(*(bought(n, signed_ms=world.old_ms()) for n in range(10_000)))
+        await trio.sleep(100)
+
+    world.run(main)
+    assert 900 <= len(world.venue.asked) <= 1_010
+
+
+class Failing(Venue):
+    """Every fifteenth look-up fails."""
+
+    async def order(self, order_hash):
+        if len(self.asked) % 15 == 14:
+            self.asked.append((0, "failed"))
+            raise TransientError("502")
+        return await super().order(order_hash)
+
+
+def test_passes_that_fail_half_way_starve_nobody():
+    world = World(venue_type=Failing)
+
+    async def main():
+        world.load(*(bought(n, signed_ms=world.old_ms()) for n in range(40)))
+        await trio.sleep(60)
+
+    world.run(main)
+    assert {order_hash for _, order_hash in world.venue.asked} >= {hash_for(n) for n in range(40)}
+
+
+kinds = st.lists(st.sampled_from(["resting", "filled", "half", "unknown", "cancelled"]), min_size=1, max_size=6)
+
+
+@given(
+    kinds=kinds,
+    crash_at=crash_sets(60),
+    weather=st.lists(st.sampled_from(["ok", "down", "refused"]), max_size=20),
+    sent_before=st.integers(0, 2),
+)
+@QUICK
+def test_whatever_breaks_every_order_comes_to_what_the_venue_has(kinds, crash_at, weather, sent_before):
+    world = World(crash_at)
+    world.reconciler.events.sent_before_crash = sent_before
+    world.venue.weather = weather
+
+    async def main():
+        world.load(*(bought(n, type_=OrderType.GTC, signed_ms=world.old_ms()) for n in range(len(kinds))))
+        for number, kind in enumerate(kinds):
+            if kind == "resting":
+                world.venue.shown[hash_for(number)] = venue_order(number)
+            if kind == "half":
+                world.venue.shown[hash_for(number)] = venue_order(number, matched="4")
+            if kind == "cancelled":
+                world.venue.shown[hash_for(number)] = venue_order(number, status="CANCELED")
+            if kind in ("filled", "half"):
+                shares = "10" if kind == "filled" else "4"
+                world.venue.fills.append(venue_fill(number, shares=shares, match_ms=world.old_ms()))
+        await trio.sleep(600)
+        assert world.reconciler.reconciled.is_set()
+
+    world.run(main)
+    expected = {
+        "resting": "PENDING",
+        "filled": "FILLED",
+        "half": "PARTIAL",
+        "unknown": "LOST",
+        "cancelled": "CANCELLED",
+    }
+    assert [world.store.status(n) for n in range(len(kinds))] == [expected[kind] for kind in kinds]
+    assert all(len(fills) == 1 for fills in world.store.fills.values() if fills)
+    assert {event.trade_id for _, event in world.store.of(Filled)} == {one.trade_id for one in world.venue.fills}
+    for number in range(len(kinds)):
+        times = [at_s for at_s, one in world.store.of(NotFound) if one.order_hash == hash_for(number)]
+        assert all(later - earlier >= 20 for earlier, later in itertools.pairwise(times))
