@@ -180,7 +180,9 @@ class FillWatcher:
             try:
                 overview = await self._asking.overview(since_ms)
                 await self._say([filled_of(fill, self.clock.now_ms()) for fill in overview.fills], "refill")
-                await self._asking.ask_others(overview.orders)
+                if self.reconnects.total() > 1:
+                    # At the start the reconciler does so.
+                    await self._asking.ask_others(overview.orders)
                 await trio.sleep(SECOND_LOOK_S)
                 later = await self.venue.trades(after_s=self._after_s(since_ms))
                 await self._say_new([filled_of(fill, self.clock.now_ms()) for fill in later], "refill")

@@ -93,6 +93,12 @@ class Reconciler:
         """Returns how many look-ups are asked for and not made."""
         return sum(len(asks.due_s) for asks in self._asks.values())
 
+    @property
+    def orphans(self) -> int:
+        """Returns how many working orders belong to accounts that this engine does not have: nobody can ask about them."""
+        orders = self.book.working_orders()
+        return sum(order.signed is not None and order.signed.account not in self.accounts for order in orders)
+
     def _account(self, name: str, venue: ClobAccount) -> AccountComparing:
         asking = OrderAsking(
             account=name,

@@ -245,11 +245,11 @@ def _shares(value: object) -> Decimal:
 
 
 def _whole(value: object, name: str) -> int:
-    number = decimal_from(value, name)
-    # An allowance without limit is 2^256 - 1.
-    if number != number.to_integral_value() or number < 0 or number.adjusted() > 80:
-        raise MalformedError(name, str(number)[:40])
-    return int(number)
+    """Base units. An allowance without limit is 2^256 - 1: 78 digits."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not (text.isascii() and text.isdigit() and len(text) <= 78):
+        raise MalformedError(name, repr(value)[:40])
+    return int(text)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
