@@ -51,6 +51,9 @@ class LiveTradingConfig:
     in_flight_s: float = number(
         15, at_least=0, at_most=600, doc="how long an order just sent may be on its way before it is asked for"
     )
+    lookups_per_s: float = number(
+        10, at_least=0.1, at_most=1_000, doc="single look-ups of orders and positions of one account a second"
+    )
     settle_interval_s: float = number(
         30, at_least=0.2, at_most=3_600, doc="how often resolutions of live positions are looked for"
     )

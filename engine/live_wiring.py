@@ -239,6 +239,7 @@ def watch_times(live: LiveTradingConfig) -> WatchTimes:
         interval_s=live.reconcile_interval_s,
         not_found_interval_s=live.not_found_interval_s,
         in_flight_s=live.in_flight_s,
+        lookups_per_s=live.lookups_per_s,
     )
 
 

@@ -30,11 +30,12 @@ def decimal(default: str | None, low: str, high: str, places: int, doc: str, *, 
     )
 
 
-def whole(default: int | None, low: int, high: int, doc: str) -> Any:
-    """An integer in a closed range; None, where it is the default, turns it off."""
-    off = " or nothing" if default is None else ""
+def whole(default: int | None, low: int, high: int, doc: str, *, optional: bool = False) -> Any:
+    """An integer in a closed range; None, where it may be, turns it off."""
+    may_be_off = optional or default is None
+    off = " or nothing" if may_be_off else ""
     return _setting(
-        default, "whole", f"whole number, {low} to {high}{off}", doc, low=low, high=high, optional=default is None
+        default, "whole", f"whole number, {low} to {high}{off}", doc, low=low, high=high, optional=may_be_off
     )
 
 

@@ -1,6 +1,6 @@
 """One account at the venue against ours: orders, fills, cash and positions. Part of the reconciler."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import attrs
@@ -45,16 +45,21 @@ class AccountComparing:
     _last_token: str = attrs.field(init=False, default="")
     _one_at_a_time: trio.Lock = attrs.field(init=False, factory=trio.Lock)
 
-    async def compare(self) -> ReconciliationReport:
-        """Compares once. Raises `TransientError` and `RejectedError`; what was said until then stays said."""
+    async def compare(self, known: Callable[[], None] = lambda: None) -> ReconciliationReport:
+        """Compares once; `known` is told as soon as every working order and the cash are. What follows is settlement and drift,
+        which may take as many calls as there are positions.
+
+        Raises `TransientError` and `RejectedError`; what was said until then stays said.
+        """
         async with self._one_at_a_time:
             began_ms, asked, not_found = self.clock.now_ms(), self.asking.asked, self.asking.not_found
             overview = await self.asking.overview(await self._trades_since_ms(began_ms))
             ours = await self._ours(overview)
             await self.asking.say_fills(overview.fills, ours)
             await self.asking.ask_others(overview.orders)
-            unsettled = await self._ask_unsettled(overview)
             collateral_usd = await self._read_cash()
+            known()
+            unsettled = await self._ask_unsettled(overview)
             await self._compare_positions({fill.token_id for fill in unsettled})
             self._since_ms = began_ms
             return ReconciliationReport(

@@ -51,13 +51,15 @@ class Reconciler:
     rng: Random
     times: WatchTimes = attrs.field(factory=WatchTimes)
     reconciled: trio.Event = attrs.field(init=False, factory=trio.Event)
-    """Set when every account was compared once: before that nobody knows what is open."""
+    """Set when the working orders and the cash of every account are known: before that nobody knows what is open."""
     reports: dict[str, ReconciliationReport] = attrs.field(init=False, factory=dict)
     """The last one of each account."""
     compared_s: dict[str, float] = attrs.field(init=False, factory=dict)
     """Monotonic time of it."""
     passes: int = attrs.field(init=False, default=0)
     failures: int = attrs.field(init=False, default=0)
+    _known: set[str] = attrs.field(init=False, factory=set)
+    """Accounts of which that is so."""
     _comparing: dict[str, AccountComparing] = attrs.field(init=False)
     _asks: dict[str, _Asks] = attrs.field(init=False)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
@@ -129,11 +131,10 @@ class Reconciler:
                 await trio.sleep_until(began_s + self.times.interval_s * (0.9 + 0.1 * self.rng.random()))
 
     async def _compare(self, name: str) -> ReconciliationReport:
-        report = await self._comparing[name].compare()
+        report = await self._comparing[name].compare(lambda: self._note_known(name))
         self.reports[name], self.compared_s[name] = report, trio.current_time()
         self.passes += 1
         self._tell(name, report)
-        self._note_reconciled()
         try:
             await self.store.save(name, report)
         except TransientError as error:
@@ -163,8 +164,12 @@ class Reconciler:
             with trio.move_on_at(min(asks.due_s.values(), default=float("inf"))):
                 await asks.wake.wait()
 
+    def _note_known(self, name: str) -> None:
+        self._known.add(name)
+        self._note_reconciled()
+
     def _note_reconciled(self) -> None:
-        if self.reports.keys() >= self.accounts.keys():
+        if self._known >= self.accounts.keys():
             self.reconciled.set()
 
     def _tell(self, name: str, report: ReconciliationReport) -> None:

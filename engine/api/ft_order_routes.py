@@ -111,7 +111,7 @@ def ft_order_routes(reports: FtReports, snapshots: SnapshotReports, quotes: Quot
                 wallet_id,
                 choice("outcome", "only these", "OPEN", "WON", "LOST", "SOLD", "VOID"),
                 limit_param(50, 200, "orders"),
-                _order_cursor(),
+                order_cursor(),
             ),
             refusals=REFUSALS,
         ),
@@ -145,7 +145,9 @@ def ft_order_routes(reports: FtReports, snapshots: SnapshotReports, quotes: Quot
     ]
 
 
-def _order_cursor() -> Param:
+def order_cursor() -> Param:
+    """Returns the cursor of a list of orders, newest first."""
+
     def parse(text: str) -> FeedPosition:
         position = position_in(text)
         try:

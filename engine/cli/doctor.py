@@ -10,6 +10,7 @@ import click
 from config.loader import CONFIG_FILE_VARIABLE
 from engine.adapters.system_clock import SystemClock
 from engine.cli.command import run_command
+from engine.cli.doctor_live import LiveChecks
 from engine.cli.doctor_machine import MachineChecks
 from engine.cli.doctor_report import Finding, run_checks
 from engine.cli.doctor_upstream import UpstreamChecks
@@ -33,6 +34,7 @@ def doctor(settings: Settings, as_json: bool, timeout_s: float) -> None:
     """Try the database, the disk, the port and every upstream, and name what does not answer.
 
     Nothing is changed: where there is no database yet, one is made beside its place and taken away again.
+    Only an account of live trading that has no API credentials at the venue is given some.
 
     Exit codes: 0 everything answers, 1 something does not, 2 the configuration cannot be used.
     """
@@ -40,7 +42,8 @@ def doctor(settings: Settings, as_json: bool, timeout_s: float) -> None:
     file = settings.config_file or os.environ.get(CONFIG_FILE_VARIABLE) or None
     machine = MachineChecks(config=config, config_file=Path(file) if file else None, timeout_s=timeout_s)
     upstream = UpstreamChecks(config=config, clock=SystemClock(), timeout_s=timeout_s)
-    checks = machine.checks() + upstream.checks()
+    live = LiveChecks(config=config, clock=SystemClock(), timeout_s=timeout_s)
+    checks = machine.checks() + upstream.checks() + live.checks()
     findings = run_command(lambda: run_checks(checks, _show_waiting))
     failed = [finding for finding in findings if not finding.ok]
     if as_json:

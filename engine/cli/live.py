@@ -9,17 +9,16 @@ import click
 from config.live_settings import live_document_of, live_settings_from
 from engine.adapters.postgres.live_report_store import plain_row
 from engine.cli.bot_access import bad_settings, named, owner_of
-from engine.cli.live_access import LiveDatabase, live_in_database, live_named, usd_amount
-from engine.cli.live_lists import exits, positions, redeemable
+from engine.cli.live_access import BY, LiveDatabase, ask, live_in_database, live_named, said, usd_amount, yes_option
+from engine.cli.live_lists import exits, logs, positions, redeemable
+from engine.cli.live_stops import flatten, halt, unhalt
 from engine.cli.live_views import strategy_row
 from engine.cli.main import Settings
 from engine.cli.terminal import echo_table
 from protocols.live.settings import LiveStrategy
 from protocols.users import ADMIN_NAME
 
-BY = "command line"
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 _set = click.option("--set", "pairs", multiple=True, metavar="FIELD=VALUE", help="One setting; repeatable.")
 
 
@@ -34,6 +33,10 @@ def live() -> None:
 live.add_command(positions)
 live.add_command(exits)
 live.add_command(redeemable)
+live.add_command(logs)
+live.add_command(halt)
+live.add_command(unhalt)
+live.add_command(flatten)
 
 
 @live.command("list")
@@ -106,6 +109,9 @@ def create(
     if account not in config.live.accounts:
         known = ", ".join(config.live.accounts) or "none is configured"
         raise click.BadParameter(f"there is no account {account!r} in live.accounts ({known})", param_hint="--account")
+    if config.live.accounts[account].user != owner:
+        text = f"{account} is for the strategies of {config.live.accounts[account].user}, not of {owner}"
+        raise click.BadParameter(text, param_hint="--account")
     usd = usd_amount(capital)
     if usd <= 0:
         raise click.BadParameter("has to be more than 0", param_hint="--capital")
@@ -137,8 +143,9 @@ def create(
 @live.command("set")
 @click.argument("name")
 @click.argument("pairs", nargs=-1, required=True, metavar="FIELD=VALUE...")
+@_json
 @click.pass_obj
-def set_live(settings: Settings, name: str, pairs: tuple[str, ...]) -> None:
+def set_live(settings: Settings, name: str, pairs: tuple[str, ...], as_json: bool) -> None:
     """Change settings; FIELD= turns a rule off that may be off."""
 
     async def write(database: LiveDatabase) -> None:
@@ -148,45 +155,50 @@ def set_live(settings: Settings, name: str, pairs: tuple[str, ...]) -> None:
         await database.strategies.update(strategy.strategy_id, wanted, version=strategy.version, by=BY)
 
     live_in_database(settings.load(), write)
-    click.echo(f"{name} changed")
+    said(as_json, name, True, f"{name} changed")
 
 
 @live.command()
 @click.argument("name")
+@_json
 @click.pass_obj
-def pause(settings: Settings, name: str) -> None:
+def pause(settings: Settings, name: str, as_json: bool) -> None:
     """Stop entries of a strategy; what it holds is still sold and settled."""
-    _paused(settings, name, True)
+    _paused(settings, name, True, as_json)
 
 
 @live.command()
 @click.argument("name")
+@_json
 @click.pass_obj
-def resume(settings: Settings, name: str) -> None:
+def resume(settings: Settings, name: str, as_json: bool) -> None:
     """Let a strategy make entries."""
-    _paused(settings, name, False)
+    _paused(settings, name, False, as_json)
 
 
 @live.command()
 @click.argument("name")
-@_yes
+@yes_option
+@_json
 @click.pass_obj
-def archive(settings: Settings, name: str, yes: bool) -> None:
+def archive(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
     """End a strategy for good; what it holds is followed to its end."""
-    _ask(yes, f"Archive {name} for good?")
+    ask(yes, f"Archive {name} for good?")
 
     async def write(database: LiveDatabase) -> bool:
         return await database.strategies.archive((await live_named(database, name)).strategy_id, by=BY)
 
-    click.echo(f"{name} archived" if live_in_database(settings.load(), write) else f"{name} was archived before")
+    done = live_in_database(settings.load(), write)
+    said(as_json, name, done, f"{name} archived" if done else f"{name} was archived before")
 
 
 @live.command()
 @click.argument("name")
 @click.argument("delta", metavar="+USD|-USD")
 @click.option("--reason", default="", help="Kept with the change.")
+@_json
 @click.pass_obj
-def capital(settings: Settings, name: str, delta: str, reason: str) -> None:
+def capital(settings: Settings, name: str, delta: str, reason: str, as_json: bool) -> None:
     """Give capital to a strategy, or take what is available of it. After a minus sign: `-- -50`."""
     usd = usd_amount(delta)
 
@@ -194,76 +206,35 @@ def capital(settings: Settings, name: str, delta: str, reason: str) -> None:
         balance = await database.strategies.change_capital(name, usd, by=BY, reason=reason)
         return balance.available
 
-    click.echo(f"{name} has {live_in_database(settings.load(), write)} USD available")
-
-
-@live.command()
-@click.argument("reason")
-@click.option("--by", default="operator", show_default=True, help="Who stops.")
-@click.pass_obj
-def halt(settings: Settings, reason: str, by: str) -> None:
-    """Stop all entries of all strategies at once. Exits go on; a restart changes nothing."""
-    done = live_in_database(settings.load(), lambda database: database.strategies.halt(by=by, reason=reason))
-    click.echo("All entries are halted." if done else "All entries were halted before.")
-
-
-@live.command()
-@click.option("--reason", default="", help="Kept with the change.")
-@click.option("--by", default="operator", show_default=True, help="Who ends it.")
-@_yes
-@click.pass_obj
-def unhalt(settings: Settings, reason: str, by: str, yes: bool) -> None:
-    """Let entries go on after a halt."""
-    _ask(yes, "Let all strategies trade again?")
-    done = live_in_database(settings.load(), lambda database: database.strategies.end_halt(by=by, reason=reason))
-    click.echo("Entries go on." if done else "Nothing was halted.")
-
-
-@live.command()
-@click.argument("name", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every strategy.")
-@_yes
-@click.pass_obj
-def flatten(settings: Settings, name: str | None, everything: bool, yes: bool) -> None:
-    """Sell everything that a strategy holds, at falling prices and at last at any price. Pauses it first."""
-    if (name is None) == (not everything):
-        raise click.UsageError("name a strategy, or say --all")
-    _ask(yes, f"Sell everything of {name or 'ALL strategies'}?")
-
-    async def write(database: LiveDatabase) -> int:
-        chosen = [name] if name is not None else [one.strategy_id for one in await database.strategies.list()]
-        for one in chosen:
-            strategy = await live_named(database, one)
-            await database.strategies.set_paused(strategy.strategy_id, True, by=BY)
-        made = 0
-        for one in chosen:
-            row = (await database.reports.strategies(strategy_id=one))[0]
-            made += len(await database.strategies.flatten(one, cause=f"flatten:{row['version']}"))
-        return made
-
-    count = live_in_database(settings.load(), write)
-    click.echo(f"{count} positions are to be sold; `polycopy live exits` shows how far that is.")
+    available = live_in_database(settings.load(), write)
+    if as_json:
+        click.echo(json.dumps({"strategy_id": name, "available": str(available)}))
+        return
+    click.echo(f"{name} has {available} USD available")
 
 
 @live.command("clear-breaker")
 @click.argument("name")
+@_json
 @click.pass_obj
-def clear_breaker(settings: Settings, name: str) -> None:
+def clear_breaker(settings: Settings, name: str, as_json: bool) -> None:
     """Let a strategy trade again whose breaker was latched."""
 
     async def write(database: LiveDatabase) -> bool:
         return await database.strategies.clear_breaker((await live_named(database, name)).strategy_id, by=BY)
 
-    click.echo("Cleared." if live_in_database(settings.load(), write) else "It was not latched.")
+    done = live_in_database(settings.load(), write)
+    said(as_json, name, done, "Cleared." if done else "It was not latched.")
 
 
-def _paused(settings: Settings, name: str, paused: bool) -> None:
+def _paused(settings: Settings, name: str, paused: bool, as_json: bool) -> None:
     async def write(database: LiveDatabase) -> bool:
         strategy = await live_named(database, name)
         return await database.strategies.set_paused(strategy.strategy_id, paused, by=BY)
 
     state = "paused" if paused else "trading, once an engine runs with --live"
-    click.echo(f"{name} is {state}" if live_in_database(settings.load(), write) else f"{name} was so before")
+    done = live_in_database(settings.load(), write)
+    said(as_json, name, done, f"{name} is {state}" if done else f"{name} was so before, or is archived")
 
 
 def _document(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -274,8 +245,3 @@ def _document(pairs: tuple[str, ...]) -> dict[str, Any]:
             raise click.UsageError(f"a setting is FIELD=VALUE, got {pair!r}")
         document[field.strip()] = value.strip()
     return document
-
-
-def _ask(yes: bool, question: str) -> None:
-    if not yes:
-        click.confirm(question, abort=True)

@@ -1,5 +1,6 @@
 """Live strategies of the configured database, for the time of one command."""
 
+import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
@@ -18,6 +19,9 @@ from engine.cli.terminal import plain
 from protocols.live.settings import LiveStrategy
 
 T = TypeVar("T")
+BY = "command line"
+"""Who changes something from here."""
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @attrs.frozen
@@ -62,3 +66,15 @@ def usd_amount(text: str) -> Decimal:
     if not amount.is_finite() or abs(amount) > 10**9 or amount != round(amount, 2):
         raise click.BadParameter(f"{plain(text)!r} is no amount of USD: at most two decimals")
     return amount
+
+
+def said(as_json: bool, name: str | None, changed: bool, text: str) -> None:
+    """Prints what became of a change."""
+    document = {"changed": changed} if name is None else {"strategy_id": name, "changed": changed}
+    click.echo(json.dumps(document) if as_json else text)
+
+
+def ask(yes: bool, question: str) -> None:
+    """Ends the command unless somebody says yes."""
+    if not yes:
+        click.confirm(question, abort=True)

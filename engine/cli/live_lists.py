@@ -1,4 +1,4 @@
-"""`polycopy live positions`, `exits`, `redeemable`: what live strategies hold, have to sell, and wait for."""
+"""`polycopy live positions`, `exits`, `redeemable`, `logs`: what live strategies hold, have to sell, wait for, and did."""
 
 import json
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from engine.adapters.postgres.live_report_store import plain_row
+from engine.cli.figures import moment_text
 from engine.cli.live_access import live_in_database
 from engine.cli.live_views import EXIT_HEADS, POSITION_HEADS, exit_row, position_row
 from engine.cli.main import Settings
@@ -45,6 +46,40 @@ def redeemable(settings: Settings, as_json: bool) -> None:
     _table(
         rows, as_json, heads,
         lambda row: (row["strategy_id"], row["account"], row["condition_id"], row["shares"], row["amount"]),
+    )  # fmt: skip
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--level", type=click.Choice(["info", "warn", "error"]), help="Only lines of this level.")
+@click.option("--stage", help="Only lines of this stage, such as RISK_CHECK.")
+@click.option("--trace", help="Only lines of one cause: a trade, an exit.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="How many of the newest.")
+@_json
+@click.pass_obj
+def logs(
+    settings: Settings,
+    name: str | None,
+    level: str | None,
+    stage: str | None,
+    trace: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List what was done and why, newest first."""
+    rows = live_in_database(
+        settings.load(),
+        lambda database: database.reports.logs(
+            strategy_id=name, level=level, stage=stage, trace_id=trace, rows_max=limit
+        ),
+    )
+    heads = ("time", "level", "stage", "strategy", "trace", "message")
+    _table(
+        rows, as_json, heads,
+        lambda row: (
+            moment_text(row["created_at"]), row["level"], row["stage"], row["strategy_id"] or "", row["trace_id"][:40],
+            row["message"],
+        ),
     )  # fmt: skip
 
 

@@ -203,7 +203,7 @@ class ExchangeControl:
         exchange = self._exchange
         mine = frozenset({account.address})
         orders = exchange.orders.of_funder(account.address)
-        trades = [(trade, role_in(trade, mine)) for trade in exchange.trades.values()]
+        trades = [(trade, role_in(trade, mine)) for trade in exchange.trades_of(mine)]
         return {
             "address": account.address,
             "signature_type": account.signature_type,

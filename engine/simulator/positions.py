@@ -48,6 +48,11 @@ class Position:
             self.cost_micro -= cost
             self.size_micro -= sold
 
+    def redeem(self) -> None:
+        """Pays out what is held; nothing is left."""
+        self.realized_micro += self.unrealized_micro
+        self.size_micro = self.cost_micro = 0
+
     @property
     def price(self) -> Decimal:
         """Current price, or the payout once resolved."""
@@ -86,7 +91,7 @@ class Position:
 
 
 def positions_of(fills: Iterable[Fill]) -> list[Position]:
-    """Returns the positions that fills, oldest first, add up to; of one wallet or of many."""
+    """Returns the positions that fills, oldest first, add up to; of one wallet or of many. Redeemed ones are closed."""
     positions: dict[tuple[str, str, int], Position] = {}
     for fill in fills:
         identity = (fill.wallet, fill.market.condition_id, fill.outcome_index)
@@ -96,6 +101,9 @@ def positions_of(fills: Iterable[Fill]) -> list[Position]:
                 wallet=fill.wallet, profile=fill.profile, market=fill.market, outcome_index=fill.outcome_index
             )
         position.book(fill)
+    for position in positions.values():
+        if position.wallet in position.market.redeemed_by:
+            position.redeem()
     for (wallet, condition_id, outcome_index), position in positions.items():
         other = positions.get((wallet, condition_id, 1 - outcome_index))
         position.mergeable = bool(position.size_micro and other is not None and other.size_micro)

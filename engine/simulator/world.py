@@ -122,6 +122,7 @@ class World:
             "markets": {"total": len(self.markets), **self.markets.counts()},
             "tape": self.player.describe(),
             "finished": self.player.describe()["finished"] and not len(self.line),
+            "exchange": {**self.exchange.orders.describe(), "trades": len(self.exchange.trades)},
             "faults": self.faults.describe(),
             "faults_applied": self.faults.applied,
             "http": {name: api.describe()["requests"] for name, api in self.apis.items()},

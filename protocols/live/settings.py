@@ -34,14 +34,22 @@ class LiveSettings:
     circuit_breaker_loss_pct: Decimal | None = decimal(None, "0", "100", 4, "fall below the peak that stops entries")
     # Risk rules that this engine adds.
     max_signal_age_s: int = whole(30, 1, 604_800, "older signals are not acted on")
-    max_price_rise_pct: Decimal | None = decimal("5", "0", "1000", 4, "greatest rise of the price since the signal")
-    max_price_fall_pct: Decimal | None = decimal("30", "0", "100", 4, "greatest fall of the price since the signal")
-    min_book_depth_pct: Decimal | None = decimal("50", "0", "100", 4, "part of the order that the book must hold")
+    max_price_rise_pct: Decimal | None = decimal(
+        "5", "0", "1000", 4, "greatest rise of the price since the signal", optional=True
+    )
+    max_price_fall_pct: Decimal | None = decimal(
+        "30", "0", "100", 4, "greatest fall of the price since the signal", optional=True
+    )
+    min_book_depth_pct: Decimal | None = decimal(
+        "50", "0", "100", 4, "part of the order that the book must hold", optional=True
+    )
     max_spread_pct: Decimal | None = decimal(None, "0", "1000", 4, "greatest distance of ask and bid, of the middle")
     max_market_exposure_usd: Decimal | None = decimal(None, "0", "1000000000", 2, "most that one market may lock")
     max_event_exposure_usd: Decimal | None = decimal(None, "0", "1000000000", 2, "most that one event may lock")
     max_orders_per_minute: int | None = whole(None, 0, 10_000, "entries within any 60 s")
-    max_consecutive_failures: int | None = whole(5, 1, 1_000, "refusals by the venue in a row that stop entries")
+    max_consecutive_failures: int | None = whole(
+        5, 1, 1_000, "refusals by the venue in a row that stop entries", optional=True
+    )
     # Exits.
     copy_sells: bool = flag(True, "sells what was bought from a trader in proportion to what he sells of it")
     stop_loss_pct: Decimal | None = decimal(None, "0", "100", 4, "fall of the bid below the cost that sells a position")

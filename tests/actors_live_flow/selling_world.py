@@ -7,17 +7,8 @@ from typing import Any
 import attrs
 import msgspec
 import trio
-from actors_live_flow.watched_world import (
-    ACCOUNT,
-    MARKET,
-    STRATEGY,
-    TOKEN,
-    TRADER,
-    Store,
-    Watched,
-    hash_for,
-    signed_order,
-)
+from actors_live_flow.watched_venue import ACCOUNT, MARKET, STRATEGY, TOKEN, TRADER, hash_for, signed_order
+from actors_live_flow.watched_world import Store, Watched
 from property.supervised import CrashPlan, FlakyOutbox
 
 from actors.live.book_reader import BookReader
@@ -64,6 +55,8 @@ class SellStore(Store):
     exits: dict[str, LiveExit] = attrs.field(factory=dict)
     buys_working: int = 0
     fails: int = 0
+    lost_answers: int = 0
+    """Claims that are committed though the answer says that the database is down."""
 
     async def _step(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -86,6 +79,9 @@ class SellStore(Store):
         new = [one for one in intents if one.order_id not in self.claims and not self.alive(one.cause)]
         self.claims |= {one.order_id: one for one in new}
         await self._committed()
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise TransientError("connection lost")
         return tuple(new)
 
     async def open_exits(self, exits: Sequence[LiveExit]) -> tuple[LiveExit, ...]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 import trio
 from actors_live_flow.selling_world import Selling, lot, obligation
-from actors_live_flow.watched_world import bought, hash_for
+from actors_live_flow.watched_venue import bought, hash_for
 from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import FEW
@@ -161,6 +161,26 @@ def test_two_obligations_of_one_position_sell_one_after_the_other_and_never_more
     world.run(main, run_jumping)
     assert sum(shares for _, shares, _ in world.sales) == 20
     assert {one.status for one in world.store.exits.values()} <= {ExitStatus.DONE, ExitStatus.VOID}
+
+
+def test_while_nobody_knows_whether_a_claim_was_made_nothing_else_of_the_position_is_sold():
+    world = Selling()
+    world.store.lost_answers = 1
+    missed = []
+    world.exits.missed = lambda: missed.append(trio.current_time())
+
+    async def main():
+        now_ms = world.clock.now_ms()
+        half, all_ = (
+            obligation(now_ms, share="0.5"),
+            obligation(now_ms, cause="flatten", kind=ExitKind.FLATTEN, trader=None),
+        )
+        world.hold(lot(1, signal_ms=now_ms), exits=[half, all_])
+        await trio.sleep(60)
+
+    world.run(main, run_jumping)
+    assert sum(shares for _, shares, _ in world.sales) == 20
+    assert len(missed) == 2
 
 
 @pytest.mark.parametrize(

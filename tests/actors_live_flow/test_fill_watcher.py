@@ -1,54 +1,10 @@
-from decimal import Decimal
-
-import attrs
 import pytest
 import trio
-from actors_live_flow.watched_world import (
-    ACCOUNT,
-    NO_CRASH,
-    Watched,
-    bought,
-    hash_for,
-    update,
-    venue_fill,
-    venue_order,
-)
-from hypothesis import given
-from hypothesis import strategies as st
-from property.examples import QUICK
-from property.supervised import crash_sets, run_jumping
+from actors_live_flow.filling_world import World
+from actors_live_flow.watched_venue import NO_CRASH, bought, hash_for, update, venue_order
 
-from actors.live.fill_watcher import FillWatcher
-from engine.runtime.supervisor import Child
-from protocols.clock import Random
 from protocols.live.events import Filled, Seen
 from protocols.live.orders import OrderType
-
-
-@attrs.define(eq=False)
-class World(Watched):
-    watcher: FillWatcher = attrs.field(init=False)
-
-    def __attrs_post_init__(self):
-        super().__attrs_post_init__()
-        self.watcher = FillWatcher(
-            account=ACCOUNT, sockets=self.sockets, venue=self.venue, events=self.outbox(), book=self.book,
-            clock=self.clock, rng=Random(3),
-        )  # fmt: skip
-
-    def run(self, main):
-        run_jumping(lambda: self.during(Child(name="fill_watcher", run=self.watcher.run), main=main))
-        return self
-
-    def now_ms(self):
-        return self.clock.now_ms()
-
-    def match(self, number, trade=1, *, shares="10", heard=True):
-        """The venue matches; the socket says so to whoever listens."""
-        done = venue_fill(number, trade, shares=shares, match_ms=self.now_ms())
-        self.venue.fills.append(done)
-        if heard:
-            self.sockets.say(done)
 
 
 def test_what_the_socket_says_is_booked_and_ends_the_polls():
@@ -159,7 +115,7 @@ def test_a_lost_socket_is_replaced_and_what_it_missed_is_read_again():
         world.sockets.lose()
         world.match(1, 1, shares="4")
         world.venue.shown[hash_for(1)] = venue_order(1, matched="4")
-        await trio.sleep(10)
+        await trio.sleep(2)
         assert world.watcher.connected
         assert world.store.status(1) == "PARTIAL"
         world.match(1, 2, shares="6")
@@ -168,6 +124,41 @@ def test_a_lost_socket_is_replaced_and_what_it_missed_is_read_again():
     world.run(main)
     assert world.store.status(1) == "FILLED"
     assert world.watcher.reconnects == {"start": 1, "lost": 1}
+
+
+def test_a_gap_is_read_from_where_it_began_and_not_from_the_oldest_order():
+    world = World()
+
+    async def main():
+        world.load(bought(1, type_=OrderType.GTC, signed_ms=world.now_ms()))
+        world.venue.shown[hash_for(1)] = venue_order(1)
+        await trio.sleep(3_600)
+        world.venue.read_since_s.clear()
+        world.sockets.lose()
+        lost_s = world.now_ms() / 1000
+        await trio.sleep(10)
+        assert world.venue.read_since_s
+        assert all(lost_s - 75 <= since_s <= lost_s - 60 for since_s in world.venue.read_since_s)
+
+    world.run(main)
+
+
+def test_a_socket_that_is_only_slower_than_a_poll_is_kept():
+    world = World()
+
+    async def main():
+        world.load()
+        world.journal(bought(1, signed_ms=world.now_ms()))
+        await trio.sleep(20)
+        world.watcher.sent(hash_for(1))
+        world.match(1, heard=False)
+        await trio.sleep(5)
+        world.sockets.say(world.venue.fills[0])
+        await trio.sleep(40)
+        assert world.watcher.events_by_source == {"poll": 1, "socket": 1}
+        assert len(world.sockets.opened) == 1
+
+    world.run(main)
 
 
 @pytest.mark.parametrize(("pongs", "sockets"), [(True, 1), (False, 5)])
@@ -228,46 +219,6 @@ def test_a_cancellation_by_the_venue_reaches_the_order():
 
     world.run(main)
     assert world.store.status(1) == "CANCELLED"
-
-
-happenings = st.lists(
-    st.tuples(st.sampled_from(["match", "lose", "down", "sent", "late", "wait"]), st.integers(0, 3)), max_size=25
-)
-
-
-@given(happens=happenings, crash_at=crash_sets(60), sent_before=st.integers(0, 2))
-@QUICK
-def test_whatever_breaks_every_fill_is_booked_once(happens, crash_at, sent_before):
-    world = World(crash_at)
-    world.watcher.events.sent_before_crash = sent_before
-    matched = dict.fromkeys(range(4), Decimal(0))
-
-    async def main():
-        world.load(*(bought(n, type_=OrderType.GTC, shares="100", signed_ms=world.now_ms()) for n in range(4)))
-        world.venue.shown = {hash_for(n): venue_order(n, shares="100") for n in range(4)}
-        for trade, (what, number) in enumerate(happens):
-            if what in ("match", "late"):
-                matched[number] += 1
-                world.match(number, trade, shares="1", heard=what == "match")
-                shown = venue_order(number, shares="100", matched=str(matched[number]))
-                world.venue.shown[hash_for(number)] = shown
-            elif what == "sent":
-                world.watcher.sent(hash_for(number))
-            elif what == "lose":
-                world.sockets.lose()
-            elif what == "down":
-                world.venue.weather.append("down")
-            if what == "late":
-                # Nobody was told: reconnecting finds it.
-                world.sockets.lose()
-            await trio.sleep(number * 1.5)
-        await trio.sleep(300)
-
-    world.run(main)
-    booked = {n: sum(fill.shares for fill in world.store.fills.get(hash_for(n), {}).values()) for n in range(4)}
-    assert booked == matched
-    for number, shares in matched.items():
-        assert world.store.orders[hash_for(number)].filled_shares == shares
 
 
 def test_without_crashes_nothing_is_told_twice_by_polls():

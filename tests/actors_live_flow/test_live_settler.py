@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import attrs
 import trio
-from actors_live_flow.watched_world import ACCOUNT, STRATEGY, Watched
+from actors_live_flow.watched_venue import ACCOUNT, STRATEGY
+from actors_live_flow.watched_world import Watched
 from property.fake_markets import FakeMarketStore
 from property.supervised import run_jumping, supervisor
 

@@ -4,55 +4,12 @@ from decimal import Decimal
 import attrs
 import pytest
 import trio
-from actors_live_flow.watched_world import (
-    ACCOUNT,
-    TOKEN,
-    Venue,
-    Watched,
-    bought,
-    hash_for,
-    venue_fill,
-    venue_order,
-)
-from hypothesis import given
-from hypothesis import strategies as st
-from property.examples import QUICK
-from property.supervised import crash_sets, run_jumping
+from actors_live_flow.reconciled_world import World
+from actors_live_flow.watched_venue import ACCOUNT, TOKEN, bought, hash_for, venue_fill, venue_order
 
-from actors.live.reconciler import Reconciler
-from engine.runtime.supervisor import Child
-from protocols.clock import Random
-from protocols.errors import TransientError
 from protocols.live.events import Filled, NotFound, Seen
 from protocols.live.exits import Lot
 from protocols.live.orders import Fill, OrderType
-
-EARLIER_MS = 100_000
-"""How long before the start orders were signed that an earlier run left behind."""
-
-
-@attrs.define(eq=False)
-class World(Watched):
-    accounts: int = 1
-    reconciler: Reconciler = attrs.field(init=False)
-    others: list = attrs.field(init=False, factory=list)
-
-    def __attrs_post_init__(self):
-        super().__attrs_post_init__()
-        venues = {ACCOUNT: self.venue}
-        for number in range(1, self.accounts):
-            self.others.append(type(self.venue)())
-            venues[f"other-{number}"] = self.others[-1]
-        self.reconciler = Reconciler(
-            accounts=venues, events=self.outbox(), store=self.store, book=self.book, clock=self.clock, rng=Random(4)
-        )
-
-    def run(self, main):
-        run_jumping(lambda: self.during(Child(name="reconciler", run=self.reconciler.run), main=main))
-        return self
-
-    def old_ms(self):
-        return self.clock.now_ms() - EARLIER_MS
 
 
 def test_what_the_pages_show_is_not_asked_for_singly():
@@ -117,6 +74,22 @@ def test_fills_of_an_order_that_the_venue_does_not_show_are_found_among_trades()
     world.run(main)
     assert world.store.status(1) == "FILLED"
     assert {event.order_hash for _, event in world.store.of(NotFound)} == {hash_for(2)}
+
+
+def test_an_order_in_doubt_whose_trade_is_there_was_found():
+    world = World()
+
+    async def main():
+        world.load()
+        await trio.sleep(20)
+        world.journal(bought(1, signed_ms=world.clock.now_ms()))
+        world.venue.fills = [venue_fill(1, shares="4", match_ms=world.clock.now_ms())]
+        world.reconciler.ask(hash_for(1))
+        await trio.sleep(10)
+
+    world.run(main)
+    assert [type(event) for _, event in world.store.events] == [Filled]
+    assert world.store.status(1) == "PARTIAL"
 
 
 def test_a_part_that_was_filled_stays_when_the_venue_has_forgotten_the_order():
@@ -260,70 +233,3 @@ def test_ten_thousand_orders_that_the_venue_does_not_know_are_asked_for_at_a_bou
 
     world.run(main)
     assert 900 <= len(world.venue.asked) <= 1_010
-
-
-class Failing(Venue):
-    """Every fifteenth look-up fails."""
-
-    async def order(self, order_hash):
-        if len(self.asked) % 15 == 14:
-            self.asked.append((0, "failed"))
-            raise TransientError("502")
-        return await super().order(order_hash)
-
-
-def test_passes_that_fail_half_way_starve_nobody():
-    world = World(venue_type=Failing)
-
-    async def main():
-        world.load(*(bought(n, signed_ms=world.old_ms()) for n in range(40)))
-        await trio.sleep(60)
-
-    world.run(main)
-    assert {order_hash for _, order_hash in world.venue.asked} >= {hash_for(n) for n in range(40)}
-
-
-kinds = st.lists(st.sampled_from(["resting", "filled", "half", "unknown", "cancelled"]), min_size=1, max_size=6)
-
-
-@given(
-    kinds=kinds,
-    crash_at=crash_sets(60),
-    weather=st.lists(st.sampled_from(["ok", "down", "refused"]), max_size=20),
-    sent_before=st.integers(0, 2),
-)
-@QUICK
-def test_whatever_breaks_every_order_comes_to_what_the_venue_has(kinds, crash_at, weather, sent_before):
-    world = World(crash_at)
-    world.reconciler.events.sent_before_crash = sent_before
-    world.venue.weather = weather
-
-    async def main():
-        world.load(*(bought(n, type_=OrderType.GTC, signed_ms=world.old_ms()) for n in range(len(kinds))))
-        for number, kind in enumerate(kinds):
-            if kind == "resting":
-                world.venue.shown[hash_for(number)] = venue_order(number)
-            if kind == "half":
-                world.venue.shown[hash_for(number)] = venue_order(number, matched="4")
-            if kind == "cancelled":
-                world.venue.shown[hash_for(number)] = venue_order(number, status="CANCELED")
-            if kind in ("filled", "half"):
-                shares = "10" if kind == "filled" else "4"
-                world.venue.fills.append(venue_fill(number, shares=shares, match_ms=world.old_ms()))
-        await trio.sleep(600)
-        assert world.reconciler.reconciled.is_set()
-
-    world.run(main)
-    expected = {
-        "resting": "PENDING",
-        "filled": "FILLED",
-        "half": "PARTIAL",
-        "unknown": "LOST",
-        "cancelled": "CANCELLED",
-    }
-    assert [world.store.status(n) for n in range(len(kinds))] == [expected[kind] for kind in kinds]
-    assert all(len(fills) == 1 for fills in world.store.fills.values() if fills)
-    assert {event.trade_id for _, event in world.store.of(Filled)} == {one.trade_id for one in world.venue.fills}
-    for number in range(len(kinds)):
-        times = [at_s for at_s, one in world.store.of(NotFound) if one.order_hash == hash_for(number)]
-        assert all(later - earlier >= 20 for earlier, later in itertools.pairwise(times))

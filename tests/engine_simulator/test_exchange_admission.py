@@ -3,15 +3,14 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from exchange_world import NO, POSITION, START_MS, YES, ExchangeWorld
+from exchange_world import NO, START_MS, ExchangeWorld
 
-from engine.adapters.signer import Signer
 from engine.simulator.exchange.admission import ORDER
 from engine.simulator.exchange.exchange import Exchange
 from engine.simulator.exchange.trading_api import TradingApi
 from engine.simulator.market import MarketDirectory
 from engine.simulator.seeds import generator
-from protocols.venue.order_typed_data import ExchangeKind, Order, exchange_of, keccak256
+from protocols.venue.order_typed_data import ExchangeKind
 
 D = Decimal
 
@@ -287,111 +286,3 @@ def test_the_first_check_in_the_order_answers_and_the_order_is_data():
     assert handling.reply().status == 503
     with pytest.raises(ValueError, match="each of these once"):
         Exchange(MarketDirectory(), seed=1, rng=generator(1, "x"), admission_order=ORDER[1:])
-
-
-@pytest.mark.parametrize("signature_type", [0, 1, 2, 3])
-@pytest.mark.parametrize(("tokens", "negative_risk"), [((YES, NO), False), ((YES, NO), True), ((POSITION, NO), False)])
-def test_every_kind_of_wallet_trades_on_every_exchange(signature_type, tokens, negative_risk):
-    world = ExchangeWorld(token_ids=tokens, negative_risk=negative_risk)
-    wallet = world.wallet("one", signature_type=signature_type)
-    reply = world.post(wallet, "BUY", "0.50", "10", token=tokens[0])
-    assert reply.status == 200, reply.body
-    account = world.exchange.accounts.get(wallet.funder)
-    assert account.signer == wallet.signer.address.lower()
-
-
-def test_an_order_for_the_other_version_of_the_exchange_is_told_apart():
-    world = ExchangeWorld()
-    wallet = world.wallet("one")
-    body = json.loads(world.body(wallet, "BUY", "0.50", "10"))
-    order = body["order"]
-    signed = Order(
-        salt=order["salt"],
-        maker=order["maker"],
-        signer=order["signer"],
-        token_id=int(YES),
-        maker_amount=int(order["makerAmount"]),
-        taker_amount=int(order["takerAmount"]),
-        side="BUY",
-        signature_type=0,
-        timestamp_ms=int(order["timestamp"]),
-    )
-    positions = exchange_of(137, negative_risk=False, token_id=int(POSITION))
-    order["signature"] = wallet.signer.sign_order(signed, positions)[1]
-    assert sent(world, wallet, json.dumps(body).encode()).body == {"error": "order_version_mismatch"}
-
-
-@pytest.mark.parametrize("damage", ["tail", "contents", "key", "plain"])
-def test_a_deposit_wallets_signature_must_be_wrapped_for_this_very_order(damage):
-    world = ExchangeWorld()
-    wallet = world.wallet("one", signature_type=3)
-    body = json.loads(world.body(wallet, "BUY", "0.50", "10"))
-    signature = body["order"]["signature"]
-    body["order"]["signature"] = {
-        "tail": signature[:-2] + "bb",
-        "contents": signature[: 2 + 2 * 65] + "00" + signature[2 + 2 * 66 :],
-        "key": "0x" + "11" * 64 + "1b" + signature[2 + 2 * 65 :],
-        "plain": signature[: 2 + 2 * 65],
-    }[damage]
-    assert sent(world, wallet, json.dumps(body).encode()).body == {"error": "invalid signature"}
-
-
-def test_a_wallet_trades_with_one_key_only():
-    world = ExchangeWorld()
-    wallet = world.wallet("one", signature_type=2, signer="0x" + "99" * 20)
-    assert world.post(wallet, "BUY", "0.50", "10").body == {"error": "invalid signature"}
-
-
-def test_credentials_are_the_same_for_a_nonce_and_others_for_another():
-    world = ExchangeWorld()
-    signer = Signer(keccak256(b"keys"))
-    made = world.call(world.l1(signer, "POST", "/auth/api-key")).body
-    assert world.call(world.l1(signer, "POST", "/auth/api-key")).status == 400
-    assert world.call(world.l1(signer, "GET", "/auth/derive-api-key")).body == made
-    assert world.call(world.l1(signer, "GET", "/auth/derive-api-key", nonce=1)).status == 400
-    second = world.call(world.l1(signer, "POST", "/auth/api-key", nonce=1)).body
-    assert second.keys() == made.keys()
-    assert not set(second.values()) & set(made.values())
-    bad = world.l1(signer, "POST", "/auth/api-key", nonce=2)
-    reply = world.call(attrs.evolve(bad, headers={**bad.headers, "poly_nonce": "3"}))
-    assert (reply.status, reply.body) == (401, {"error": "Invalid L1 Request headers"})
-    known = world.exchange.keys.with_socket_auth(made)
-    assert known is not None
-    assert known.key == made["apiKey"]
-    assert made["secret"] not in repr(known)
-    assert world.exchange.keys.with_socket_auth({**made, "secret": second["secret"]}) is None
-
-
-def test_a_deleted_key_opens_nothing():
-    world = ExchangeWorld()
-    wallet = world.wallet("one")
-    assert world.call(wallet.request("GET", "/auth/api-keys")).body == {"apiKeys": [wallet.creds.key]}
-    assert world.call(wallet.request("DELETE", "/auth/api-key")).status == 200
-    assert world.call(wallet.request("GET", "/data/orders")).status == 401
-
-
-def test_a_batch_has_an_entry_for_each_order_and_a_refused_one_has_no_id():
-    world = ExchangeWorld()
-    wallet = world.wallet("one", usd=10)
-    bodies = [world.body(wallet, "BUY", "0.50", size) for size in ("10", "2", "30")]
-    reply = sent(world, wallet, b"[" + b",".join(bodies) + b"]", "/orders")
-    assert reply.status == 200
-    assert [bool(each["orderID"]) for each in reply.body] == [True, False, False]
-    assert "lower than the minimum" in reply.body[1]["errorMsg"]
-    assert reply.body[2]["errorMsg"] == "not enough balance / allowance"
-    assert all(each["success"] for each in reply.body)
-
-
-def test_a_batch_costs_its_number_of_orders_and_is_admitted_whole_or_not_at_all():
-    world = ExchangeWorld()
-    wallet = world.wallet("one")
-    for _ in range(4):
-        raw = b"[" + b",".join(world.body(wallet, "BUY", "0.01", "5") for _ in range(14)) + b"]"
-        assert sent(world, wallet, raw, "/orders").status == 200
-    raw = b"[" + b",".join(world.body(wallet, "BUY", "0.01", "5") for _ in range(5)) + b"]"
-    reply = sent(world, wallet, raw, "/orders")
-    assert reply.status == 429
-    assert reply.headers["Poly-RateLimit-Remaining"] == "4"
-    assert reply.headers["Poly-RateLimit-Tier"] == "standard"
-    world.advance(25)
-    assert sent(world, wallet, raw, "/orders").headers["Poly-RateLimit-Remaining"] == "0"

@@ -87,12 +87,15 @@ def place(world, wallet, order):
 def start(bids, asks, **changed):
     world = ExchangeWorld(**changed)
     wallets = [world.wallet(f"wallet {number}", usd=100_000, yes=10_000, no=10_000) for number in range(3)]
-    levels = [
-        {f"{(50 - step) / 100:.2f}": f"{size / 100}" for step, size in bids.items()},
-        {f"{(50 + step) / 100:.2f}": f"{size / 100}" for step, size in asks.items()},
-    ]
-    world.book(*levels)
+    world.book(*levels_of(bids, asks, 50))
     return world, wallets
+
+
+def levels_of(bids, asks, centre):
+    return [
+        {f"{(centre - step) / 100:.2f}": f"{size / 100}" for step, size in bids.items()},
+        {f"{(centre + step) / 100:.2f}": f"{size / 100}" for step, size in asks.items()},
+    ]
 
 
 @QUICK
@@ -144,8 +147,8 @@ def test_orders_match_as_a_slow_matcher_says_by_price_and_then_by_time(orders, b
 
 
 @QUICK
-@given(ORDERS, LEVELS, LEVELS, ENDINGS)
-def test_no_money_and_no_share_is_made_or_lost(orders, bids, asks, endings):
+@given(ORDERS, LEVELS, LEVELS, ENDINGS, st.lists(st.integers(-15, 15), max_size=14))
+def test_no_money_and_no_share_is_made_or_lost(orders, bids, asks, endings, moves):
     world, wallets = start(bids, asks)
     clearing = world.exchange.clearing
     deposited = world.exchange.accounts.deposited_micro
@@ -154,6 +157,9 @@ def test_no_money_and_no_share_is_made_or_lost(orders, bids, asks, endings):
         if ending != "fine":
             world.exchange.faults.add("trade_failed" if ending == "fail" else "trade_retrying", count=1)
         place(world, wallets[order[0]], order)
+        if place_in_line < len(moves) and moves[place_in_line]:
+            # The house comes to where orders rest, and takes them.
+            world.book(*levels_of(bids, asks, 50 + moves[place_in_line]))
         world.exchange.faults.clear()
         world.advance(400)
         assert clearing.total_micro() == deposited
@@ -167,6 +173,8 @@ def test_no_money_and_no_share_is_made_or_lost(orders, bids, asks, endings):
     world.advance(10_000)
     assert clearing.total_micro() == deposited
     assert clearing.escrow_micro == 0
+    # Every pair of outcomes has its dollar.
+    assert clearing.locked[world.market.condition_id] == clearing.shares_micro(YES)
     assert not any(clearing.escrow_shares.values())
     final = {each.trade.trade_id: each.status for each in world.events if isinstance(each, TradeChanged)}
     assert set(final.values()) <= {"CONFIRMED", "FAILED"}

@@ -35,6 +35,25 @@ def test_a_resting_order_has_empty_amounts_and_ties_down_what_it_needs():
     assert world.post(wallet, "BUY", "0.40", "5").status == 200
 
 
+def test_the_fee_must_be_affordable_too():
+    world = ExchangeWorld()
+    world.book({}, {"0.40": "100"})
+    # 20 shares x 0.05 x 0.4 x 0.6
+    assert world.post(world.wallet("poor", usd=8), "BUY", "0.40", "8", order_type="FAK").status == 400
+    rich = world.wallet("rich", usd=9)
+    assert world.post(rich, "BUY", "0.40", "8", order_type="FAK").status == 200
+    assert world.usd(rich) == 1 - D("0.24")
+
+
+def test_shares_that_are_for_sale_cannot_be_sold_again():
+    world = ExchangeWorld()
+    wallet = world.wallet("one", yes=20)
+    assert world.post(wallet, "SELL", "0.50", "16").status == 200
+    assert world.post(wallet, "SELL", "0.60", "5").body == {"error": "not enough balance / allowance"}
+    world.call(wallet.request("DELETE", "/cancel-all"))
+    assert world.post(wallet, "SELL", "0.60", "5").status == 200
+
+
 def test_two_buyers_of_both_outcomes_mint_pairs_worth_one_dollar():
     world = ExchangeWorld(fee_rate=D(0))
     yes, no = world.wallet("yes", usd=100), world.wallet("no", usd=100)

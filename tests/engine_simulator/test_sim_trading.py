@@ -118,7 +118,7 @@ async def test_a_fill_is_a_public_trade_of_the_wallet_everywhere():
         feed = (await trader.venue.data("/v2/trades", user=trader.address)).json()["data"]
         assert len(feed) == 1
         positions = (await trader.venue.data("/v2/positions", user=trader.address)).json()["data"]
-        assert [float(each["size"]) for each in positions] == [20]
+        assert [each["current_size"] for each in positions] == [20]
         await trader.venue.control(
             "/resolve", {"condition_id": trader.market["conditionId"], "payouts": [1_000_000, 0]}
         )
@@ -129,6 +129,7 @@ async def test_a_fill_is_a_public_trade_of_the_wallet_everywhere():
             f"/accounts/{trader.address}/redeem", {"condition_id": trader.market["conditionId"]}
         )
         assert (paid["paid_usd"], paid["positions"]) == (20, {})
+        assert (await trader.venue.data("/v2/positions", user=trader.address)).json()["data"] == []
         trades = (await trader.call("GET", "/data/trades")).json()["data"]
     assert trades[0]["transaction_hash"] == mine["transactionHash"]
 

@@ -103,13 +103,15 @@ def _ignore(order: LiveOrder, _event: OrderEvent, _fills: Mapping[str, Fill], _i
 
 
 def _accept(order: LiveOrder, event: OrderEvent, fills: Mapping[str, Fill], _interval_ms: int) -> Step:
-    assert isinstance(event, Accepted) and order.signed is not None
+    assert isinstance(event, Accepted)
+    assert order.signed is not None
     ends = event.venue_status == "matched" and not order.signed.order_type.rests
     return _known(order, event.at_ms, event.matched_shares, ends, None, fills)
 
 
 def _see(order: LiveOrder, event: OrderEvent, fills: Mapping[str, Fill], _interval_ms: int) -> Step:
-    assert isinstance(event, Seen) and order.signed is not None
+    assert isinstance(event, Seen)
+    assert order.signed is not None
     ends = is_over_at_venue(event.venue_status)
     matched = event.matched_shares or ZERO
     if event.venue_status.startswith("MATCHED") and event.matched_shares is None:
@@ -152,7 +154,8 @@ def _count(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill], inte
 
 
 def _fill(order: LiveOrder, event: OrderEvent, fills: Mapping[str, Fill], _interval_ms: int) -> Step:
-    assert isinstance(event, Filled) and order.signed is not None
+    assert isinstance(event, Filled)
+    assert order.signed is not None
     known = fills.get(event.trade_id)
     if known is not None and not _is_news(known, event):
         return Step(order=order, changed=False)
@@ -254,7 +257,7 @@ _ROWS: dict[OrderState, tuple[Action, Action, Action, Action, Action, Action]] =
     _S.SIGNED:        (_accept, _refuse, _ignore, _see, _count, _fill),
     _S.WORKING:       (_accept, _ignore, _ignore, _see, _count, _fill),
     _S.PARTIAL:       (_accept, _ignore, _ignore, _see, _count, _fill),
-    _S.PARTIAL_ENDED: (_ignore, _ignore, _ignore, _see, _ignore, _fill),
+    _S.PARTIAL_ENDED: (_accept, _ignore, _ignore, _see, _ignore, _fill),
     _S.FILLED:        (_ignore, _ignore, _ignore, _ignore, _ignore, _fill),
     _S.CANCELLED:     (_accept, _ignore, _ignore, _see, _ignore, _fill),
     _S.REJECTED:      (_revive, _ignore, _ignore, _revive, _ignore, _fill),

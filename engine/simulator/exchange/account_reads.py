@@ -51,9 +51,8 @@ class AccountReads:
         wanted = request.query
         rows = [
             order_fields(order)
-            for order in self._exchange.orders.all_open()
-            if order.signer == key.address
-            and order.state is OrderState.LIVE
+            for order in self._exchange.open_orders(key)
+            if order.state is OrderState.LIVE
             and wanted.get("id", order.order_id).lower() == order.order_id
             and wanted.get("market", order.market.condition_id) == order.market.condition_id
             and wanted.get("asset_id", order.token_id) == order.token_id
@@ -67,7 +66,7 @@ class AccountReads:
         before, after = _seconds(wanted.get("before")), _seconds(wanted.get("after"))
         maker_address = wanted.get("maker_address", "").lower()
         rows = []
-        for trade in reversed(list(self._exchange.trades.values())):
+        for trade in reversed(self._exchange.trades_of(funders)):
             role = role_in(trade, funders)
             matched_s = trade.matched_ms // 1000
             tokens = {trade.market.token_ids[leg.outcome_index] for leg in trade.legs}

@@ -14,6 +14,7 @@ from engine.simulator.exchange.buckets import SignerBuckets
 from engine.simulator.exchange.clearing import Clearing
 from engine.simulator.exchange.events import ExchangeEvent, OrderChanged
 from engine.simulator.exchange.executing import Executor, fee_of
+from engine.simulator.exchange.expiry import overdue
 from engine.simulator.exchange.heartbeats import Heartbeats
 from engine.simulator.exchange.matching import Plan
 from engine.simulator.exchange.modes import TradingModes
@@ -31,8 +32,6 @@ from protocols.clock import Random
 
 ITODE_HOLD_MS = 250
 """venue.md §7.3."""
-GTD_EARLY_S = 60
-"""A GTD order ends so long before the time it states (venue.md §4.5)."""
 
 
 class Exchange:
@@ -132,6 +131,17 @@ class Exchange:
         """Returns the wallets, lower case, that have been seen to belong to a key."""
         return frozenset(account.address for account in self.accounts if account.signer == key.address)
 
+    def open_orders(self, key: ApiKey) -> list[VenueOrder]:
+        """Returns the open orders of a key's wallets, oldest first."""
+        funders = self.funders_of(key)
+        return [
+            each for funder in sorted(funders) for each in self.orders.open_of(funder) if each.signer == key.address
+        ]
+
+    def trades_of(self, funders: frozenset[str]) -> list[VenueTrade]:
+        """Returns the trades in which any of these wallets has a part, oldest first."""
+        return self._executor.of_funders(funders)
+
     def cancel(self, key: ApiKey, order_id: str, now_ms: int) -> str | None:
         """Cancels an order of a key's owner. Returns None, or why it is not cancelled (venue.md §4.6)."""
         order = self.orders.get(order_id)
@@ -162,14 +172,8 @@ class Exchange:
                 placed.verdict = self._resume(placed.order, now_ms)
                 placed.due_ms = None
         self._settlement.tick(now_ms)
-        for key in self.heartbeats.dead(now_ms):
-            for order in self.orders.all_open():
-                if order.owner == key and order.state is OrderState.LIVE:
-                    self.end(order, OrderState.CANCELED, now_ms)
-        for order in self.orders.all_open():
-            expired = order.order_type == "GTD" and now_ms >= (order.expiration_s - GTD_EARLY_S) * 1000
-            if expired and order.state is OrderState.LIVE:
-                self.end(order, OrderState.EXPIRED, now_ms)
+        for order, state in overdue(self.orders, self.heartbeats, now_ms):
+            self.end(order, state, now_ms)
         for book in self.books:
             self._follow(book, now_ms)
 
@@ -264,7 +268,7 @@ class Exchange:
         order.state = OrderState.LIVE if order.rests and not plan.complete else OrderState.MATCHED
         if order.state is OrderState.LIVE:
             book.matching.add(order)
-        kind = "UPDATE" if resumed or trade is not None else "PLACEMENT"
+        kind = "PLACEMENT" if order.state is OrderState.LIVE and not resumed else "UPDATE"
         text = "UNMATCHED" if resumed and trade is None else str(order.state)
         self._tell(OrderChanged(order=order, kind=kind, status_text=text, at_ms=now_ms))
         self.books.tell_changes(book, now_ms)

@@ -38,6 +38,12 @@ class Executor:
         self._seed = seed
         self.trades: dict[str, VenueTrade] = {}
         """By id, oldest first."""
+        self._by_funder: dict[str, list[VenueTrade]] = {}
+
+    def of_funders(self, funders: frozenset[str]) -> list[VenueTrade]:
+        """Returns the trades in which any of these wallets has a part, oldest first."""
+        found = {each.trade_id: each for funder in funders for each in self._by_funder.get(funder, ())}
+        return sorted(found.values(), key=lambda each: each.place)
 
     def execute(self, book: VenueBook, order: VenueOrder, plan: Plan, now_ms: int) -> VenueTrade:
         """Lets an order take what was planned. Returns the trade; what is left of the order is the caller's."""
@@ -112,8 +118,11 @@ class Executor:
             limit_price=limit_price,
             makers=makers,
             matched_ms=now_ms,
+            place=len(self.trades),
         )
         self.trades[trade.trade_id] = trade
+        for funder in {leg.funder for leg in trade.legs if not leg.is_house}:
+            self._by_funder.setdefault(funder, []).append(trade)
         return trade
 
     def _fill_maker(self, book: VenueBook, order: VenueOrder, leg: Leg, trade: VenueTrade, now_ms: int) -> None:

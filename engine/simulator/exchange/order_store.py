@@ -16,6 +16,10 @@ class OrderStore:
         self.posts: Counter[str] = Counter()
         """How often each hash was sent, accepted or not."""
 
+    def describe(self) -> dict[str, int]:
+        """Returns how many there are, and how many were sent."""
+        return {"orders": len(self), "open_orders": len(list(self.all_open())), "posts": self.posts.total()}
+
     def __len__(self) -> int:
         return len(self._orders)
 

@@ -55,6 +55,8 @@ class VenueTrade:
     """Of the taker's order: what the trade shows as its price, which may differ from what was paid (venue.md §7.5)."""
     makers: tuple[Leg, ...]
     matched_ms: int
+    place: int = 0
+    """Number of trades before it."""
     status: TradeStatus = TradeStatus.MATCHED
     transaction_hash: str = ""
     """Empty until mined; another one after RETRYING."""

@@ -4,7 +4,7 @@ HTTP and the simulation's ports both call `handle`, so that what is tested witho
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from engine.simulator.exchange.account_reads import AccountReads
@@ -89,7 +89,9 @@ class TradingApi:
             return Handling(None, [placed], headers=attempt.headers, batch=False)
         whole = Attempt(request=request, entries=entries, now_ms=now_ms)
         desk = self._exchange.desk
-        refusal = desk.refusal(whole, REQUEST_CHECKS) if isinstance(values, list) else BAD_PAYLOAD
+        refusal = desk.refusal(whole, REQUEST_CHECKS)
+        if refusal is None and not isinstance(values, list):
+            refusal = BAD_PAYLOAD
         if refusal is not None:
             return at_once(refused(refusal, whole.headers))
         return Handling(None, self._post_each(whole), headers=whole.headers, batch=True)
@@ -197,9 +199,8 @@ class TradingApi:
         return Reply(200, {"canceled": canceled, "not_canceled": kept}, spent.headers)
 
     def _live_ids(self, key: ApiKey, fits: Callable[[VenueOrder], bool]) -> list[str]:
-        orders: Sequence[VenueOrder] = list(self._exchange.orders.all_open())
-        mine = [each for each in orders if each.signer == key.address and each.state is OrderState.LIVE]
-        return [each.order_id for each in mine if fits(each)]
+        mine = self._exchange.open_orders(key)
+        return [each.order_id for each in mine if each.state is OrderState.LIVE and fits(each)]
 
     def _heartbeat(self, request: SignedRequest, now_ms: int) -> Reply:
         key = self._key(request)

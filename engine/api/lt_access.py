@@ -1,0 +1,44 @@
+"""Who may touch what of live trading: one's own with the scope of the route, anybody's with the scope admin, too."""
+
+from collections.abc import Mapping
+
+from engine.api.errors import ApiError, bad_field, not_found
+from engine.api.ft_access import is_admin
+from engine.api.lt_bodies import STRATEGY_ID_ALLOWED, STRATEGY_ID_PATTERN
+from engine.api.params import Param, pattern
+from engine.api.route import Call
+
+REFUSALS = {404: "there is no such live strategy, or it is another user's"}
+
+
+def owner_filter(call: Call) -> str | None:
+    """Returns the id of the user whose things are shown; None: everybody's."""
+    return None if is_admin(call) else call.principal.user_id
+
+
+def unknown_strategy() -> ApiError:
+    """Returns the one answer to a strategy that is not there or not the caller's."""
+    return not_found("unknown_strategy", "there is no such live strategy")
+
+
+def own_account(call: Call, accounts: Mapping[str, str], name: str) -> None:
+    """Raises a 404 unless the account is the caller's. `accounts`: user names by account.
+
+    Also an administrator trades with his own accounts only: an account is money.
+    """
+    if accounts.get(name) != call.principal.user_name:
+        raise ApiError(404, "unknown_account", "there is no such account of yours in live.accounts", "account")
+
+
+def confirmed(is_confirmed: bool) -> None:
+    """Raises a 400 unless the caller said that he means it."""
+    if not is_confirmed:
+        raise bad_field("confirm", "has to be true: this moves money")
+
+
+def strategy_id_param(*, in_path: bool = False) -> Param:
+    """Returns a parameter that is the id of a live strategy."""
+    return pattern(
+        "strategyId", "id of a live strategy", STRATEGY_ID_PATTERN, allowed=STRATEGY_ID_ALLOWED, required=in_path,
+        in_path=in_path,
+    )  # fmt: skip

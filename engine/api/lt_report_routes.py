@@ -1,0 +1,159 @@
+"""What is looked at of live trading: orders, positions, obligations to sell, what can be redeemed, logs, how it stands."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from actors.rules.feed_cursor import cursor_text
+from engine.api.ft_access import limit_param, moment_param
+from engine.api.ft_order_routes import EPOCH, MICROSECOND, order_cursor
+from engine.api.lt_access import REFUSALS, owner_filter, strategy_id_param, unknown_strategy
+from engine.api.lt_report_bodies import (
+    AccountStanding,
+    ExitAnswer,
+    Exits,
+    HaltAnswer,
+    LiveOrderAnswer,
+    LiveOrderPage,
+    LiveStatus,
+    LogLineAnswer,
+    LogPage,
+    PositionAnswer,
+    Positions,
+    Redeemable,
+    RedeemableAnswer,
+    answer_of,
+    answers_of,
+)
+from engine.api.params import Param, choice, pattern, whole
+from engine.api.route import ApiRoute, Call
+from protocols.feed import FeedPosition
+from protocols.live.operating import LiveReports
+from protocols.live.orders import OrderStatus
+from protocols.timestamps import utc_datetime
+from protocols.users import Scope
+
+ID_ALLOWED = "1 to 300 letters, digits and _ . : -"
+PREFIXES = ("POLL", "TRADE", "CASH", "ERROR", "SELL", "FILTER")
+"""Beginnings of messages that people filter by (domain.md §4.11)."""
+
+
+@attrs.define(eq=False)
+class _Handlers:
+    reports: LiveReports
+    accounts: Mapping[str, str]
+    is_trading: Callable[[], bool]
+
+    async def orders(self, call: Call) -> LiveOrderPage:
+        limit, cursor = call.params["limit"], call.params["cursor"]
+        strategy_id = call.params["strategyId"]
+        if strategy_id is not None:
+            await self._known(call, strategy_id)
+        before = None
+        if cursor is not None:
+            before = (EPOCH + timedelta(microseconds=cursor.trade_us), cursor.trade_id)
+        rows = await self.reports.orders(
+            strategy_id=strategy_id,
+            status=call.params["status"],
+            user_id=owner_filter(call),
+            before=before,
+            rows_max=limit + 1,
+        )
+        next_cursor = None
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            us = (last["created_at"] - EPOCH) // MICROSECOND
+            next_cursor = cursor_text(FeedPosition(trade_us=us, trade_id=last["order_id"]))
+        return LiveOrderPage(orders=answers_of(LiveOrderAnswer, rows[:limit]), next_cursor=next_cursor)
+
+    async def positions(self, call: Call) -> Positions:
+        rows = await self.reports.positions(strategy_id=call.params["strategyId"], user_id=owner_filter(call))
+        return Positions(positions=answers_of(PositionAnswer, rows))
+
+    async def exits(self, call: Call) -> Exits:
+        rows = await self.reports.exits(
+            strategy_id=call.params["strategyId"], user_id=owner_filter(call), ended=call.params["which"] == "all"
+        )
+        return Exits(exits=answers_of(ExitAnswer, rows))
+
+    async def redeemable(self, call: Call) -> Redeemable:
+        rows = await self.reports.redeemable(user_id=owner_filter(call))
+        return Redeemable(redeemable=answers_of(RedeemableAnswer, rows))
+
+    async def logs(self, call: Call) -> LogPage:
+        limit, since = call.params["limit"], call.params["since"]
+        rows = await self.reports.logs(
+            level=call.params["level"],
+            stage=call.params["stage"],
+            trace_id=call.params["traceId"],
+            execution_id=call.params["executionId"],
+            strategy_id=call.params["strategyId"],
+            prefix=call.params["prefix"],
+            since=None if since is None else utc_datetime(since),
+            before_id=call.params["before"],
+            user_id=owner_filter(call),
+            rows_max=limit + 1,
+        )
+        page = answers_of(LogLineAnswer, rows[:limit])
+        return LogPage(lines=page, next_before=page[-1].id if len(rows) > limit else None)
+
+    async def status(self, call: Call) -> LiveStatus:
+        halt = await self.reports.halt()
+        everybody, name = owner_filter(call) is None, call.principal.user_name
+        rows = [row for row in await self.reports.accounts() if everybody or self.accounts.get(row["account"]) == name]
+        return LiveStatus(
+            is_trading=self.is_trading(),
+            halt=None if halt is None else answer_of(HaltAnswer, halt),
+            accounts=answers_of(AccountStanding, rows),
+        )
+
+    async def _known(self, call: Call, strategy_id: str) -> None:
+        if not await self.reports.strategies(user_id=owner_filter(call), strategy_id=strategy_id):
+            raise unknown_strategy()
+
+
+def lt_report_routes(
+    reports: LiveReports, *, accounts: Mapping[str, str], is_trading: Callable[[], bool]
+) -> list[ApiRoute]:
+    """Returns the routes. `accounts`: user names by account of the configuration.
+
+    Whoever lacks the scope admin sees his own strategies and accounts.
+    """
+    handlers = _Handlers(reports, accounts, is_trading)
+    path, strategy = "/api/lt", strategy_id_param()
+    status = choice("status", "only these", *[one.value for one in OrderStatus])
+    page = (status, limit_param(50, 200, "orders"), order_cursor())
+    which = choice("which", "open ones, or also those that ended", "open", "all", default="open")
+    read: dict[str, Any] = {"method": "GET", "scope": Scope.READ}
+    return [
+        ApiRoute(path=path + "/orders", handler=handlers.orders, answer=LiveOrderPage, params=(strategy, *page),
+                 summary="Live orders, newest first.", refusals=REFUSALS, **read),
+        ApiRoute(path=path + "/strategies/{strategyId}/orders", handler=handlers.orders, answer=LiveOrderPage,
+                 params=(strategy_id_param(in_path=True), *page), summary="Orders of a live strategy, newest first.",
+                 refusals=REFUSALS, **read),
+        ApiRoute(path=path + "/positions", handler=handlers.positions, answer=Positions, params=(strategy,),
+                 summary="Open live positions.", **read),
+        ApiRoute(path=path + "/exits", handler=handlers.exits, answer=Exits, params=(strategy, which),
+                 summary="Obligations to sell; an overdue one sells at any price.", **read),
+        ApiRoute(path=path + "/redeemable", handler=handlers.redeemable, answer=Redeemable,
+                 summary="Settled positions whose value waits for its redemption at the venue.", **read),
+        ApiRoute(path=path + "/logs", handler=handlers.logs, answer=LogPage, params=(strategy, *_log_filters()),
+                 summary="Lines of the log of live trading, newest first.", **read),
+        ApiRoute(path=path + "/status", handler=handlers.status, answer=LiveStatus,
+                 summary="Whether this engine trades, whether entries are halted, how the accounts stood last.", **read),
+    ]  # fmt: skip
+
+
+def _log_filters() -> tuple[Param, ...]:
+    return (
+        choice("level", "only lines of this level", "info", "warn", "error"),
+        pattern("stage", "only lines of this stage", "[A-Z_]{1,40}", allowed="1 to 40 capital letters and _"),
+        pattern("traceId", "only lines of one cause", "[A-Za-z0-9_.:-]{1,300}", allowed=ID_ALLOWED),
+        pattern("executionId", "only lines of one batch", "[A-Za-z0-9_.:-]{1,300}", allowed=ID_ALLOWED),
+        choice("prefix", "only messages that begin so", *PREFIXES),
+        moment_param("since", "earliest time"),
+        limit_param(100, 500, "lines"),
+        whole("before", "nextBefore of the page before", at_least=1, at_most=10**18 - 1),
+    )

@@ -1,0 +1,101 @@
+"""What the routes of orders by hand take and answer. USD and USD a share."""
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+from engine.api.route import Struct
+from protocols.live.operating import OrderView
+from protocols.live.orders import OrderType, Side
+
+# Their length bounds the number below: a decimal is exact, however long.
+IntentId = Annotated[
+    str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,64}(?!\\n)$", description="8 to 64 letters, digits, - _")
+]
+ConditionId = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-f]{62}(?:[0-9a-f]{2})?(?!\\n)$")]
+TokenId = Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,77}(?!\\n)$")]
+Account = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+
+
+class WantedOrder(Struct):
+    """An order. `amount` is shares; of a BUY with `inputMode` "usd" it is dollars."""
+
+    order_intent_id: IntentId
+    """Chosen by the client. The same one again gives the same order, whatever became of the first answer."""
+    account: Account
+    condition_id: ConditionId
+    token_id: TokenId
+    side: Side
+    price: Decimal
+    """The most that a BUY pays, the least that a SELL takes: 0.01 to 0.99."""
+    amount: Decimal
+    """0.01 to 1,000,000, at most six decimals."""
+    order_type: OrderType = OrderType.FAK
+    input_mode: str = "shares"
+    confirm: bool = False
+    """Has to be true: this costs real money. A dry run needs none."""
+    outcome: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    copied_trader: Annotated[str, msgspec.Meta(pattern="^0x[0-9a-f]{40}(?!\\n)$")] | None = None
+
+
+class CanceledOrder(Struct):
+    """Which order of one's own is cancelled."""
+
+    order_id: Annotated[str, msgspec.Meta(max_length=36)]
+
+
+class CanceledAccount(Struct):
+    """Of which account all orders by hand are cancelled."""
+
+    account: Account
+
+
+class ManualOrderAnswer(Struct):
+    """How an order stands."""
+
+    order_id: str
+    status: str
+    """PLACED, PENDING, PARTIAL, FILLED, CANCELLED, LOST or REJECTED; with `isKnown` false: `unknown`."""
+    ended: bool
+    is_known: bool
+    """False: it was sent, and nobody knows yet whether the venue has it. Ask for its status; do not place another one."""
+    order_hash: str | None
+    limit_price: Decimal | None
+    size_shares: Decimal | None
+    lock_usd: Decimal | None
+    filled_shares: Decimal
+    filled_usd: Decimal
+    reason: str | None
+    detail: str | None
+
+
+class ManualOrderList(Struct):
+    """Orders by hand that have not ended."""
+
+    orders: list[ManualOrderAnswer]
+
+
+class Canceled(Struct):
+    """What became of cancelling: by order id why one was not cancelled."""
+
+    asked: int
+    refused: dict[str, str]
+
+
+def manual_answer(view: OrderView) -> ManualOrderAnswer:
+    """Returns an order as it is answered."""
+    return ManualOrderAnswer(
+        order_id=view.order_id,
+        status=view.status if view.is_known else "unknown",
+        ended=view.ended,
+        is_known=view.is_known,
+        order_hash=view.order_hash,
+        limit_price=view.limit_price,
+        size_shares=view.size_shares,
+        lock_usd=view.lock_usd,
+        filled_shares=view.filled_shares,
+        filled_usd=view.filled_usd,
+        reason=view.reason,
+        detail=view.detail,
+    )
