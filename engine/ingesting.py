@@ -14,7 +14,7 @@ from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
 from engine.live_hosting import open_live
-from engine.live_wiring import LivePorts
+from engine.live_ports import LivePorts
 from engine.places import spill_dir
 from engine.runtime.host import DrainReport, run_graph
 from engine.runtime.latency import LatencyRecorder

@@ -13,7 +13,7 @@ from engine.adapters.assembly import IngestAdapters
 from engine.adapters.live_adapters import open_live_adapters
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
-from engine.live_wiring import AccountPorts, LivePorts
+from engine.live_ports import AccountPorts, LivePorts
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 from protocols.instruments import Observer
@@ -51,6 +51,7 @@ async def open_live(
                     reconciliations=live.watch,
                     redemptions=live.watch,
                     exit_rows=live.watch,
+                    manual=live.manual,
                     books=live.books,
                     resolutions=io.paper.resolutions,
                     decision_markets=io.paper.decision_markets,

@@ -1,4 +1,4 @@
-"""Live trading as a part of the graph: from committed claims to orders that are followed to their end. Called by `wiring.build`.
+"""Live trading as a part of the graph: from committed claims to orders followed to their end. Called by `wiring.build`.
 
 sync_writer ─▶ intents ─▶ executor ─▶ venue          user sockets ─▶ fill_watcher ─┐
                   ▲           └─▶ order_events ◀── reconciler ◀── venue ───────────┤
@@ -25,52 +25,22 @@ from actors.live.live_book import LiveBook
 from actors.live.live_registry import LiveRegistry
 from actors.live.live_settler import LiveSettler
 from actors.live.log_writer import LogWriter
+from actors.live.manual_desk import ManualDesk
 from actors.live.order_keeper import OrderKeeper
 from actors.live.order_sender import OrderSender
 from actors.live.reconciler import Reconciler
 from config.live_trading import LiveTradingConfig
 from config.schema import EngineConfig
+from engine.live_ports import LivePorts
 from engine.runtime.channel import Channel, ChannelOutbox
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow
 from protocols.clock import Random, WallClock
-from protocols.ingest import MarketCatalog, MarketStore
-from protocols.instruments import Observer
 from protocols.live.events import OrderEvent
-from protocols.live.market import OrderBooks
 from protocols.live.orders import LiveIntent
-from protocols.live.ports import Applied, LiveOrderStore, LogLine, LogStore, Settled, TradingAccount
-from protocols.live.settings import LiveTableStore
-from protocols.live.watching import ExitRows, ReconciliationStore, RedemptionStore, UserSocketDialer, WatchTimes
-from protocols.paper import DecisionMarkets, Resolutions
+from protocols.live.ports import Applied, LogLine, Settled
+from protocols.live.watching import WatchTimes
 from protocols.receipts import Receipt
-
-
-@attrs.frozen(kw_only=True)
-class AccountPorts:
-    """One account at the venue."""
-
-    account: TradingAccount
-    sockets: UserSocketDialer
-
-
-@attrs.frozen(kw_only=True)
-class LivePorts:
-    """The world behind live trading."""
-
-    strategies: LiveTableStore
-    orders: LiveOrderStore
-    logs: LogStore
-    reconciliations: ReconciliationStore
-    redemptions: RedemptionStore
-    exit_rows: ExitRows
-    books: OrderBooks
-    resolutions: Resolutions
-    decision_markets: DecisionMarkets
-    markets: MarketStore
-    catalog: MarketCatalog
-    accounts: Mapping[str, AccountPorts]
-    trade_to_order: Observer
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +59,7 @@ class LiveTrading:
     exits: ExitKeeper
     settler: LiveSettler
     logs: LogWriter
+    manual: ManualDesk
     claims: ChannelOutbox[LiveIntent]
     """Where whoever commits trades puts the claims that came with them."""
     services: tuple[Child, ...]
@@ -106,102 +77,28 @@ class LiveTrading:
 
 
 def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: Random) -> LiveTrading:
-    """Returns the actors of live trading and the channels between them."""
-    intents = Channel[LiveIntent]("intents", config.channels["intents"].capacity, Overflow.DROP_NEWEST)
-    order_events = Channel[OrderEvent]("order_events", config.channels["order_events"].capacity)
-    log_lines = Channel[LogLine]("log_lines", config.channels["log_lines"].capacity, Overflow.DROP_OLDEST)
-    accounts = {name: ports.account for name, ports in io.accounts.items()}
-    venues = {name: account.venue for name, account in accounts.items()}
-    times = watch_times(config.live)
-
-    registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng)
-    book = LiveBook(registry=registry)
-    reader = BookReader(upstream=io.books, max_age_s=config.live.max_price_age_ms / 1000)
-    breaker = Breaker(registry=registry, store=io.orders, clock=clock, rng=rng)
-    desk = EntryDesk(book=book, reader=reader, breaker=breaker, accounts=accounts, clock=clock)
-    reconciler_events, watcher_events, sender_events = (order_events.outbox() for _ in range(3))
-    reconciler = Reconciler(
-        accounts=venues,
-        events=reconciler_events,
-        store=io.reconciliations,
-        book=book,
-        clock=clock,
-        rng=rng,
-        times=times,
-    )
-    watchers = {
-        name: FillWatcher(
-            account=name,
-            sockets=ports.sockets,
-            venue=ports.account.venue,
-            events=watcher_events,
-            book=book,
-            clock=clock,
-            rng=rng,
-            times=times,
-        )
-        for name, ports in io.accounts.items()
-    }
-    sender_lines = log_lines.outbox()
-    sender = OrderSender(
-        accounts=accounts,
-        events=sender_events,
-        book=book,
-        breaker=breaker,
-        config=config.live,
-        clock=clock,
-        trade_to_order=io.trade_to_order,
-        sent=lambda account, order_hash: watchers[account].sent(order_hash),
-        doubt=reconciler.ask,
-        log=sender_lines,
-    )
-    executor = Executor(
-        intents=intents.inbox,
-        store=io.orders,
-        book=book,
-        desk=desk,
-        sender=sender,
-        reconciled=reconciler.reconciled,
-        clock=clock,
-        rng=rng,
-        log=sender_lines,
-    )
-    exit_intents, claims = intents.outbox(), intents.outbox()
+    """Returns the actors of live trading and the channels between them, in flow order."""
+    base = _Base(config, io, clock, rng)
+    reconciler, watchers = _watching(base)
+    sender, executor, manual = _ordering(base, reconciler, watchers)
     exits = ExitKeeper(
         store=io.orders,
         rows=io.exit_rows,
-        book=book,
-        reader=reader,
-        accounts=venues,
-        intents=exit_intents,
+        book=base.book,
+        reader=base.reader,
+        accounts=base.venues,
+        intents=base.exit_intents,
         clock=clock,
         doubt=reconciler.ask,
         missed=executor.missed_some,
     )
-    told = _Told(exits)
-    keeper = OrderKeeper(
-        events=order_events.inbox, store=io.orders, book=book, clock=clock, rng=rng, changed=told.applied
-    )
-    settler = LiveSettler(
-        store=io.orders,
-        redemptions=io.redemptions,
-        stored=io.decision_markets,
-        markets=io.markets,
-        catalog=io.catalog,
-        resolutions=io.resolutions,
-        accounts=venues,
-        book=book,
-        clock=clock,
-        rng=rng,
-        interval_s=config.live.settle_interval_s,
-        settled=told.settled,
-    )
-    logs = LogWriter(lines=log_lines.inbox, store=io.logs, rng=rng)
+    keeper, settler = _booking(base, _Told(exits))
+    logs = LogWriter(lines=base.log_lines.inbox, store=io.logs, rng=rng)
     return LiveTrading(
-        registry=registry,
-        book=book,
-        reader=reader,
-        breaker=breaker,
+        registry=base.registry,
+        book=base.book,
+        reader=base.reader,
+        breaker=base.breaker,
         sender=sender,
         executor=executor,
         keeper=keeper,
@@ -210,25 +107,146 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         exits=exits,
         settler=settler,
         logs=logs,
-        claims=claims,
+        manual=manual,
+        claims=base.claims,
         services=(
-            Child(name="live_registry", run=registry.run),
-            Child(name="book_reader", run=reader.run),
-            Child(name="breaker", run=breaker.run),
+            Child(name="live_registry", run=base.registry.run),
+            Child(name="book_reader", run=base.reader.run),
+            Child(name="breaker", run=base.breaker.run),
             Child(name="live_settler", run=settler.run),
         ),
         stages=(
-            Child(name="executor", run=executor.run, reads=(intents,), writes=(sender_events, sender_lines)),
-            Child(name="order_keeper", run=keeper.run, reads=(order_events,)),
-            Child(name="log_writer", run=logs.run, reads=(log_lines,)),
+            Child(name="executor", run=executor.run, reads=(base.intents,), writes=(base.sender_events, base.lines)),
+            Child(name="order_keeper", run=keeper.run, reads=(base.order_events,)),
+            Child(name="log_writer", run=logs.run, reads=(base.log_lines,)),
         ),
         sources=(
-            Child(name="reconciler", run=reconciler.run, writes=(reconciler_events,)),
-            Child(name="fill_watcher", run=_All(watchers).run, writes=(watcher_events,)),
-            Child(name="exit_keeper", run=exits.run, writes=(exit_intents,)),
+            Child(name="reconciler", run=reconciler.run, writes=(base.reconciler_events,)),
+            Child(name="fill_watcher", run=_All(watchers).run, writes=(base.watcher_events,)),
+            Child(name="exit_keeper", run=exits.run, writes=(base.exit_intents,)),
         ),
-        channels=(intents, order_events, log_lines),
+        channels=(base.intents, base.order_events, base.log_lines),
     )
+
+
+class _Base:
+    """What everybody leans on: channels with their ends, the memory of live trading, books, accounts."""
+
+    def __init__(self, config: EngineConfig, io: LivePorts, clock: WallClock, rng: Random) -> None:
+        self.config, self.io, self.clock, self.rng = config, io, clock, rng
+        size = {name: channel.capacity for name, channel in config.channels.items()}
+        self.intents = Channel[LiveIntent]("intents", size["intents"], Overflow.DROP_NEWEST)
+        self.order_events = Channel[OrderEvent]("order_events", size["order_events"])
+        self.log_lines = Channel[LogLine]("log_lines", size["log_lines"], Overflow.DROP_OLDEST)
+        self.claims, self.exit_intents = self.intents.outbox(), self.intents.outbox()
+        self.reconciler_events, self.watcher_events, self.sender_events = (self.order_events.outbox() for _ in range(3))
+        self.lines = self.log_lines.outbox()
+        self.times = watch_times(config.live)
+        self.accounts = {name: ports.account for name, ports in io.accounts.items()}
+        self.venues = {name: account.venue for name, account in self.accounts.items()}
+        self.registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng)
+        self.book = LiveBook(registry=self.registry)
+        self.reader = BookReader(upstream=io.books, max_age_s=config.live.max_price_age_ms / 1000)
+        self.breaker = Breaker(registry=self.registry, store=io.orders, clock=clock, rng=rng)
+
+    def desk(self) -> EntryDesk:
+        """Returns a desk; whoever fetches books for several claims at once needs one of his own."""
+        return EntryDesk(
+            book=self.book, reader=self.reader, breaker=self.breaker, accounts=self.accounts, clock=self.clock
+        )
+
+
+def _watching(base: _Base) -> tuple[Reconciler, dict[str, FillWatcher]]:
+    """Who says what became of orders."""
+    reconciler = Reconciler(
+        accounts=base.venues,
+        events=base.reconciler_events,
+        store=base.io.reconciliations,
+        book=base.book,
+        clock=base.clock,
+        rng=base.rng,
+        times=base.times,
+    )
+    watchers = {
+        name: FillWatcher(
+            account=name,
+            sockets=ports.sockets,
+            venue=ports.account.venue,
+            events=base.watcher_events,
+            book=base.book,
+            clock=base.clock,
+            rng=base.rng,
+            times=base.times,
+        )
+        for name, ports in base.io.accounts.items()
+    }
+    return reconciler, watchers
+
+
+def _ordering(
+    base: _Base, reconciler: Reconciler, watchers: Mapping[str, FillWatcher]
+) -> tuple[OrderSender, Executor, ManualDesk]:
+    """Who makes and sends orders."""
+    sender = OrderSender(
+        accounts=base.accounts,
+        events=base.sender_events,
+        book=base.book,
+        breaker=base.breaker,
+        config=base.config.live,
+        clock=base.clock,
+        trade_to_order=base.io.trade_to_order,
+        sent=lambda account, order_hash: watchers[account].sent(order_hash),
+        doubt=reconciler.ask,
+        log=base.lines,
+    )
+    executor = Executor(
+        intents=base.intents.inbox,
+        store=base.io.orders,
+        book=base.book,
+        desk=base.desk(),
+        sender=sender,
+        reconciled=reconciler.reconciled,
+        clock=base.clock,
+        rng=base.rng,
+        log=base.lines,
+    )
+    manual = ManualDesk(
+        store=base.io.manual,
+        book=base.book,
+        desk=base.desk(),
+        accounts=base.venues,
+        clock=base.clock,
+        offer=executor.offer,
+        doubt=reconciler.ask,
+    )
+    return sender, executor, manual
+
+
+def _booking(base: _Base, told: "_Told") -> tuple[OrderKeeper, LiveSettler]:
+    """Who writes money."""
+    keeper = OrderKeeper(
+        events=base.order_events.inbox,
+        store=base.io.orders,
+        book=base.book,
+        clock=base.clock,
+        rng=base.rng,
+        changed=told.applied,
+    )
+    settler = LiveSettler(
+        store=base.io.orders,
+        redemptions=base.io.redemptions,
+        stored=base.io.decision_markets,
+        markets=base.io.markets,
+        catalog=base.io.catalog,
+        resolutions=base.io.resolutions,
+        accounts=base.venues,
+        book=base.book,
+        clock=base.clock,
+        rng=base.rng,
+        interval_s=base.config.live.settle_interval_s,
+        settled=told.settled,
+    )
+    return keeper, settler
 
 
 def watch_times(live: LiveTradingConfig) -> WatchTimes:

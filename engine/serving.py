@@ -15,6 +15,10 @@ from engine.api.follow_routes import follow_routes
 from engine.api.ft_routes import FtReadPorts, ft_read_routes
 from engine.api.gate import Gate, rates_of
 from engine.api.job_routes import job_routes
+from engine.api.lt_control_routes import lt_control_routes
+from engine.api.lt_report_routes import lt_report_routes
+from engine.api.lt_strategy_routes import lt_strategy_routes
+from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
 from engine.api.price_routes import price_routes
@@ -27,6 +31,7 @@ from engine.service_wiring import ServicePorts, Services, build_services
 from engine.wiring import Actors, Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
+from protocols.live.operating import LiveJobs
 
 
 @attrs.frozen(kw_only=True)
@@ -95,9 +100,25 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *bot_routes(io.strategies),
         *ft_read_routes(_ft_ports(engine, io, services, clock)),
         *signal_routes(io.signals),
+        *_live_routes(engine, io),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
         *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
         *admin_routes(context.reloader),
+    ]
+
+
+def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
+    accounts = {name: one.user for name, one in engine.config.live.accounts.items()}
+
+    def jobs() -> LiveJobs | None:
+        live = engine.live
+        return None if live is None else LiveJobs(compare=live.reconciler.pass_once, settle=live.settler.pass_once)
+
+    return [
+        *lt_strategy_routes(io.live_strategies, io.live_reports, io.strategies, accounts),
+        *lt_report_routes(io.live_reports, accounts=accounts, is_trading=lambda: engine.live is not None),
+        *lt_control_routes(io.live_strategies, jobs),
+        *manual_order_routes(lambda: None if engine.live is None else engine.live.manual, accounts),
     ]
 
 

@@ -7,10 +7,9 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
                     ▲                                                     │
                     └───────────── rows that neither could take ──────────┘
 
-requests ─▶ token_registry, price_cache ─▶ answers            clock ─▶ scheduler ─▶ jobs
+sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with live trading (`live_wiring.py`)
 
-The first part runs under the ingest lease (`build`), the last line in every engine that reaches its database
-(`build_services`).
+This runs under the ingest lease. What serves users runs in every engine that reaches its database (`service_wiring.py`).
 """
 
 from collections import Counter
@@ -28,7 +27,8 @@ from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
-from engine.live_wiring import LivePorts, LiveTrading, live_trading
+from engine.live_ports import LivePorts
+from engine.live_wiring import LiveTrading, live_trading
 from engine.runtime.channel import Channel, LanePolicy
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
@@ -102,6 +102,11 @@ class Engine:
     services: Services | None = None
     graph: Graph | None = None
 
+    @property
+    def live(self) -> LiveTrading | None:
+        """Returns live trading, while this engine holds the lease and both switches are on."""
+        return None if self.actors is None else self.actors.live
+
     def committed(self) -> None:
         """Says that trades were committed: open streams of the feed are told at once."""
         if self.services is not None:
@@ -124,7 +129,11 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
 
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
     stream_reader, gap_filler, sources = _sources(config, io, registry, raw_trades, gap_requests)
-    filter_copied, filter_kept, filter_markets = copy_trades.outbox(), writer.outbox(), market_requests.outbox()
+    filtered = filter_copied, filter_kept, filter_markets = (
+        copy_trades.outbox(),
+        writer.outbox(),
+        market_requests.outbox(),
+    )
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
         copied=filter_copied,
@@ -134,11 +143,11 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         config=config.filter,
     )
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
-    tester_kept = writer.outbox()
+    tester_kept, clock, rng = writer.outbox(), io.clock, io.rng
     forward = forward_testing(
-        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=io.clock, rng=io.rng, live=live
+        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=live
     )
-    writer_gaps = gap_requests.outbox()
+    writer_gaps, claims = gap_requests.outbox(), () if live is None else (live.claims,)
     sync_writer = SyncWriter(
         trades=writer.inbox,
         gaps=writer_gaps,
@@ -151,9 +160,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         decided=_told(forward, live),
         committed=io.committed,
     )
-    market_registry = MarketRegistry(
-        requests=market_requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
-    )
+    market_registry = _market_registry(config, io, market_requests)
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
@@ -163,28 +170,17 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
         ),
         stages=(
-            Child(
-                name="trade_filter",
-                run=trade_filter.run,
-                reads=(raw_trades,),
-                writes=(filter_copied, filter_kept, filter_markets),
-            ),
+            Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=filtered),
             Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
-            Child(
-                name="sync_writer",
-                run=sync_writer.run,
-                reads=(writer,),
-                writes=(writer_gaps, *((live.claims,) if live else ())),
-            ),
+            Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps, *claims)),
             *(live.stages if live else ()),
         ),
         sources=(*sources, *(live.sources if live else ())),
-        channels=(
-            *_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
-            *(live.channels if live else ()),
+        channels=_erased(
+            raw_trades, copy_trades, writer, gap_requests, market_requests, *(live.channels if live else ())
         ),
     )
-    actors = Actors(
+    return graph, Actors(
         target_registry=registry,
         stream_reader=stream_reader,
         gap_filler=gap_filler,
@@ -194,7 +190,6 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         sync_writer=sync_writer,
         market_registry=market_registry,
     )
-    return graph, actors
 
 
 def _sources(
@@ -233,6 +228,12 @@ def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:
         lane_of=lambda laned: laned.lane,
         shed_from=Lane.KNOWN,
         shed_above=config.channels["writer"].shed_above,
+    )
+
+
+def _market_registry(config: EngineConfig, io: Adapters, requests: Channel[str]) -> MarketRegistry:
+    return MarketRegistry(
+        requests=requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
     )
 
 

@@ -1,6 +1,6 @@
 """HTTP for orders: a few connections of one account, each request sent once, and what is known when no answer comes.
 
-A lane is a client with one connection: a shared pool is unfair under load (measured). Nothing is retried and no redirect followed.
+A lane is a client with one connection: a shared pool is unfair under load (measured). Nothing is retried, no redirect followed.
 """
 
 import ssl

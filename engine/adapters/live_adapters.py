@@ -19,6 +19,7 @@ from engine.adapters.order_maker import AccountOrderMaker
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import LeaseHold
 from engine.adapters.postgres.live_log_store import PostgresLiveLogStore
+from engine.adapters.postgres.live_manual_store import PostgresManualStore
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.postgres.live_watch_store import PostgresLiveWatchStore
@@ -55,6 +56,7 @@ class LiveAdapters:
     orders: PostgresLiveOrderStore
     logs: PostgresLiveLogStore
     watch: PostgresLiveWatchStore
+    manual: PostgresManualStore
     books: ClobOrderBooks
     accounts: Mapping[str, LiveAccount]
 
@@ -74,9 +76,9 @@ async def open_live_adapters(
     venue, live = config.venue, config.live
     forbid_core_dumps()
     async with AsyncExitStack() as stack:
-        orders, watch, table, logs = [
+        orders, watch, table, logs, manual = [
             await stack.enter_async_context(open_connection(options, name))
-            for name in ("live orders", "live watch", "live strategies", "live logs")
+            for name in ("live orders", "live watch", "live strategies", "live logs", "live manual")
         ]
         clob = await stack.enter_async_context(
             open_upstream("clob books", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, requests=requests)
@@ -92,6 +94,7 @@ async def open_live_adapters(
             ),
             logs=PostgresLiveLogStore(logs),
             watch=PostgresLiveWatchStore(connection=watch),
+            manual=PostgresManualStore(connection=manual, lease=lease),
             books=ClobOrderBooks(api=clob),
             accounts=accounts,
         )

@@ -17,6 +17,8 @@ from engine.adapters.postgres.follow_store import UserFollowStore
 from engine.adapters.postgres.ft_report_store import PostgresFtReports
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
+from engine.adapters.postgres.live_report_store import LiveReportStore
+from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.price_store import PostgresPriceStore
@@ -56,6 +58,8 @@ class ServingAdapters:
     reports: PostgresFtReports
     snapshots: PostgresSnapshotStore
     why: PostgresWhyStore
+    live_strategies: LiveStrategyStore
+    live_reports: LiveReportStore
     signals: PostgresSignalStore
     decision_markets: PostgresDecisionMarkets
     records: PostgresTraderRecords
@@ -96,6 +100,8 @@ async def open_serving_adapters(
             reports=PostgresFtReports(connection=pool, clock=clock),
             snapshots=PostgresSnapshotStore(pool),
             why=PostgresWhyStore(pool),
+            live_strategies=LiveStrategyStore(pool),
+            live_reports=LiveReportStore(pool),
             signals=PostgresSignalStore(pool),
             decision_markets=PostgresDecisionMarkets(pool),
             records=PostgresTraderRecords(pool),

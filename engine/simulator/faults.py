@@ -22,6 +22,12 @@ FAULT_KINDS: Mapping[str, frozenset[str]] = {
     # RTDS, once
     "close": frozenset({"code", "reason"}),
     "reset": frozenset(),
+    # sockets of the CLOB, lasting
+    "ws_silence": frozenset({"channel", "answer_pings"}),
+    "ws_delay": frozenset({"channel", "delay_s"}),
+    # sockets of the CLOB, once
+    "ws_close": frozenset({"channel", "code", "reason"}),
+    "ws_reset": frozenset({"channel"}),
     # any surface
     "refuse": frozenset({"surface"}),
     # HTTP, lasting
@@ -36,7 +42,7 @@ FAULT_KINDS: Mapping[str, frozenset[str]] = {
 }
 """Every kind and the parameters it takes."""
 
-ONCE = frozenset({"close", "reset"})
+ONCE = frozenset({"close", "reset", "ws_close", "ws_reset"})
 """Kinds that are over as soon as they have been applied."""
 
 
@@ -112,6 +118,12 @@ class FaultBoard:
         """Returns the latest fault of a kind that is in force."""
         return next(self._all(kind), None) if self._faults else None
 
+    def active_on(self, kind: str, channel: str) -> Fault | None:
+        """Returns the latest fault of a kind that is in force on a channel of the CLOB's sockets."""
+        if not self._faults:
+            return None
+        return next((each for each in self._all(kind) if each.text("channel", "*") in ("*", channel)), None)
+
     def active_for(self, kind: str, api: str, path: str) -> Fault | None:
         """Returns the latest HTTP fault of a kind that is in force for a request and, by chance, hits it."""
         if not self._faults:
@@ -162,6 +174,8 @@ def _checked(kind: str, parameters: Mapping[str, Any], duration_s: float | None)
         raise FaultError(f"duration_s must be positive, not {duration_s}")
     if kind == "refuse" and duration_s is None:
         raise FaultError("refuse needs duration_s: a closed port cannot be asked to open")
+    if parameters.get("channel", "*") not in ("*", "market", "user"):
+        raise FaultError(f"channel must be market, user or *, not {parameters['channel']!r}")
     probability = parameters.get("probability", 1)
     if not isinstance(probability, int | float) or not 0 <= probability <= 1:
         raise FaultError(f"probability must be 0 to 1, not {probability!r}")

@@ -1,7 +1,7 @@
 """The markets that the venue knows: identity, life and last price."""
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import attrs
@@ -107,6 +107,8 @@ class MarketDirectory:
         self._by_token: dict[str, Market] = {}
         self._by_slug: dict[str, Market] = {}
         self._ids_given = 0
+        self.on_add: list[Callable[[Market], None]] = []
+        """Called with every market that becomes known."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -126,6 +128,8 @@ class MarketDirectory:
             self._by_token[token_id] = market
         if len(self._by_id) > self._markets_max:
             self._forget_oldest_resolved()
+        for tell in self.on_add:
+            tell(market)
 
     def add_all(self, markets: Iterable[Market]) -> None:
         """Makes several markets known."""

@@ -1,5 +1,6 @@
 """Turns matches into fills: books them, moves the markets, and sends their rows on to the stream."""
 
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
 from engine.simulator.delay_line import DelayLine
@@ -34,6 +35,8 @@ class Publisher:
         self._line = line
         self._clock = clock
         self._seed = seed
+        self.on_publish: list[Callable[[Block, int], None]] = []
+        """Called with every block after it has been booked, and the time."""
         self._block_delay_ms = round(_BLOCK_DELAY_MS * lag_scale)
 
     def publish(self, block: Block) -> None:
@@ -46,6 +49,8 @@ class Publisher:
             frames.extend(self._book(match, now_ms))
         if frames:
             self._line.put(frames)
+        for tell in self.on_publish:
+            tell(block, now_ms)
 
     def _book(self, match: Match, now_ms: int) -> list[ActivityFrame]:
         matched_ms = now_ms

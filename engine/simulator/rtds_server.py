@@ -12,8 +12,9 @@ from trio_websocket import ConnectionClosed, HandshakeError, wrap_server_stream
 from engine.simulator.faults import Fault, FaultBoard
 from engine.simulator.garbage import GARBAGE
 from engine.simulator.port_gate import ControlledStream
-from engine.simulator.rtds_connection import RtdsConnection, frame_from
+from engine.simulator.rtds_connection import RtdsConnection
 from engine.simulator.rtds_frames import ActivityFrame
+from engine.simulator.served_socket import frame_from
 from protocols.clock import Random
 
 _log = logging.getLogger(__name__)

@@ -47,6 +47,7 @@ async def serve_simulator(
         nursery.start_soon(world.line.run)
         nursery.start_soon(world.player.run)
         nursery.start_soon(world.trading.run)
+        nursery.start_soon(world.clob_sockets.run)
         urls = _urls(options.host, ports)
         _log.info("simulator listens", extra={"ports": ports, "seed": options.seed})
         task_status.started(urls)

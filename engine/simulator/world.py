@@ -56,7 +56,6 @@ class World:
             self.faults,
             rng=rng,
         )
-        self.clob_sockets = ClobSockets()
         self.line = DelayLine(self.rtds.deliver, self.faults, rng=rng, lag_scale=options.lag_scale)
         self.publisher = Publisher(
             self.ledger, self.markets, self.line, clock=clock, seed=options.seed, lag_scale=options.lag_scale
@@ -65,6 +64,10 @@ class World:
             self.markets, seed=options.seed, rng=rng, lag_scale=options.lag_scale, publish=self.publisher.publish
         )
         self.trading = ClobTrading(self.exchange, clock=clock)
+        self.clob_sockets = ClobSockets(
+            self.exchange, self.faults, clock=clock, buffer_bytes_max=options.send_buffer_bytes_max
+        )
+        self.publisher.on_publish.append(self.clob_sockets.market.published)
         self.player = Player(self.publisher.publish, self.rtds.wait_room)
         self.emission = Emission(self.markets, clock=clock, rng=rng)
         self.apis = self._apis(rng)
@@ -127,7 +130,7 @@ class World:
             "faults_applied": self.faults.applied,
             "http": {name: api.describe()["requests"] for name, api in self.apis.items()},
             "http_statuses": {name: api.describe()["statuses"] for name, api in self.apis.items()},
-            "clob_sockets": {"now": self.clob_sockets.connections, "total": self.clob_sockets.connections_total},
+            "clob_sockets": self.clob_sockets.describe(),
         }
 
     def _apis(self, rng: Random) -> dict[str, FaultyApi]:

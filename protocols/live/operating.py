@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import attrs
 
 from protocols.errors import EngineError
-from protocols.live.orders import OrderType, Side
+from protocols.live.orders import LiveIntent, LiveOrder, OrderType, Side
 
 Row = Mapping[str, Any]
 """A row of a report: numbers are `Decimal` or `int`, times are datetimes."""
@@ -151,12 +151,28 @@ class ManualOrders(Protocol):
         ...
 
 
+class ManualStore(Protocol):
+    """Where orders by hand are claimed and found. Both raise `TransientError`."""
+
+    async def claim_keyed(self, user_id: str, key: str, request_hash: str, intent: LiveIntent) -> tuple[str, bool]:
+        """Claims an order under a key of its user, once; returns the id of the order of that key, and whether it is new.
+
+        Raises `IntentConflictError` when the key belongs to another request, and `FencedError`.
+        """
+        ...
+
+    async def find(self, order_id: str) -> LiveOrder | None:
+        """Returns an order by its id, whatever became of it."""
+        ...
+
+
 __all__ = [
     "IntentConflictError",
     "LiveJobs",
     "LiveReports",
     "ManualOrder",
     "ManualOrders",
+    "ManualStore",
     "OrderView",
     "Row",
 ]

@@ -38,7 +38,7 @@ SETTINGS = {
 }  # fmt: skip
 LIVE = LiveSettings(
     slippage_tolerance_pct=Decimal(20), max_price_rise_pct=None, max_price_fall_pct=None, min_book_depth_pct=None,
-    cooldown_hours=Decimal(0), max_signal_age_s=60, exit_deadline_s=5,
+    cooldown_hours=Decimal("0.0003"), max_signal_age_s=60, exit_deadline_s=5,
 )  # fmt: skip
 
 

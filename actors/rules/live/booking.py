@@ -136,10 +136,8 @@ def _without_fill(order: LiveOrder, fill: Fill) -> tuple[LiveOrder, Decimal]:
     """Takes a failed fill out of what is open; returns also the cost of what of it had been sold already."""
     gone = min(order.shares_open, fill.shares)
     cost = cost_of(fill)
-    if gone == order.shares_open:
-        released = order.cost_open
-    else:
-        released = min(order.cost_open, _part(cost, gone, fill.shares))
+    whole = gone == order.shares_open
+    released = order.cost_open if whole else min(order.cost_open, _part(cost, gone, fill.shares))
     order = _replace(order, shares_open=order.shares_open - gone, cost_open=order.cost_open - released)
     return order, max(ZERO, cost - released) if gone < fill.shares else ZERO
 

@@ -14,7 +14,7 @@ from protocols.venue.order_amounts import SIZE_PLACES, floored, price_on_tick
 DUST_SHARES = Decimal("0.01")
 """Less than this cannot be sold at all: orders have two decimals."""
 DUST_USD = Decimal(1)
-"""What is worth less at the best bid is not worth a try: a taker's order of less than a dollar may be refused (venue.md §4.4)."""
+"""What is worth less at the best bid is not worth a try: a taker's order below a dollar may be refused (venue.md §4.4)."""
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 

@@ -1,4 +1,4 @@
-"""From a claim and a book to an order with price, amounts and lock: rounded as the venue wants it, never beyond what is meant."""
+"""From a claim and a book to an order with price, amounts and lock: rounded as the venue wants it, never beyond the limit."""
 
 from decimal import ROUND_CEILING, Decimal
 
@@ -94,7 +94,7 @@ def worst_fee_usd(
     """Returns the most that the fee of a BUY can come to, USD, at whatever prices from one tick to its limit it is filled.
 
     The fee is shares x rate x (p (1 - p))^e (venue.md §7.1). Of given shares it is greatest where p is nearest to one half. Who
-    spends dollars gets spend / p of them, so his fee is spend x rate x p^(e - 1) x (1 - p)^e, greatest at p = (e - 1) / (2 e - 1).
+    spends dollars gets spend / p of them: his fee is spend x rate x p^(e - 1) x (1 - p)^e, greatest at (e - 1) / (2 e - 1).
     """
     rate, e = terms.fee_rate, terms.fee_exponent
     if rate <= 0:

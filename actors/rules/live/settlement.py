@@ -33,7 +33,8 @@ def settle_lot(lot: LiveOrder, payout: Decimal, balance: LiveBalance | None) -> 
     value = half_up(EXACT.multiply(lot.shares_open, payout), MICRO_USD)
     pnl = value - lot.cost_open
     outcome = "WON" if payout == 1 else "LOST" if payout == 0 else "VOID"
-    cause = f"settle:{lot.order_id}"
+    # A position that a late fill or a sale that failed has opened again is settled again.
+    cause = f"settle:{lot.order_id}:{lot.version}"
     posting = Posting(
         strategy_id=lot.strategy_id, cause=cause, kind=PostingKind.SETTLEMENT, order_id=lot.order_id,
         locked=-lot.cost_open, cooldown=value, realized=pnl,

@@ -56,8 +56,8 @@ def intents_of(
 def exit_signal_of(inputs: Inputs, runners: Sequence[Runner], mirrors: Mirrors) -> ExitSignal | None:
     """Returns what a SELL of a trader means to live strategies; None where nobody mirrors a strategy that sells with him.
 
-    Who holds something of it is found when the signal is committed, so that a buy on its way is not missed. An archived strategy
-    sells what it holds like any other.
+    Who holds something of it is found when the signal is committed, so that a buy on its way is not missed. An archived
+    strategy sells what it holds like any other.
     """
     wallet_ids = tuple(
         runner.strategy.wallet_id

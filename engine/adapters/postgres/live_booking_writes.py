@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import attrs
 
+from actors.rules.live.batch import Books
 from actors.rules.live.booking import Booking
 from actors.rules.live.ledger import Line
 from engine.adapters.postgres.live_order_rows import (
@@ -19,7 +19,7 @@ from engine.adapters.postgres.live_order_rows import (
     time_or_none,
 )
 from protocols.live.exits import LiveExit
-from protocols.live.money import CooldownEntry, DayFigures, LiveBalance
+from protocols.live.money import CooldownEntry, DayFigures
 from protocols.live.orders import LiveOrder
 
 _MANUAL = "manual:"
@@ -30,17 +30,17 @@ UPDATE lt_orders AS old SET status = new.status, ended = new.ended, venue_ended 
     shares_open = new.shares_open, cost_open = new.cost_open, realized_usd = new.realized_usd, not_found = new.not_found,
     not_found_at = new.not_found_at, reason = new.reason, detail = new.detail, placed_at = new.placed_at,
     ended_at = new.ended_at, version = new.version, updated_at = now(),
-    first_fill_at = coalesce(old.first_fill_at, CASE WHEN new.filled_shares > 0 THEN now() END),
+    first_fill_at = coalesce(new.first_fill_at, old.first_fill_at),
     resolved_at = CASE WHEN new.shares_open > 0 THEN NULL WHEN old.shares_open > 0 THEN now() ELSE old.resolved_at END,
     outcome = CASE WHEN old.side = 'SELL' THEN 'NONE' WHEN new.shares_open > 0 THEN 'OPEN'
         WHEN old.outcome IN ('WON', 'LOST', 'VOID') THEN old.outcome WHEN new.filled_shares > 0 THEN 'SOLD' ELSE 'NONE' END
 FROM unnest(
     $1::text[]::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[],
     $9::numeric[], $10::numeric[], $11::numeric[], $12::integer[], $13::timestamptz[], $14::text[], $15::text[],
-    $16::timestamptz[], $17::timestamptz[], $18::bigint[]
+    $16::timestamptz[], $17::timestamptz[], $18::bigint[], $19::timestamptz[]
 ) AS new (
     id, status, ended, venue_ended, venue_matched, filled_shares, filled_usd, fee_usd, shares_open, cost_open, realized_usd,
-    not_found, not_found_at, reason, detail, placed_at, ended_at, version
+    not_found, not_found_at, reason, detail, placed_at, ended_at, version, first_fill_at
 )
 WHERE old.lt_order_id = new.id
 RETURNING old.side, {
@@ -100,8 +100,8 @@ SELL_EXITS = f"""
 UPDATE lt_exits AS old SET sold_shares = greatest(0, old.sold_shares + new.sold),
     status = CASE WHEN old.status = 'DONE' AND new.sold < 0 THEN 'OPEN'
         WHEN old.status = 'OPEN' AND old.sold_shares + new.sold >= old.target_shares - 0.005 THEN 'DONE' ELSE old.status END,
-    closed_at = CASE WHEN new.sold < 0 THEN NULL
-        WHEN old.sold_shares + new.sold >= old.target_shares - 0.005 THEN now() ELSE old.closed_at END
+    closed_at = CASE WHEN old.status = 'DONE' AND new.sold < 0 THEN NULL
+        WHEN old.status = 'OPEN' AND old.sold_shares + new.sold >= old.target_shares - 0.005 THEN now() ELSE old.closed_at END
 FROM unnest($1::text[]::uuid[], $2::numeric[]) AS new (id, sold) WHERE old.exit_id = new.id
 RETURNING {EXIT_COLUMNS}
 """  # noqa: S608
@@ -117,44 +117,32 @@ class Written:
     exits: tuple[LiveExit, ...]
 
 
-async def write_bookings(
-    raw: asyncpg.Connection,
-    done: Sequence[Booking],
-    orders: Mapping[str, LiveOrder],
-    lots: Mapping[str, LiveOrder],
-    balances: Mapping[str, LiveBalance],
-    exits: Mapping[str, LiveExit],
-) -> Written:
-    """Writes bookings in their order. Of an order and a balance only the last state is written, of everything else all."""
-    latest = {order.order_id: order for order in [*orders.values(), *lots.values()]}
-    touched = dict.fromkeys(
-        [*(one.order.order_id for one in done), *(lot.order_id for one in done for lot in one.lots)]
-    )
-    found = await raw.fetch(SAVE_ORDERS, *columns([_order_row(latest[id_]) for id_ in touched], 18))
+async def write_bookings(raw: asyncpg.Connection, books: Books) -> Written:
+    """Writes a batch. Of an order and a balance only the last state is written, of everything else all."""
+    done = books.done
+    rows = [_order_row(order, books.first_fill_ms(order)) for order in books.latest().values()]
+    found = await raw.fetch(SAVE_ORDERS, *columns(rows, 19))
     await _save_fills(raw, done)
     await save_lines(raw, [line for one in done for line in one.money.lines])
     owners = {one.order.strategy_id for one in done if one.money.lines}
-    await save_balances(raw, [balances[id_] for id_ in sorted(owners)])
+    await save_balances(raw, [books.balances[id_] for id_ in sorted(owners)])
     await save_cooldowns(raw, [(one.cooldown, one.order.order_id) for one in done if one.cooldown is not None])
     if cooled := [(one.order.strategy_id, one.cooled) for one in done if one.cooled is not None]:
         await raw.execute(DROP_COOLDOWNS, *columns(cooled, 2))
     days = await add_days(raw, [(one.order.strategy_id, day, sums) for one in done for day, sums in one.days.items()])
-    sold: dict[str, Decimal] = {}
-    for one in done:
-        if one.sold and one.order.intent.cause in exits:
-            sold[one.order.intent.cause] = sold.get(one.order.intent.cause, Decimal(0)) + one.sold
+    sold = books.sold_by_exit()
     changed = await raw.fetch(SELL_EXITS, *columns(list(sold.items()), 2)) if sold else []
     return Written(
         lots=[row for row in found if row["side"] == "BUY"], days=days, exits=tuple(exit_of(row) for row in changed)
     )
 
 
-def _order_row(order: LiveOrder) -> tuple[Any, ...]:
+def _order_row(order: LiveOrder, first_fill_ms: int | None) -> tuple[Any, ...]:
     return (
         order.order_id, order.status.value, order.ended, order.venue_ended, order.venue_matched, order.filled_shares,
         order.filled_usd, order.fee_usd, order.shares_open, order.cost_open, order.realized_usd, order.not_found,
         time_or_none(order.not_found_ms), order.reason, order.detail, time_or_none(order.placed_ms),
-        time_or_none(order.ended_ms), order.version,
+        time_or_none(order.ended_ms), order.version, time_or_none(first_fill_ms),
     )  # fmt: skip
 
 

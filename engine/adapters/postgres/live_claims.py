@@ -1,6 +1,6 @@
 """Claims of live orders: those that come with a decision (commit 1), and those that nobody else brings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -8,7 +8,7 @@ import msgspec
 
 from engine.adapters.postgres.live_order_rows import columns, time_or_none
 from protocols.decisions import Decision
-from protocols.live.orders import LiveIntent
+from protocols.live.orders import LiveIntent, OrderOrigin
 
 Key = tuple[str, str]
 # A strategy that was archived meanwhile claims nothing; a trade that it copied before, alone or in an aggregate, is not copied
@@ -16,7 +16,10 @@ Key = tuple[str, str]
 CLAIM = """
 WITH wanted AS MATERIALIZED (
     SELECT new.*, coalesce(
-        (SELECT account FROM lt_strategies WHERE lt_strategies.strategy_id = new.strategy_id AND (is_active OR new.origin = 'exit')),
+        (
+            SELECT account FROM lt_strategies
+            WHERE lt_strategies.strategy_id = new.strategy_id AND (is_active OR new.origin = 'exit')
+        ),
         CASE WHEN new.strategy_id LIKE 'manual:%' THEN substr(new.strategy_id, 8) END
     ) AS account, (SELECT ft_wallet_id FROM lt_strategies WHERE lt_strategies.strategy_id = new.strategy_id) AS ft_wallet_id,
         CASE WHEN new.origin <> 'copy' THEN '{}' WHEN cardinality(new.members) > 0 THEN new.members
@@ -111,11 +114,27 @@ _encode = msgspec.json.Encoder().encode
 
 async def claim(raw: asyncpg.Connection, intents: Sequence[LiveIntent]) -> list[LiveIntent]:
     """Claims in the transaction at hand, and returns the claims that nobody had made before."""
-    if not intents:
-        return []
-    rows = [_Claim(*(getattr(intent, name) for name in _NAMES)) for intent in intents]
-    made = {row["order_id"] for row in await raw.fetch(CLAIM, _encode(rows).decode())}
-    return [intent for intent in intents if intent.order_id in made]
+    by_id = dict[str, LiveIntent]()
+    for intent in intents:
+        by_id.setdefault(intent.order_id, intent)
+    made = set[str]()
+    for run in _without_overlap(by_id.values()):
+        rows = [_Claim(*(getattr(intent, name) for name in _NAMES)) for intent in run]
+        made.update(row["order_id"] for row in await raw.fetch(CLAIM, _encode(rows).decode()))
+    return [intent for intent in by_id.values() if intent.order_id in made]
+
+
+def _without_overlap(intents: Iterable[LiveIntent]) -> list[list[LiveIntent]]:
+    """Runs in which no strategy copies a trade twice: a statement does not see what it writes."""
+    runs, copied = list[list[LiveIntent]](), set[Key]()
+    for intent in intents:
+        own = {(intent.strategy_id, trade_id) for trade_id in intent.members or (intent.cause,)}
+        if not runs or (intent.origin is OrderOrigin.COPY and own & copied):
+            runs.append([])
+            copied.clear()
+        runs[-1].append(intent)
+        copied |= own
+    return runs
 
 
 async def claim_decided(

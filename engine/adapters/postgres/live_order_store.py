@@ -1,4 +1,4 @@
-"""Live orders in PostgreSQL: claims, the journal (commit 2) and what events make of them. Fenced by the lease of live trading."""
+"""Live orders in PostgreSQL: claims, the journal (commit 2) and what events make of them. Fenced by a lease."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -31,10 +31,11 @@ from protocols.live.ports import Applied, Declined, Journaled, LiveSnapshot, Set
 from protocols.paper import Payouts
 
 T = TypeVar("T")
-# One statement: fence, claims that are still open, money in the order of the batch, locks, ledger, journal. A strategy's balance
-# is locked before it is looked at; what does not fit any more is left out with everything of its strategy that comes after it.
+# One statement: fence, claims that are still open, money in the order of the batch, locks, ledger, journal. Of each strategy the
+# orders take their turns: what does not fit is left out, what comes after it may fit. Rows are looked at once they are locked,
+# so that a batch that is written again sees what a lost answer has hidden.
 JOURNAL = f"""
-WITH fence AS MATERIALIZED (
+WITH RECURSIVE fence AS MATERIALIZED (
     SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
 ), wanted AS MATERIALIZED (
     SELECT * FROM fence CROSS JOIN unnest(
@@ -45,34 +46,42 @@ WITH fence AS MATERIALIZED (
         negative_risk, signed_at, n
     )
 ), open AS MATERIALIZED (
-    SELECT wanted.*, found.strategy_id FROM wanted CROSS JOIN LATERAL (
-        SELECT strategy_id FROM lt_orders WHERE lt_order_id = wanted.id AND status = 'PLACED' AND NOT ended
+    SELECT wanted.*, found.* FROM wanted CROSS JOIN LATERAL (
+        SELECT strategy_id, version, order_hash IS NOT NULL AS again FROM lt_orders
+        WHERE lt_order_id = wanted.id AND status = 'PLACED' AND NOT ended
             AND (order_hash IS NULL OR order_hash = wanted.hash) LIMIT 1 FOR UPDATE
     ) AS found
-), again AS MATERIALIZED (
-    SELECT open.id FROM open JOIN lt_orders ON lt_order_id = open.id WHERE order_hash IS NOT NULL
 ), money AS MATERIALIZED (
-    SELECT found.* FROM (SELECT DISTINCT strategy_id FROM open) AS owners CROSS JOIN LATERAL (
+    SELECT found.* FROM (SELECT DISTINCT strategy_id FROM open WHERE NOT again) AS owners CROSS JOIN LATERAL (
         SELECT strategy_id, available, drift FROM lt_balances
         WHERE lt_balances.strategy_id = owners.strategy_id LIMIT 1 FOR UPDATE
     ) AS found
+), queue AS MATERIALIZED (
+    SELECT open.*, money.available, money.drift, open.lock_usd = 0 OR open.strategy_id LIKE 'manual:%' AS is_free,
+        row_number() OVER (PARTITION BY open.strategy_id ORDER BY open.n) AS turn
+    FROM open LEFT JOIN money USING (strategy_id) WHERE NOT open.again
+), turns AS (
+    SELECT id, strategy_id, turn, fits, available - CASE WHEN fits AND NOT is_free THEN lock_usd ELSE 0 END AS cash
+    FROM (
+        SELECT *, is_free OR coalesce(drift = 0 AND lock_usd <= available, false) AS fits FROM queue WHERE turn = 1
+    ) AS first
+    UNION ALL
+    SELECT id, strategy_id, turn, fits, cash - CASE WHEN fits AND NOT is_free THEN lock_usd ELSE 0 END FROM (
+        SELECT queue.*, turns.cash,
+            queue.is_free OR coalesce(queue.drift = 0 AND queue.lock_usd <= turns.cash, false) AS fits
+        FROM turns JOIN queue ON queue.strategy_id = turns.strategy_id AND queue.turn = turns.turn + 1
+    ) AS next
 ), granted AS MATERIALIZED (
-    SELECT running.* FROM (
-        SELECT open.*, money.available, money.drift,
-            sum(open.lock_usd) OVER (PARTITION BY open.strategy_id ORDER BY open.n) AS locked_so_far
-        FROM open LEFT JOIN money USING (strategy_id) WHERE open.id NOT IN (SELECT id FROM again)
-    ) AS running
-    WHERE running.lock_usd = 0 OR running.strategy_id LIKE 'manual:%'
-        OR (running.drift = 0 AND running.locked_so_far <= running.available)
+    SELECT queue.* FROM queue JOIN turns USING (id) WHERE turns.fits
 ), ledger AS (
     INSERT INTO lt_ledger (strategy_id, cause, kind, order_id, initial, available, locked, cooldown, realized)
     SELECT strategy_id, 'lock:' || id, 'lock', id, 0, -lock_usd, lock_usd, 0, 0 FROM granted
     WHERE lock_usd > 0 AND strategy_id NOT LIKE 'manual:%'
 ), paid AS (
     UPDATE lt_balances AS old SET available = old.available - spent.usd, locked = old.locked + spent.usd,
-        version = old.version + 1
+        version = old.version + spent.orders
     FROM (
-        SELECT strategy_id, sum(lock_usd) AS usd FROM granted WHERE lock_usd > 0 GROUP BY strategy_id
+        SELECT strategy_id, sum(lock_usd) AS usd, count(*) AS orders FROM granted WHERE lock_usd > 0 GROUP BY strategy_id
     ) AS spent
     WHERE old.strategy_id = spent.strategy_id
     RETURNING old.*
@@ -84,9 +93,12 @@ WITH fence AS MATERIALIZED (
         version = old.version + 1, updated_at = now()
     FROM granted WHERE old.lt_order_id = granted.id
     RETURNING old.*
+), done AS (
+    SELECT lt_order_id::text AS id, version FROM journaled UNION ALL SELECT id::text, version FROM open WHERE again
 ), facts AS (
     SELECT (SELECT count(*) FROM fence) AS fences,
-        ARRAY(SELECT lt_order_id::text FROM journaled UNION ALL SELECT id::text FROM again) AS journaled,
+        (SELECT array_agg(id ORDER BY id) FROM done) AS journaled,
+        (SELECT array_agg(version ORDER BY id) FROM done) AS versions,
         ARRAY(SELECT id::text FROM open) AS open
 )
 SELECT facts.*, {", ".join(f"paid.{name}" for name in BALANCE_COLUMNS)} FROM facts LEFT JOIN paid ON true
@@ -126,20 +138,36 @@ class PostgresLiveOrderStore:
         return tuple(map(order_of, found))
 
     async def journal(self, orders: Sequence[tuple[LiveIntent, SignedOrder]]) -> Journaled:
-        """Commit 2. What a batch refuses for cash is tried again by itself: it may fit where a larger one did not."""
-        result = await self._journal(orders)
-        short = [pair for pair in orders if result.refused.get(pair[0].order_id) == "insufficient_cash"]
-        if not short or len(orders) == 1:
-            return result
-        for pair in short:
-            alone = await self._journal([pair])
-            refused = {id_: why for id_, why in result.refused.items() if id_ != pair[0].order_id}
-            result = Journaled(
-                orders=(*result.orders, *alone.orders),
-                refused={**refused, **alone.refused},
-                balances=(*result.balances, *alone.balances),
+        """Commit 2: locks money and keeps the signed bytes of claims, in one statement; again is no harm."""
+        rows = [
+            (
+                intent.order_id, signed.order_hash, signed.body, signed.account, signed.order_type.value,
+                signed.limit_price, signed.size_shares, signed.spend_usd, signed.lock_usd, signed.fee_rate,
+                signed.fee_exponent, signed.negative_risk, time_or_none(signed.signed_ms),
             )
-        return result
+            for intent, signed in orders
+        ]  # fmt: skip
+        lease = self.lease
+        found = await self.connection.run(
+            lambda raw: raw.fetch(JOURNAL, lease.name, lease.owner, lease.epoch, *columns(rows, 13))
+        )
+        if not found[0]["fences"]:
+            raise self._lost()
+        versions = dict(zip(found[0]["journaled"] or (), found[0]["versions"] or (), strict=True))
+        open_ = set(found[0]["open"])
+        return Journaled(
+            orders=tuple(
+                LiveOrder(intent=intent, signed=signed, version=versions[intent.order_id])
+                for intent, signed in orders
+                if intent.order_id in versions
+            ),
+            refused={
+                intent.order_id: "insufficient_cash" if intent.order_id in open_ else "gone"
+                for intent, _ in orders
+                if intent.order_id not in versions
+            },
+            balances=tuple(balance_of(row) for row in found if row["strategy_id"] is not None),
+        )
 
     async def apply(self, events: Sequence[OrderEvent]) -> Applied:
         """Books events in their order, each exactly once however often it comes."""
@@ -174,36 +202,6 @@ class PostgresLiveOrderStore:
         """Latches the breaker of a strategy, or clears it with None."""
         at = None if reason is None else time_or_none(at_ms)
         await self._fenced(lambda raw: raw.execute(LATCH, strategy_id, reason, at))
-
-    async def _journal(self, orders: Sequence[tuple[LiveIntent, SignedOrder]]) -> Journaled:
-        rows = [
-            (
-                intent.order_id, signed.order_hash, signed.body, signed.account, signed.order_type.value,
-                signed.limit_price, signed.size_shares, signed.spend_usd, signed.lock_usd, signed.fee_rate,
-                signed.fee_exponent, signed.negative_risk, time_or_none(signed.signed_ms),
-            )
-            for intent, signed in orders
-        ]  # fmt: skip
-        lease = self.lease
-        found = await self.connection.run(
-            lambda raw: raw.fetch(JOURNAL, lease.name, lease.owner, lease.epoch, *columns(rows, 13))
-        )
-        if not found[0]["fences"]:
-            raise self._lost()
-        journaled, open_ = set(found[0]["journaled"]), set(found[0]["open"])
-        return Journaled(
-            orders=tuple(
-                LiveOrder(intent=intent, signed=signed, version=2)
-                for intent, signed in orders
-                if intent.order_id in journaled
-            ),
-            refused={
-                intent.order_id: "insufficient_cash" if intent.order_id in open_ else "gone"
-                for intent, _ in orders
-                if intent.order_id not in journaled
-            },
-            balances=tuple(balance_of(row) for row in found if row["strategy_id"] is not None),
-        )
 
     async def _fenced(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Runs work in a transaction that holds the lease. Raises `TransientError`, `RejectedError` and `FencedError`."""

@@ -68,7 +68,8 @@ RETURNING strategy_id, cause, amount
 
 async def settle_lots(raw: asyncpg.Connection, payouts: Sequence[Payouts]) -> Settled:
     """Closes open positions of resolved markets, some hundreds at once; what is left is found by the next call."""
-    wanted = [(one.condition_id, token_id, usd) for one in payouts for token_id, usd in one.by_token.items()]
+    by_token = {(one.condition_id, token_id): usd for one in payouts for token_id, usd in one.by_token.items()}
+    wanted = [(*key, usd) for key, usd in by_token.items()]
     rows = await raw.fetch(LOTS, *columns(wanted, 3), LOTS_MAX) if wanted else []
     if not rows:
         return Settled(lots=(), balances=(), exits=())

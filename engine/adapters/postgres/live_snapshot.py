@@ -35,7 +35,7 @@ EXITS = f"SELECT {EXIT_COLUMNS} FROM lt_exits WHERE status = 'OPEN' ORDER BY cre
 DAYS = "SELECT strategy_id, spent_usd, lost_usd, pnl_usd FROM lt_daily WHERE day = $1"
 ENTRIES = """
 SELECT strategy_id, array_agg((extract(epoch FROM signed_at) * 1000)::bigint ORDER BY signed_at) AS times FROM lt_orders
-WHERE created_at > $1 AND signed_at > $1 AND origin = 'copy' GROUP BY strategy_id
+WHERE signed_at > $1 AND origin = 'copy' GROUP BY strategy_id
 """
 MINUTE = timedelta(minutes=1)
 

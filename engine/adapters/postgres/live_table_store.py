@@ -1,4 +1,4 @@
-"""What the engine reads of live strategies: all of them with their paper strategies, the halt and the breakers, in one snapshot."""
+"""What the engine reads of live strategies: all with their paper strategies, the halt and the breakers, in one snapshot."""
 
 from typing import Any
 

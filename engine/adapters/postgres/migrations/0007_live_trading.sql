@@ -218,6 +218,8 @@ CREATE INDEX lt_orders_lots ON lt_orders (token_id, strategy_id) WHERE shares_op
 CREATE INDEX lt_orders_by_trader ON lt_orders (ft_trader_wallet, token_id) WHERE side = 'BUY' AND (shares_open > 0 OR NOT ended);
 CREATE INDEX lt_orders_lots_by_market ON lt_orders (condition_id) WHERE shares_open > 0;
 CREATE INDEX lt_orders_by_strategy ON lt_orders (strategy_id, created_at DESC, lt_order_id DESC);
+CREATE INDEX lt_orders_by_time ON lt_orders (created_at DESC, lt_order_id DESC);
+CREATE INDEX lt_orders_by_signature ON lt_orders (signed_at) WHERE origin = 'copy';
 CREATE INDEX lt_orders_by_cause ON lt_orders (cause);
 CREATE INDEX lt_orders_by_twin ON lt_orders (ft_order_id) WHERE ft_order_id IS NOT NULL;
 

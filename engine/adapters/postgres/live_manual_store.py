@@ -1,0 +1,58 @@
+"""Orders by hand in PostgreSQL: a key of a user is one order, whoever repeats it how often (D42)."""
+
+import asyncpg
+import attrs
+
+from engine.adapters.postgres.balance_rows import LOCK_LEASE
+from engine.adapters.postgres.database import RunsWork
+from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.live_claims import claim
+from engine.adapters.postgres.live_order_rows import ORDER_COLUMNS, order_of
+from protocols.errors import FencedError
+from protocols.live.operating import IntentConflictError
+from protocols.live.orders import LiveIntent, LiveOrder
+
+TAKE_KEY = """
+INSERT INTO order_idempotency (user_id, order_intent_id, request_hash, lt_order_id)
+VALUES ($1::text::uuid, $2, $3, $4::text::uuid) ON CONFLICT DO NOTHING RETURNING 1
+"""
+KEY = """
+SELECT request_hash, lt_order_id::text AS order_id FROM order_idempotency
+WHERE user_id = $1::text::uuid AND order_intent_id = $2
+"""
+ONE = f"SELECT {ORDER_COLUMNS} FROM lt_orders WHERE lt_order_id = $1::text::uuid"  # noqa: S608
+
+
+@attrs.define(eq=False, kw_only=True)
+class PostgresManualStore:
+    """`ManualStore`, fenced by the lease of live trading."""
+
+    connection: RunsWork
+    lease: LeaseHold
+
+    async def claim_keyed(self, user_id: str, key: str, request_hash: str, intent: LiveIntent) -> tuple[str, bool]:
+        """Takes the key and claims the order in one transaction, so that neither is there without the other."""
+        lease = self.lease
+
+        async def work(raw: asyncpg.Connection) -> tuple[str, bool] | None:
+            async with raw.transaction():
+                if not await raw.fetchval(LOCK_LEASE, lease.name, lease.owner, lease.epoch):
+                    return None
+                if await raw.fetchval(TAKE_KEY, user_id, key, request_hash, intent.order_id):
+                    await claim(raw, [intent])
+                    return intent.order_id, True
+                known = await raw.fetchrow(KEY, user_id, key)
+                assert known is not None
+                if known["request_hash"] != request_hash:
+                    raise IntentConflictError(f"the key {key} was used for another order")
+                return known["order_id"], False
+
+        found = await self.connection.run(work)
+        if found is None:
+            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+        return found
+
+    async def find(self, order_id: str) -> LiveOrder | None:
+        """Returns an order by its id."""
+        row = await self.connection.run(lambda raw: raw.fetchrow(ONE, order_id))
+        return None if row is None else order_of(row)
