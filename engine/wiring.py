@@ -75,7 +75,7 @@ class Adapters:
     """Told after each commit; never waits."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Actors:
     """Every actor of the graph, for those who read their counters."""
 
@@ -161,6 +161,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         committed=io.committed,
     )
     market_registry = _market_registry(config, io, market_requests)
+    live_channels = live.channels if live else ()
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
@@ -176,20 +177,9 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             *(live.stages if live else ()),
         ),
         sources=(*sources, *(live.sources if live else ())),
-        channels=_erased(
-            raw_trades, copy_trades, writer, gap_requests, market_requests, *(live.channels if live else ())
-        ),
+        channels=(*_erased(raw_trades, copy_trades, writer, gap_requests, market_requests), *live_channels),
     )
-    return graph, Actors(
-        target_registry=registry,
-        stream_reader=stream_reader,
-        gap_filler=gap_filler,
-        trade_filter=trade_filter,
-        forward=forward,
-        live=live,
-        sync_writer=sync_writer,
-        market_registry=market_registry,
-    )
+    return graph, Actors(registry, stream_reader, gap_filler, trade_filter, forward, live, sync_writer, market_registry)
 
 
 def _sources(

@@ -50,6 +50,58 @@ class OrderWhy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     closes: list[CloseWhy]
 
 
+class LiveFillWhy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A fill of a live order, and how far its settlement has come."""
+
+    trade_id: str
+    """Of the venue."""
+    shares: Decimal
+    price: Decimal
+    fee: Decimal
+    role: str
+    status: str
+    """MATCHED, MINED, RETRYING, CONFIRMED or FAILED."""
+    transaction_hash: str | None
+    matched_at: datetime
+
+
+class LiveOrderWhy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A live order, from its claim to its end. USD, prices in USD a share."""
+
+    order_id: str
+    strategy_id: str
+    wallet_id: str
+    """The paper strategy that it mirrors."""
+    origin: str
+    side: str
+    attempt: int
+    status: str
+    ended: bool
+    reason: str | None
+    """Of an order that never was, was refused or lost: which rule, or what the venue said."""
+    detail: str | None
+    """Value and limit of the rule, or the venue's words."""
+    order_hash: str | None
+    """None: never signed."""
+    signal_price: Decimal
+    limit_price: Decimal | None
+    lock_usd: Decimal | None
+    filled_shares: Decimal
+    average_price: Decimal | None
+    fee: Decimal
+    outcome: str
+    pnl: Decimal
+    """Of what was sold or settled so far."""
+    paper_pnl: Decimal | None
+    """Of its paper twin."""
+    performance_diff_pct: Decimal | None
+    """(pnl - paper pnl) / |paper pnl| x 100, once it is closed."""
+    signed_at: datetime | None
+    placed_at: datetime | None
+    ended_at: datetime | None
+    fills: list[LiveFillWhy]
+
+
 class GateWhy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """One gate of the chain, found again from the stored inputs and the settings of that version."""
 
@@ -110,6 +162,8 @@ class Why(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """That copy it."""
     closes: list[CloseWhy]
     """That it brought about, being a sale."""
+    live_orders: list[LiveOrderWhy] = []
+    """That copy it with real money, or sell because of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -164,6 +218,8 @@ class WhyFacts:
     """Of the strategy asked for, by number and version: the document of that version."""
     orders: Sequence[OrderWhy]
     closes: Sequence[CloseWhy]
+    live_orders: Sequence[tuple[str, LiveOrderWhy]] = ()
+    """Each with the id of the user whose live strategy it is: he need not own the paper strategy."""
     asked: NamedStrategy | None = None
     """The strategy asked for, whether it decided or not; None when there is none of that name, or none was."""
 

@@ -16,7 +16,7 @@ from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.figures import moment_text
 from engine.cli.main import Settings
 from engine.cli.terminal import plain, table_lines
-from protocols.why import CloseWhy, GateWhy, OrderWhy, PartWhy, Why, WhyFacts
+from protocols.why import CloseWhy, GateWhy, LiveOrderWhy, OrderWhy, PartWhy, Why, WhyFacts
 
 
 @click.command()
@@ -53,6 +53,7 @@ def why_lines(answer: Why, bot: str | None) -> Iterator[str]:
     yield from _orders([order for order in answer.orders if bot in (None, order.wallet_id)])
     closes = [close for order in answer.orders for close in order.closes]
     yield from _closes([close for close in [*closes, *answer.closes] if bot in (None, close.wallet_id)])
+    yield from _live_orders([order for order in answer.live_orders if bot in (None, order.wallet_id)])
 
 
 def _results(parts: Sequence[PartWhy], bot: str | None) -> Iterator[str]:
@@ -131,6 +132,28 @@ def _closes(closes: Sequence[CloseWhy]) -> Iterator[str]:
         ]
         heads = ("sale of", "shares", "price", "proceeds USD", "pnl USD", "at", "because of")
         yield from table_lines(heads, rows, right={1, 2, 3, 4})
+
+
+def _live_orders(orders: Sequence[LiveOrderWhy]) -> Iterator[str]:
+    """Real money: what became of each order, its fills, and how its paper twin fared."""
+    for order in orders:
+        yield ""
+        what = f"{order.strategy_id}: {order.side} {order.status}{'' if order.ended else ', still working'}"
+        yield what if order.reason is None else f"{what}, {plain(order.reason)}: {plain(order.detail or '')}"
+        if order.order_hash is None:
+            continue
+        limit = "?" if order.limit_price is None else _number(order.limit_price)
+        average = "nothing" if order.average_price is None else f"at {_number(round(order.average_price, 6))}"
+        yield f"  order {order.order_hash}, limit {limit}, filled {_number(order.filled_shares)} {average}"
+        rows = [
+            (fill.trade_id, _number(fill.shares), _number(fill.price), _number(fill.fee), fill.role, fill.status)
+            for fill in order.fills
+        ]
+        if rows:
+            yield from table_lines(("  fill", "shares", "price", "fee USD", "", ""), rows, right={1, 2, 3})
+        if order.paper_pnl is not None:
+            diff = "" if order.performance_diff_pct is None else f" ({order.performance_diff_pct:+} %)"
+            yield f"  realised {order.pnl:.2f} USD, its paper twin {order.paper_pnl:.2f}{diff}"
 
 
 def _number(value: Decimal) -> str:

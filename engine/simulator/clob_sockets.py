@@ -19,7 +19,7 @@ from protocols.clock import WallClock
 _log = logging.getLogger(__name__)
 _HANDSHAKE_TIMEOUT_S = 10.0
 _MESSAGE_BYTES_MAX = 1 << 20
-_VERDICTS_S = 0.1
+_LOOK_S = 0.1
 
 
 class _Channel(Protocol):
@@ -45,10 +45,11 @@ class ClobSockets:
         faults.on_apply.append(self._apply)
 
     async def run(self) -> None:
-        """Looks for what nobody announces; runs for ever."""
+        """Looks for what nobody announces and for what is overdue; runs for ever."""
         while True:
             self.market.look_for_verdicts()
-            await trio.sleep(_VERDICTS_S)
+            self.user.release_held()
+            await trio.sleep(_LOOK_S)
 
     async def handle(self, stream: trio.SocketStream) -> None:
         """Serves one connection to its end."""

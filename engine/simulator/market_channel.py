@@ -1,6 +1,6 @@
 """The market channel `/ws/market`: books and trades of the tokens that a client asked for (venue.md §2.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -43,7 +43,8 @@ class MarketChannel:
         self._best: dict[str, tuple[Decimal | None, Decimal | None]] = {}
         self._traded: set[str] = set()
         """Conditions whose books follow with the next change: they have been traded in."""
-        self._told_hash = ""
+        self._untold: Traded | None = None
+        """A trade of the exchange's, until its rows are public; those of a trade that will fail never are."""
         exchange.listeners.append(self._heard)
         exchange.markets.on_add.append(self._market_added)
 
@@ -72,27 +73,28 @@ class MarketChannel:
             self._subscribe(subscriber, tokens, dump=frame.get("initial_dump", True) is not False)
 
     def published(self, block: Block, now_ms: int) -> None:
-        """Tells of trades that happened outside the exchange's own books: those of the tape."""
-        if not self._subscribers:
-            return
-        for match in block.matches:
+        """Tells of trades that have become public: the exchange's, whose book changes next, and those of the tape."""
+        for match in block.matches if self._subscribers else ():
             fill = match.fills[0]
-            if match.transaction_hash == self._told_hash or not self._interested(fill.market):
-                continue
-            self._trade(
-                Traded(
-                    market=fill.market,
-                    outcome_index=fill.outcome_index,
-                    side=fill.side,
-                    price=fill.price,
-                    size_micro=fill.size_micro,
-                    transaction_hash=match.transaction_hash,
-                    at_ms=now_ms,
-                )
+            market = fill.market
+            traded = Traded(
+                market=market,
+                outcome_index=fill.outcome_index,
+                side=fill.side,
+                price=market.last_trade_price or fill.price,
+                size_micro=fill.size_micro,
+                transaction_hash=match.transaction_hash,
+                at_ms=now_ms,
             )
-            self._exchange.book_of(fill.market, now_ms)
-            if fill.market.condition_id in self._traded:
-                self._send_books(fill.market, self._views(fill.market, now_ms))
+            untold, self._untold = self._untold, None
+            if not self._interested(market):
+                continue
+            self._trade(traded)
+            if untold is not None and untold.transaction_hash == match.transaction_hash:
+                continue
+            self._exchange.book_of(market, now_ms)
+            if market.condition_id in self._traded:
+                self._send_books(market, self._views(market, now_ms))
 
     def look_for_verdicts(self) -> None:
         """Tells of markets that have been resolved; to be called now and then."""
@@ -104,7 +106,7 @@ class MarketChannel:
                     if subscriber.custom:
                         subscriber.connection.tell(market_resolved_frame(market, now_ms))
 
-    def _subscribe(self, subscriber: _Subscriber, tokens: Iterable[str], *, dump: bool) -> None:
+    def _subscribe(self, subscriber: _Subscriber, tokens: Sequence[str], *, dump: bool) -> None:
         now_ms = self._clock.now_ms()
         books = []
         for token_id in dict.fromkeys(tokens):
@@ -118,15 +120,14 @@ class MarketChannel:
             elif market.payouts is not None:
                 subscriber.resolved.add(market.condition_id)
             subscriber.tokens[token_id] = market
-        if dump:
+        if dump and tokens:
             subscriber.connection.tell(books)
 
     def _heard(self, event: ExchangeEvent) -> None:
         if not self._subscribers:
             return
         if isinstance(event, Traded):
-            self._told_hash = event.transaction_hash
-            self._trade(event)
+            self._untold = event
         elif isinstance(event, TickSizeChanged):
             for subscriber in self._interested(event.market):
                 for token_id in event.market.token_ids:
@@ -150,6 +151,9 @@ class MarketChannel:
         subscribers = self._interested(market)
         if not subscribers:
             return
+        if self._untold is not None and self._untold.market is market:
+            self._trade(self._untold)
+            self._untold = None
         views = self._views(market, event.at_ms)
         frame = price_change_frame(event, views)
         for subscriber in subscribers:

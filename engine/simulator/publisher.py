@@ -64,6 +64,7 @@ class Publisher:
             self._ledger.add(fill)
             fill.market.record_trade(fill.outcome_index, fill.price, fill.side, fill.notional_micro)
             frames.extend(activity_frames(fill, leads=place == 0))
+        _show_last_trade(match)
         return frames
 
     def _fill(self, match: Match, matched: MatchedFill, *, matched_ms: int, block_s: int, now_ms: int) -> Fill:
@@ -91,6 +92,15 @@ class Publisher:
             fee=taker_fee(market, matched.size_micro, matched.price) if matched.is_taker else None,
             profile=matched.profile or profile_of(wallet, self._seed),
         )
+
+
+def _show_last_trade(match: Match) -> None:
+    """The last trade of a market is at the last maker's price in the taker's token, not at the taker's average."""
+    taker, last = match.fills[0], match.fills[-1]
+    if last.market is taker.market:
+        same_outcome = last.outcome_index == taker.outcome_index
+        taker.market.last_trade_price = last.price if same_outcome else ONE - last.price
+        taker.market.last_trade_side = taker.side
 
 
 def taker_fee(market: Market, size_micro: int, price: Decimal) -> Decimal | None:

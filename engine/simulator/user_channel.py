@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import trio
 
 from engine.simulator.clob_connection import ClobConnection
 from engine.simulator.clob_frames import order_frame, trade_frame
@@ -13,6 +14,7 @@ from engine.simulator.exchange.exchange import Exchange
 from engine.simulator.exchange.rendering import role_in
 
 _POLICY_VIOLATION = 1008
+_HELD_S = 3.0
 
 
 @attrs.define(eq=False)
@@ -21,8 +23,10 @@ class _Subscriber:
     key: ApiKey | None = None
     markets: set[str] = attrs.field(factory=set)
     """Conditions, lower case; empty: all of them."""
-    held: list[Mapping[str, Any]] = attrs.field(factory=list)
-    """Events that the next one overtakes."""
+    held: Mapping[str, Any] | None = None
+    """An event that the next one overtakes."""
+    held_until_s: float = 0.0
+    """When it goes though nothing has overtaken it."""
 
 
 class UserChannel:
@@ -59,6 +63,13 @@ class UserChannel:
         elif frame.get("operation") == "unsubscribe":
             subscriber.markets -= markets
 
+    def release_held(self) -> None:
+        """Sends what nothing has overtaken in time; to be called now and then."""
+        now_s = trio.current_time()
+        for subscriber in self._subscribers.values():
+            if subscriber.held_until_s <= now_s:
+                _release(subscriber)
+
     def _heard(self, event: ExchangeEvent) -> None:
         if not self._subscribers:
             return
@@ -79,15 +90,19 @@ class UserChannel:
         if faults.take("socket_lost") is not None:
             subscriber.connection.lost_frames += 1
             return
-        if faults.take("socket_reorder") is not None:
-            subscriber.held.append(frame)
+        if subscriber.held is None and faults.take("socket_reorder") is not None:
+            subscriber.held, subscriber.held_until_s = frame, trio.current_time() + _HELD_S
             return
         subscriber.connection.tell(frame)
         if faults.take("socket_duplicate") is not None:
             subscriber.connection.tell(frame)
-        overtaken, subscriber.held = subscriber.held, []
-        for each in reversed(overtaken):
-            subscriber.connection.tell(each)
+        _release(subscriber)
+
+
+def _release(subscriber: _Subscriber) -> None:
+    overtaken, subscriber.held = subscriber.held, None
+    if overtaken is not None:
+        subscriber.connection.tell(overtaken)
 
 
 def _follows(subscriber: _Subscriber, condition_id: str) -> bool:

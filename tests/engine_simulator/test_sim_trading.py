@@ -2,89 +2,12 @@
 
 import json
 import time
-from contextlib import asynccontextmanager
-from decimal import Decimal
 
 import httpx
 import pytest
 import trio
-from exchange_world import CHAIN
 from simulator_clients import MATCHED, TRADES, SetClock, running
-
-from engine.adapters.signer import Signer
-from protocols.venue.clob_auth import ApiCreds, l1_digest, l1_headers
-from protocols.venue.clob_orders import encode_post
-from protocols.venue.order_amounts import limit_amounts, market_buy_amounts
-from protocols.venue.order_typed_data import Order, exchange_of, keccak256
-
-
-class Trader:
-    """A client with a key of its own."""
-
-    def __init__(self, venue, market):
-        self.venue = venue
-        self.market = market
-        self.token = json.loads(market["clobTokenIds"])[0]
-        self.signer = Signer(keccak256(b"a trader in tests"))
-        self.address = self.signer.address
-        self.salt = 0
-
-    async def start(self, **account):
-        await self.venue.control("/accounts", {"address": self.address, "collateral_usd": 100} | account)
-        now_s = int(time.time())
-        signature = "0x" + self.signer.sign_digest(l1_digest(self.address, now_s, 0, CHAIN)).hex()
-        headers = l1_headers(self.address, signature, now_s, 0)
-        made = await self.venue.http.post(self.venue.urls.clob_url + "/auth/api-key", headers=headers)
-        self.creds = ApiCreds(made.json()["apiKey"], made.json()["secret"], made.json()["passphrase"])
-
-    async def call(self, method, path, body=b"", query=None):
-        headers = self.creds.l2_headers(self.address, int(time.time()), method, path, body)
-        url = self.venue.urls.clob_url + path
-        return await self.venue.http.request(method, url, headers=headers, content=body or None, params=query)
-
-    def order(self, price, size, *, order_type="GTC"):
-        tick = Decimal(str(self.market["orderPriceMinTickSize"]))
-        make = limit_amounts if order_type == "GTC" else lambda _side, at, usd, tick: market_buy_amounts(usd, at, tick)
-        amounts = make("BUY", Decimal(price), Decimal(size), tick)
-        self.salt += 1
-        order = Order(
-            salt=self.salt,
-            maker=self.address,
-            signer=self.address,
-            token_id=int(self.token),
-            maker_amount=amounts.maker,
-            taker_amount=amounts.taker,
-            side="BUY",
-            signature_type=0,
-            timestamp_ms=1,
-        )
-        exchange = exchange_of(CHAIN, negative_risk=self.market["negRisk"], token_id=int(self.token))
-        order_hash, signature = self.signer.sign_order(order, exchange)
-        return order_hash, encode_post(order, signature, owner=self.creds.key, order_type=order_type)
-
-    async def buy(self, price, size, **more):
-        return await self.call("POST", "/order", self.order(price, size, **more)[1])
-
-    async def seen(self):
-        return (await self.venue.http.get(f"{self.venue.urls.control_url}/accounts/{self.address}")).json()
-
-    async def book(self, bids=(), asks=()):
-        return await self.venue.control(
-            "/book",
-            {"token_id": self.token, "bids": [list(each) for each in bids], "asks": [list(each) for each in asks]},
-        )
-
-
-@asynccontextmanager
-async def trading(clock=None, **options):
-    async with running(clock, **options) as venue:
-        markets = (await venue.gamma("/markets?limit=50")).json()
-        market = next(each for each in markets if each["orderPriceMinTickSize"] == 0.01)
-        trader = Trader(venue, market)
-        await venue.control("/market", {"token_id": trader.token, "taker_delay": False})
-        await trader.start()
-        await trader.book()
-        yield trader
+from trading_client import trading
 
 
 async def test_an_order_is_placed_read_and_cancelled():

@@ -1,7 +1,8 @@
 """What an answer to `POST /order` proves: accepted, refused, not sent, or nothing (I7). Total: every reply has a row.
 
 Proof of a refusal is the venue's own JSON error with a status that it gives before matching. Anything else that is no
-acceptance (a page of HTML, a 5xx, a body that is cut off, an answer about another order) proves nothing: the order may be there.
+acceptance (a page of HTML, a 5xx, a body that is cut off, an answer about another order) proves nothing: the order may be
+there.
 """
 
 import enum

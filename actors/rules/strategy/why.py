@@ -51,6 +51,7 @@ def why(facts: WhyFacts, *, owner_id: str | None, bot: str | None) -> Why:
         conclusion=_conclusion(trade.lane, parts, copies=len(orders), sales=len(closes)),
         parts=parts,
         orders=orders,
+        live_orders=[order for owner, order in facts.live_orders if owner_id in (None, owner)],
         closes=closes,
     )
 

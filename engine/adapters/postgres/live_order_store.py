@@ -31,9 +31,9 @@ from protocols.live.ports import Applied, Declined, Journaled, LiveSnapshot, Set
 from protocols.paper import Payouts
 
 T = TypeVar("T")
-# One statement: fence, claims that are still open, money in the order of the batch, locks, ledger, journal. Of each strategy the
-# orders take their turns: what does not fit is left out, what comes after it may fit. Rows are looked at once they are locked,
-# so that a batch that is written again sees what a lost answer has hidden.
+# One statement: fence, claims that are still open, money in the order of the batch, locks, ledger, journal. Orders of one
+# strategy take turns: what does not fit is left out, what comes after it may fit. Rows are looked at once they are locked, so
+# that a batch that is written again sees what a lost answer has hidden.
 JOURNAL = f"""
 WITH RECURSIVE fence AS MATERIALIZED (
     SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE

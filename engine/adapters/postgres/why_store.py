@@ -8,7 +8,16 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import RunsWork
-from protocols.why import CloseWhy, NamedStrategy, OrderWhy, StoredDecision, StoredTrade, WhyFacts
+from protocols.why import (
+    CloseWhy,
+    LiveFillWhy,
+    LiveOrderWhy,
+    NamedStrategy,
+    OrderWhy,
+    StoredDecision,
+    StoredTrade,
+    WhyFacts,
+)
 
 TRADE = """
 SELECT trade_id, lane, trader_wallet AS trader, asset AS token_id, side, trim_scale(trades.price) AS price,
@@ -49,6 +58,28 @@ CLOSES = """
 SELECT order_id::text AS order_id, wallet_id, source_trade_id, trim_scale(share) AS share, shares,
     trim_scale(price) AS price, fee_usd AS fee, proceeds, pnl, trade_time
 FROM ft_closes WHERE order_id = ANY ($1::text[]::uuid[]) OR source_trade_id = $2 ORDER BY closed_at, order_id
+"""
+# Copies of the trade, or of the aggregate that it is in, and sales that it obliged to.
+LIVE_ORDERS = """
+SELECT o.lt_order_id::text AS order_id, o.strategy_id, o.ft_wallet_id AS wallet_id, o.origin, o.side, o.attempt, o.status,
+    o.ended, o.reason, o.detail, o.order_hash, trim_scale(o.signal_price) AS signal_price,
+    trim_scale(o.limit_price) AS limit_price, o.lock_usd, o.filled_shares,
+    trim_scale(round(o.filled_usd / nullif(o.filled_shares, 0), 18)) AS average_price, o.fee_usd AS fee, o.outcome,
+    o.realized_usd AS pnl, f.pnl AS paper_pnl,
+    CASE WHEN f.pnl <> 0 AND o.outcome NOT IN ('NONE', 'OPEN')
+        THEN round((o.realized_usd - f.pnl) / abs(f.pnl) * 100, 2) END AS performance_diff_pct,
+    o.signed_at, o.placed_at, o.ended_at, s.user_id::text AS user_id
+FROM lt_orders AS o JOIN lt_strategies AS s USING (strategy_id) LEFT JOIN ft_orders AS f ON f.order_id = o.ft_order_id
+WHERE o.ft_wallet_id IS NOT NULL AND (
+    (o.origin = 'copy' AND o.cause = ANY ($2::text[]) AND (o.cause = $1 OR $1 = ANY (o.members)))
+    OR o.cause = ANY (ARRAY (SELECT exit_id::text FROM lt_exits WHERE lt_exits.cause = $1))
+)
+ORDER BY o.strategy_id, o.created_at
+"""
+LIVE_FILLS = """
+SELECT lt_order_id::text AS order_id, trade_id, shares, trim_scale(price) AS price, fee_usd AS fee, role, status,
+    transaction_hash, matched_at
+FROM lt_fills WHERE lt_order_id = ANY ($1::text[]::uuid[]) ORDER BY matched_at, trade_id
 """
 IS_TARGET = """
 SELECT CASE target_mode
@@ -92,8 +123,10 @@ async def _facts(raw: asyncpg.Connection, trade: StoredTrade, bot: str | None) -
     sources = sorted({trade.trade_id, *(one.trade_id for one in decisions)})
     orders = await raw.fetch(ORDERS, trade.trade_id, sources)
     closes = [CloseWhy(**row) for row in await raw.fetch(CLOSES, [row["order_id"] for row in orders], trade.trade_id)]
+    live_orders = await _live_orders(raw, trade.trade_id, sources)
     numbers = sorted({number for one in decisions for number in one.strategies})
-    names = sorted({row["wallet_id"] for row in orders} | {close.wallet_id for close in closes})
+    live_names = {order.wallet_id for _, order in live_orders}
+    names = sorted({row["wallet_id"] for row in orders} | {close.wallet_id for close in closes} | live_names)
     strategies = await raw.fetch(STRATEGIES, numbers, names, bot)
     versions = sorted({version for one in decisions for version in one.versions})
     settings = [] if bot is None else await raw.fetch(SETTINGS, bot, versions)
@@ -105,8 +138,25 @@ async def _facts(raw: asyncpg.Connection, trade: StoredTrade, bot: str | None) -
         settings={(row["number"], row["version"]): json.loads(row["settings"]) for row in settings},
         orders=[_order(row, closes) for row in orders],
         closes=[close for close in closes if close.source_trade_id == trade.trade_id],
+        live_orders=live_orders,
         asked=next((one for one in named.values() if one.wallet_id == bot), None),
     )
+
+
+async def _live_orders(
+    raw: asyncpg.Connection, trade_id: str, sources: Sequence[str]
+) -> list[tuple[str, LiveOrderWhy]]:
+    rows = await raw.fetch(LIVE_ORDERS, trade_id, sources)
+    fills: dict[str, list[LiveFillWhy]] = {}
+    for row in await raw.fetch(LIVE_FILLS, [row["order_id"] for row in rows]) if rows else ():
+        values = dict(row)
+        fills.setdefault(values.pop("order_id"), []).append(LiveFillWhy(**values))
+    found = []
+    for row in rows:
+        values = dict(row)
+        owner_id = values.pop("user_id")
+        found.append((owner_id, LiveOrderWhy(**values, fills=fills.get(row["order_id"], []))))
+    return found
 
 
 def _order(row: asyncpg.Record, closes: Sequence[CloseWhy]) -> OrderWhy:

@@ -1,0 +1,169 @@
+"""Live orders, fills, positions, obligations and money in memory, and what one transaction writes of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+import attrs
+import msgspec
+
+from actors.rules.live.ledger import Line
+from protocols.errors import RejectedError
+from protocols.live.exits import ExitKind, LiveExit, Lot, LotSale
+from protocols.live.money import CooldownEntry, DayFigures, LiveBalance
+from protocols.live.orders import MANUAL, Fill, LiveIntent, LiveOrder, Side
+from protocols.timestamps import utc_datetime
+
+_PREFIX = f"{MANUAL}:"
+
+
+@attrs.define(kw_only=True)
+class MemoryStrategy:
+    """What the store of orders looks at of a live strategy."""
+
+    account: str
+    ft_wallet_id: str
+    cooldown_hours: Decimal = Decimal(0)
+    copy_sells: bool = True
+    exit_deadline_s: int = 300
+    is_active: bool = True
+    breaker: str | None = None
+
+
+@attrs.define(kw_only=True)
+class KeptOrder:
+    """An order as a row has it."""
+
+    order: LiveOrder
+    account: str
+    ft_wallet_id: str | None
+    number: int
+    """In the order of claims."""
+    inputs: str | None
+    """Of its decision, while it is a claim."""
+    outcome: str = "NONE"
+    first_fill_ms: int | None = None
+    claimed_ms: int = 0
+
+    @property
+    def lot(self) -> Lot:
+        """Returns what is open of it."""
+        intent = self.order.intent
+        return Lot(
+            order_id=intent.order_id,
+            strategy_id=intent.strategy_id,
+            trader=intent.trader,
+            condition_id=intent.condition_id,
+            token_id=intent.token_id,
+            signal_ms=intent.signal_ms,
+            bought_ms=self.claimed_ms if self.first_fill_ms is None else self.first_fill_ms,
+            shares=self.order.shares_open,
+            cost=self.order.cost_open,
+            event_slug=intent.event_slug,
+        )
+
+
+@attrs.define(kw_only=True)
+class KeptCooldown:
+    """Proceeds that wait, or have waited."""
+
+    entry: CooldownEntry
+    is_released: bool = False
+
+
+@attrs.define(eq=False, kw_only=True)
+class LiveState:
+    """Tables of live trading. A cause of the ledger is written once: twice is `RejectedError`, as in the database."""
+
+    strategies: dict[str, MemoryStrategy] = attrs.field(factory=dict)
+    balances: dict[str, LiveBalance] = attrs.field(factory=dict)
+    orders: dict[str, KeptOrder] = attrs.field(factory=dict)
+    by_hash: dict[str, str] = attrs.field(factory=dict)
+    by_cause: dict[tuple[str, str], list[str]] = attrs.field(factory=dict)
+    """Attempts by strategy and cause."""
+    members: dict[tuple[str, str], str] = attrs.field(factory=dict)
+    """By strategy and trade: which order copied it."""
+    fills: dict[str, dict[str, Fill]] = attrs.field(factory=dict)
+    sales: dict[tuple[str, str], list[LotSale]] = attrs.field(factory=dict)
+    """By hash and trade id; those that were taken back are gone."""
+    ledger: dict[tuple[str, str], Line] = attrs.field(factory=dict)
+    cooldowns: dict[tuple[str, str], KeptCooldown] = attrs.field(factory=dict)
+    days: dict[tuple[str, date], DayFigures] = attrs.field(factory=dict)
+    exits: dict[str, LiveExit] = attrs.field(factory=dict)
+
+    def claim(self, intent: LiveIntent, now_ms: int) -> bool:
+        """Makes a claim; False where it, or what it copies, was claimed before, or its strategy is gone."""
+        account = self._account_of(intent)
+        if account is None or intent.order_id in self.orders:
+            return False
+        same = [self.orders[id_].order for id_ in self.by_cause.get((intent.strategy_id, intent.cause), ())]
+        if any(one.intent.attempt == intent.attempt or not one.ended for one in same):
+            return False
+        copied = (intent.members or (intent.cause,)) if intent.origin.value == "copy" else ()
+        keys = [(intent.strategy_id, trade_id) for trade_id in copied]
+        if any(key in self.members for key in keys):
+            return False
+        self.by_cause.setdefault((intent.strategy_id, intent.cause), []).append(intent.order_id)
+        self.members.update(dict.fromkeys(keys, intent.order_id))
+        strategy = self.strategies.get(intent.strategy_id)
+        self.orders[intent.order_id] = KeptOrder(
+            order=LiveOrder(intent=msgspec.structs.replace(intent, inputs=None, seen_s=None)),
+            account=account,
+            ft_wallet_id=None if strategy is None else strategy.ft_wallet_id,
+            number=len(self.orders),
+            inputs=intent.inputs,
+            claimed_ms=now_ms,
+        )
+        return True
+
+    def write_lines(self, lines: Sequence[Line]) -> None:
+        """Appends to the ledger. Raises `RejectedError` for a cause that is there."""
+        for line in lines:
+            key = (line.posting.strategy_id, line.posting.cause)
+            if key in self.ledger:
+                raise RejectedError(f"{key[1]} was booked before")
+            self.ledger[key] = line
+
+    def add_days(self, strategy_id: str, days: Mapping[date, DayFigures]) -> None:
+        """Adds to the figures of UTC days; orders by hand have none."""
+        if strategy_id.startswith(_PREFIX):
+            return
+        for day, new in days.items():
+            old = self.days.get((strategy_id, day), DayFigures())
+            self.days[strategy_id, day] = DayFigures(
+                spent_usd=old.spent_usd + new.spent_usd,
+                lost_usd=old.lost_usd + new.lost_usd,
+                pnl_usd=old.pnl_usd + new.pnl_usd,
+            )
+
+    def day(self, at_ms: int) -> dict[str, DayFigures]:
+        """Returns the figures of the UTC day in which a time lies, by strategy."""
+        wanted = utc_datetime(at_ms).date()
+        return {strategy_id: figures for (strategy_id, day), figures in self.days.items() if day == wanted}
+
+    def lots_of(self, strategy_id: str, token_id: str) -> list[KeptOrder]:
+        """Returns buys of a token with something open."""
+        return [
+            one
+            for one in self.orders.values()
+            if one.order.shares_open > 0
+            and (one.order.strategy_id, one.order.intent.token_id) == (strategy_id, token_id)
+        ]
+
+    def buys_for(self, one: LiveExit) -> list[LiveOrder]:
+        """Returns buys that an obligation sells of: open ones, and those that still work."""
+        return [
+            kept.order
+            for kept in self.orders.values()
+            if kept.order.intent.side is Side.BUY
+            and (kept.order.strategy_id, kept.order.intent.token_id) == (one.strategy_id, one.token_id)
+            and (kept.order.shares_open > 0 or not kept.order.ended)
+            and (one.trader is None or kept.order.intent.trader == one.trader)
+            and (one.kind is not ExitKind.TRADER_SELL or kept.order.intent.signal_ms <= one.signal_ms)
+        ]
+
+    def _account_of(self, intent: LiveIntent) -> str | None:
+        strategy = self.strategies.get(intent.strategy_id)
+        if strategy is not None:
+            return strategy.account if strategy.is_active or intent.origin.value == "exit" else None
+        return intent.strategy_id.removeprefix(_PREFIX) if intent.strategy_id.startswith(_PREFIX) else None

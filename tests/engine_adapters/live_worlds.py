@@ -1,0 +1,214 @@
+"""The same store of live orders twice, in memory and in PostgreSQL, and what is claimed, signed and told in tests."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import msgspec
+from actors_live.live_cases import T0, intent, signed
+from engine_adapters.paper_worlds import postgres_world, traded
+
+from actors.rules.live.booking import commitment
+from actors.rules.live.signals import exit_id_of, order_id_of
+from engine.adapters.memory.live_ledger import MemoryLiveLedger
+from engine.adapters.memory.live_state import MemoryStrategy
+from engine.adapters.postgres.database import Connection, DatabaseOptions
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
+from engine.adapters.postgres.live_order_rows import BALANCE_COLUMNS, ORDER_COLUMNS, balance_of, order_of
+from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
+from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
+from protocols.live.events import Filled
+from protocols.live.exits import ExitKind, LiveExit
+from protocols.live.money import LiveBalance
+from protocols.live.orders import LiveIntent, LiveOrder, OrderOrigin, OrderStatus, Side, SignedOrder
+from protocols.live.settings import LiveSettings
+from protocols.paper import Payouts
+from protocols.timestamps import utc_datetime
+
+D = Decimal
+INTERVAL_MS = 20_000
+OTHER = "A-other"
+LEDGER = """
+SELECT strategy_id, cause, kind, initial, available, locked, cooldown, realized, drift FROM lt_ledger ORDER BY 1, 2
+"""
+OUTCOMES = "SELECT lt_order_id::text AS id, outcome FROM lt_orders"
+
+
+class Today:
+    """The day of the orders is not the day of the server, so figures of today are looked up, not told."""
+
+    def now_ms(self) -> int:
+        return T0
+
+
+@attrs.define
+class LiveWorld:
+    store: Any
+    memory: MemoryLiveLedger | None = None
+    connection: Connection | None = None
+    database: DatabaseOptions | None = None
+    lease: LeaseHold | None = None
+    user_id: str | None = None
+    trades: Any = None
+
+    async def strategy(self, strategy_id: str = "LT_A", capital: str = "100", cooldown_hours: str = "0", **options: Any):
+        if self.memory is not None:
+            strategy = MemoryStrategy(account="main", ft_wallet_id="A", cooldown_hours=D(cooldown_hours), **options)
+            self.memory.add_strategy(strategy_id, strategy, D(capital))
+            return
+        wallet_id = "A" if strategy_id == "LT_A" else strategy_id.removeprefix("LT_")
+        await LiveStrategyStore(self.connection).create(
+            strategy_id, user_id=self.user_id, ft_wallet_id=wallet_id, account="main", capital_usd=D(capital), by="test",
+            settings=LiveSettings(cooldown_hours=D(cooldown_hours), **options),
+        )  # fmt: skip
+
+    async def balance(self, strategy_id: str = "LT_A") -> LiveBalance:
+        balances = {one.strategy_id: one for one in (await self.store.snapshot(T0)).balances}
+        return balances[strategy_id]
+
+    async def orders(self) -> dict[str, LiveOrder]:
+        if self.memory is not None:
+            return {id_: one.order for id_, one in self.memory.state.orders.items()}
+        rows = await self.fetch(f"SELECT {ORDER_COLUMNS} FROM lt_orders")  # noqa: S608
+        return {row["order_id"]: order_of(row) for row in rows}
+
+    async def outcomes(self) -> dict[str, str]:
+        if self.memory is not None:
+            return {id_: one.outcome for id_, one in self.memory.state.orders.items()}
+        return {row["id"]: row["outcome"] for row in await self.fetch(OUTCOMES)}
+
+    async def ledger(self) -> list[tuple[Any, ...]]:
+        if self.memory is not None:
+            return sorted(
+                (
+                    *key, line.posting.kind.value, line.posting.initial, line.available, line.posting.locked,
+                    line.posting.cooldown, line.posting.realized, line.drift,
+                )
+                for key, line in self.memory.state.ledger.items()
+            )  # fmt: skip
+        return sorted(tuple(row) for row in await self.fetch(LEDGER))
+
+    async def balances(self) -> dict[str, LiveBalance]:
+        if self.memory is not None:
+            return dict(self.memory.state.balances)
+        rows = await self.fetch(f"SELECT {', '.join(BALANCE_COLUMNS)} FROM lt_balances")  # noqa: S608
+        return {row["strategy_id"]: balance_of(row) for row in rows}
+
+    async def fetch(self, statement: str, *values: Any) -> Any:
+        return await self.connection.run(lambda raw: raw.fetch(statement, *values))
+
+    async def check(self) -> None:
+        """I1 and I2, and the balance is the sum of its ledger."""
+        orders, lines = (await self.orders()).values(), await self.ledger()
+        for strategy_id, one in (await self.balances()).items():
+            assert one.available + one.locked + one.cooldown == one.initial + one.realized_pnl + one.drift
+            assert min(one.available, one.locked, one.cooldown, one.drift) >= 0
+            committed = sum(commitment(order) for order in orders if order.strategy_id == strategy_id)
+            assert one.locked == committed, "locked is not what orders commit"
+            sums = [sum(line[n] for line in lines if line[0] == strategy_id) for n in range(3, 9)]
+            assert sums == [one.initial, one.available, one.locked, one.cooldown, one.realized_pnl, one.drift]
+
+
+def memory_live() -> LiveWorld:
+    ledger = MemoryLiveLedger(clock=Today(), not_found_interval_ms=INTERVAL_MS)
+    return LiveWorld(ledger, memory=ledger)
+
+
+@asynccontextmanager
+async def postgres_live(database: DatabaseOptions) -> AsyncIterator[LiveWorld]:
+    async with postgres_world(database) as paper:
+        connection = paper.connection
+        office = LeaseOffice(connection=connection, owner="me", holder="test", ttl_s=600)
+        lease = await office.acquire("live")
+        assert isinstance(lease, LeaseHold)
+        user_id = await connection.run(lambda raw: raw.fetchval("SELECT id::text FROM profiles LIMIT 1"))
+        for wallet_id in ("A", OTHER):
+            if not await paper.paper.accounts([wallet_id]):
+                await paper.strategy(wallet_id, 1_000)
+        store = PostgresLiveOrderStore(connection=connection, lease=lease, not_found_interval_ms=INTERVAL_MS)
+        yield LiveWorld(
+            store, connection=connection, database=database, lease=lease, user_id=user_id, trades=paper.trades
+        )
+
+
+def hash_of(number: int) -> str:
+    return f"0x{number:064x}"
+
+
+def buy(number: int, strategy_id: str = "LT_A", attempt: int = 1, **changes: Any) -> LiveIntent:
+    """A claim to copy the trade of that number."""
+    cause = changes.pop("cause", f"trade-{number}")
+    values = {"token_id": "77", "condition_id": "0xc0", "signal_ms": T0 + number, **changes}
+    return intent(
+        strategy_id=strategy_id, cause=cause, attempt=attempt, order_id=order_id_of(strategy_id, cause, attempt), **values
+    )
+
+
+def sell(number: int, one: LiveExit, shares: str) -> LiveIntent:
+    """An attempt of an obligation."""
+    return intent(
+        Side.SELL, strategy_id=one.strategy_id, cause=one.exit_id, attempt=number, origin=OrderOrigin.EXIT,
+        order_id=order_id_of(one.strategy_id, one.exit_id, number), token_id=one.token_id, condition_id=one.condition_id,
+        wanted_shares=D(shares), limit_price=D("0.4"), trader=one.trader, signal_ms=one.signal_ms,
+    )  # fmt: skip
+
+
+def bytes_for(claim: LiveIntent, number: int, **changes: Any) -> SignedOrder:
+    """20 shares at 0.50 for at most 10.50 USD, or a sale of them."""
+    if claim.side is Side.SELL:
+        changes = {"spend_usd": None, "lock_usd": D(0), "size_shares": claim.wanted_shares, **changes}
+    return signed(order_hash=hash_of(number), body=f"{number}".encode(), **changes)
+
+
+def told(number: int, trade_id: str, shares: str, price: str = "0.50", **changes: Any) -> Filled:
+    values: dict[str, Any] = {
+        "order_hash": hash_of(number), "trade_id": trade_id, "shares": D(shares), "price": D(price), "role": "TAKER",
+        "status": "MATCHED", "transaction_hash": None, "match_ms": T0 + 30, "at_ms": T0 + 40,
+    }  # fmt: skip
+    return Filled(**{**values, **changes})
+
+
+def owed(number: int, strategy_id: str = "LT_A", **changes: Any) -> LiveExit:
+    """An obligation to sell half of what was copied from the trader up to the trade of that number."""
+    values: dict[str, Any] = {
+        "strategy_id": strategy_id, "cause": f"sale-{number}", "kind": ExitKind.TRADER_SELL, "condition_id": "0xc0",
+        "token_id": "77", "trader": intent().trader, "share": D("0.5"), "signal_price": D("0.6"),
+        "signal_ms": T0 + number, "created_ms": T0 + 50, "deadline_ms": T0 + 300_000, "next_try_ms": T0 + 50, **changes,
+    }  # fmt: skip
+    return LiveExit(exit_id=exit_id_of(values["strategy_id"], values["cause"], values["token_id"]), **values)
+
+
+def resolved(payout: str, token_id: str = "77", condition_id: str = "0xc0") -> Payouts:
+    return Payouts(condition_id=condition_id, by_token={token_id: D(payout)}, **_PAYOUT)
+
+
+_PAYOUT: dict[str, Any] = {
+    field.name: None
+    for field in attrs.fields(Payouts)
+    if field.name not in ("condition_id", "by_token") and field.default is attrs.NOTHING
+}
+
+__all__ = [
+    "D",
+    "INTERVAL_MS",
+    "OTHER",
+    "T0",
+    "LiveWorld",
+    "OrderStatus",
+    "buy",
+    "bytes_for",
+    "hash_of",
+    "memory_live",
+    "msgspec",
+    "owed",
+    "postgres_live",
+    "resolved",
+    "sell",
+    "told",
+    "traded",
+    "utc_datetime",
+    "uuid",
+]
