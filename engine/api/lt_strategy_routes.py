@@ -121,8 +121,7 @@ class _Handlers:
         confirmed(call.body.confirm)
         strategy = await self._own(call)
         await self.store.set_paused(strategy.strategy_id, True, by=call.principal.user_name)
-        version = (await self._row(strategy))["version"]
-        made = await self.store.flatten(strategy.strategy_id, cause=f"flatten:{version}")
+        made = await self.store.flatten(strategy.strategy_id)
         return Flattened(exits=len(made))
 
     async def _change(self, call: Call, before: LiveStrategy) -> LiveStrategyDetail:

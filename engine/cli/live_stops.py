@@ -53,8 +53,7 @@ def flatten(settings: Settings, name: str | None, everything: bool, yes: bool, a
             await database.strategies.set_paused(strategy.strategy_id, True, by=BY)
         made = 0
         for one in chosen:
-            row = (await database.reports.strategies(strategy_id=one))[0]
-            made += len(await database.strategies.flatten(one, cause=f"flatten:{row['version']}"))
+            made += len(await database.strategies.flatten(one))
         return made
 
     count = live_in_database(settings.load(), write)

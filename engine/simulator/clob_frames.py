@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.simulator.book import BookView
-from engine.simulator.exchange.events import BookChanged, OrderChanged, TickSizeChanged, Traded, TradeChanged
+from engine.simulator.exchange.events import BookChanged, OrderChanged, TickSizeChanged, TradeChanged, Traded
 from engine.simulator.exchange.orders import shares_text
 from engine.simulator.exchange.rendering import order_fields, trade_fields
 from engine.simulator.gamma_market import iso

@@ -155,7 +155,9 @@ class ExchangeControl:
                 if type(body[name]) is not kind:
                     raise ControlError(f"{name} must be {kind.__name__}")
                 setattr(market, name, body[name])
-        self._exchange.book_of(market, self._stage.now_ms())
+        now_ms = self._stage.now_ms()
+        # A fixed book does not move, but its listeners hear of another tick.
+        self._exchange.books.tell_changes(self._exchange.book_of(market, now_ms), now_ms)
         return {"condition_id": market.condition_id}
 
     async def _modes(self, _request: Request) -> Response:

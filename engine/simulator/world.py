@@ -30,6 +30,7 @@ from engine.simulator.platform import Platform
 from engine.simulator.player import Player
 from engine.simulator.publisher import Publisher
 from engine.simulator.rankings import Rankings
+from engine.simulator.relayer_reads import RelayerReads
 from engine.simulator.response_cache import ResponseCache
 from engine.simulator.rtds_server import RtdsServer, RtdsSettings
 from engine.simulator.tape import Tape, read_recording
@@ -150,6 +151,7 @@ class World:
             "clob": [
                 *ClobReads(self.markets, self.exchange, clock=self._clock).routes(),
                 *self.trading.routes(),
+                *RelayerReads(self.exchange.accounts).routes(),
             ],
         }
         return {name: FaultyApi(Starlette(routes=each), name, self.faults) for name, each in routes.items()}

@@ -1,15 +1,13 @@
 """The same store of live orders twice, in memory and in PostgreSQL, and what is claimed, signed and told in tests."""
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import attrs
-import msgspec
 from actors_live.live_cases import T0, intent, signed
-from engine_adapters.paper_worlds import postgres_world, traded
+from engine_adapters.paper_worlds import postgres_world
 
 from actors.rules.live.booking import commitment
 from actors.rules.live.signals import exit_id_of, order_id_of
@@ -23,10 +21,9 @@ from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from protocols.live.events import Filled
 from protocols.live.exits import ExitKind, LiveExit
 from protocols.live.money import LiveBalance
-from protocols.live.orders import LiveIntent, LiveOrder, OrderOrigin, OrderStatus, Side, SignedOrder
+from protocols.live.orders import LiveIntent, LiveOrder, OrderOrigin, Side, SignedOrder
 from protocols.live.settings import LiveSettings
 from protocols.paper import Payouts
-from protocols.timestamps import utc_datetime
 
 D = Decimal
 INTERVAL_MS = 20_000
@@ -54,7 +51,9 @@ class LiveWorld:
     user_id: str | None = None
     trades: Any = None
 
-    async def strategy(self, strategy_id: str = "LT_A", capital: str = "100", cooldown_hours: str = "0", **options: Any):
+    async def strategy(
+        self, strategy_id: str = "LT_A", capital: str = "100", cooldown_hours: str = "0", **options: Any
+    ):
         if self.memory is not None:
             strategy = MemoryStrategy(account="main", ft_wallet_id="A", cooldown_hours=D(cooldown_hours), **options)
             self.memory.add_strategy(strategy_id, strategy, D(capital))
@@ -72,7 +71,7 @@ class LiveWorld:
     async def orders(self) -> dict[str, LiveOrder]:
         if self.memory is not None:
             return {id_: one.order for id_, one in self.memory.state.orders.items()}
-        rows = await self.fetch(f"SELECT {ORDER_COLUMNS} FROM lt_orders")  # noqa: S608
+        rows = await self.fetch(f"SELECT {ORDER_COLUMNS} FROM lt_orders")
         return {row["order_id"]: order_of(row) for row in rows}
 
     async def outcomes(self) -> dict[str, str]:
@@ -94,7 +93,7 @@ class LiveWorld:
     async def balances(self) -> dict[str, LiveBalance]:
         if self.memory is not None:
             return dict(self.memory.state.balances)
-        rows = await self.fetch(f"SELECT {', '.join(BALANCE_COLUMNS)} FROM lt_balances")  # noqa: S608
+        rows = await self.fetch(f"SELECT {', '.join(BALANCE_COLUMNS)} FROM lt_balances")
         return {row["strategy_id"]: balance_of(row) for row in rows}
 
     async def fetch(self, statement: str, *values: Any) -> Any:
@@ -143,7 +142,11 @@ def buy(number: int, strategy_id: str = "LT_A", attempt: int = 1, **changes: Any
     cause = changes.pop("cause", f"trade-{number}")
     values = {"token_id": "77", "condition_id": "0xc0", "signal_ms": T0 + number, **changes}
     return intent(
-        strategy_id=strategy_id, cause=cause, attempt=attempt, order_id=order_id_of(strategy_id, cause, attempt), **values
+        strategy_id=strategy_id,
+        cause=cause,
+        attempt=attempt,
+        order_id=order_id_of(strategy_id, cause, attempt),
+        **values,
     )
 
 
@@ -182,33 +185,4 @@ def owed(number: int, strategy_id: str = "LT_A", **changes: Any) -> LiveExit:
 
 
 def resolved(payout: str, token_id: str = "77", condition_id: str = "0xc0") -> Payouts:
-    return Payouts(condition_id=condition_id, by_token={token_id: D(payout)}, **_PAYOUT)
-
-
-_PAYOUT: dict[str, Any] = {
-    field.name: None
-    for field in attrs.fields(Payouts)
-    if field.name not in ("condition_id", "by_token") and field.default is attrs.NOTHING
-}
-
-__all__ = [
-    "D",
-    "INTERVAL_MS",
-    "OTHER",
-    "T0",
-    "LiveWorld",
-    "OrderStatus",
-    "buy",
-    "bytes_for",
-    "hash_of",
-    "memory_live",
-    "msgspec",
-    "owed",
-    "postgres_live",
-    "resolved",
-    "sell",
-    "told",
-    "traded",
-    "utc_datetime",
-    "uuid",
-]
+    return Payouts(condition_id=condition_id, by_token={token_id: D(payout)}, source="gamma")

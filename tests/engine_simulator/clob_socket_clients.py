@@ -47,9 +47,12 @@ class SocketClient:
 
     async def close_code(self):
         with trio.fail_after(5), pytest.raises(ConnectionClosed) as closed:
-            while True:
-                await self.socket.get_message()
+            await self._read_for_ever()
         return closed.value.reason.code if closed.value.reason is not None else None
+
+    async def _read_for_ever(self):
+        while True:
+            await self.socket.get_message()
 
 
 @asynccontextmanager

@@ -120,7 +120,7 @@ def _buy(before: LiveOrder, step: Step, held: Held) -> Booking:
         order, returned = _without_fill(order, step.fill)
         days[_day_of(step.fill.match_ms)] = DayFigures(spent_usd=-cost_of(step.fill))
         if returned:
-            # Shares that were sold before their purchase failed cost nothing after all.
+            # Shares that were sold before their purchase failed were sold at a cost that nobody paid.
             money = post(
                 money, _posting(order, f"unbuy:{step.fill.trade_id}:{order.order_id}", PostingKind.CORRECTION,
                                 available=returned, realized=returned),
@@ -133,13 +133,16 @@ def _buy(before: LiveOrder, step: Step, held: Held) -> Booking:
 
 
 def _without_fill(order: LiveOrder, fill: Fill) -> tuple[LiveOrder, Decimal]:
-    """Takes a failed fill out of what is open; returns also the cost of what of it had been sold already."""
+    """Takes a failed fill out of what is open; returns also the part of its cost that is not in what is open any more.
+
+    It all comes back, whatever was sold meanwhile. Less than 0: the open shares were the dearer ones.
+    """
     gone = min(order.shares_open, fill.shares)
     cost = cost_of(fill)
     whole = gone == order.shares_open
     released = order.cost_open if whole else min(order.cost_open, _part(cost, gone, fill.shares))
     order = _replace(order, shares_open=order.shares_open - gone, cost_open=order.cost_open - released)
-    return order, max(ZERO, cost - released) if gone < fill.shares else ZERO
+    return order, cost - released
 
 
 def _sale(before: LiveOrder, step: Step, held: Held) -> Booking:

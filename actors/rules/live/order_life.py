@@ -105,7 +105,8 @@ def _ignore(order: LiveOrder, _event: OrderEvent, _fills: Mapping[str, Fill], _i
 def _accept(order: LiveOrder, event: OrderEvent, fills: Mapping[str, Fill], _interval_ms: int) -> Step:
     assert isinstance(event, Accepted)
     assert order.signed is not None
-    ends = event.venue_status == "matched" and not order.signed.order_type.rests
+    # "matched" without an amount ends nothing: its fills are on their way, and whoever asks will learn how many.
+    ends = event.venue_status == "matched" and event.matched_shares > 0 and not order.signed.order_type.rests
     return _known(order, event.at_ms, event.matched_shares, ends, None, fills)
 
 
@@ -114,7 +115,8 @@ def _see(order: LiveOrder, event: OrderEvent, fills: Mapping[str, Fill], _interv
     assert order.signed is not None
     ends = is_over_at_venue(event.venue_status)
     matched = event.matched_shares or ZERO
-    if event.venue_status.startswith("MATCHED") and event.matched_shares is None:
+    if event.venue_status.startswith("MATCHED") and not matched:
+        # It does not say how much; nothing is no match.
         matched = order.signed.size_shares
     detail = event.venue_status[:200] if ends and not event.venue_status.startswith("MATCHED") else None
     return _known(order, event.at_ms, matched, ends, detail, fills)

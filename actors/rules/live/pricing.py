@@ -56,7 +56,12 @@ def entry_plan(
         return Refusal("BELOW_TICK", f"the limit {cap} is below the least price {book.tick}")
     order_type = intent.order_type or settings.order_type
     expiration_s = _expiration_s(order_type, now_ms, settings.resting_s)
-    return _buy(intent, order_type, limit, stake_usd, None, book, terms, account, expiration_s)
+    plan = _buy(intent, order_type, limit, stake_usd, None, book, terms, account, expiration_s)
+    if isinstance(plan, OrderPlan) and Decimal(plan.maker_amount) > settings.max_order_size_usd * MICRO:
+        # Raised to the venue's minimum, and that is more than an order may be.
+        cost = Decimal(plan.maker_amount) / MICRO
+        return Refusal("MIN_SIZE", f"the least order costs {cost} USD, allowed {settings.max_order_size_usd}")
+    return plan
 
 
 def manual_plan(

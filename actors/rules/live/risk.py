@@ -161,6 +161,9 @@ def _market(case: _Case) -> tuple[bool, bool, object, object]:
 def _dead_market(case: _Case) -> tuple[bool, bool, object, object]:
     """D44: bought at a price that has collapsed since."""
     paper, middle, signal = case.paper, case.facts.book.middle, case.facts.signal_price
+    if middle is None:
+        # Nobody bids in a market that is dead: what a share costs says enough.
+        middle = case.ask
     if not paper.dead_market_guard or middle is None:
         return False, True, middle, None
     collapsed = middle < paper.dead_market_floor and signal >= paper.dead_market_floor + DEAD_SIGNAL_MARGIN

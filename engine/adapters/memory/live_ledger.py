@@ -57,7 +57,7 @@ class MemoryLiveLedger:
         now_ms, claims, exits = self.clock.now_ms(), dict[Key, list[LiveIntent]](), dict[Key, list[str]]()
         for decision in decisions:
             for intent in decision.intents:
-                if self.state.claim(intent, now_ms):
+                if self.state.claim(intent):
                     claims.setdefault(decision.key, []).append(intent)
         for decision in decisions:
             if decision.exit_signal is not None and (made := self._exits_of(decision.exit_signal, now_ms)):
@@ -85,8 +85,7 @@ class MemoryLiveLedger:
 
     async def claim(self, intents: Sequence[LiveIntent]) -> tuple[LiveIntent, ...]:
         """Claims causes that no trade brings; returns those that nobody had claimed before."""
-        now_ms = self.clock.now_ms()
-        return tuple(intent for intent in intents if self.state.claim(intent, now_ms))
+        return tuple(intent for intent in intents if self.state.claim(intent))
 
     async def decline(self, declined: Sequence[Declined]) -> tuple[LiveOrder, ...]:
         """Ends claims as REJECTED; one that is journaled or ended stays as it is."""

@@ -43,7 +43,6 @@ class KeptOrder:
     """Of its decision, while it is a claim."""
     outcome: str = "NONE"
     first_fill_ms: int | None = None
-    claimed_ms: int = 0
 
     @property
     def lot(self) -> Lot:
@@ -56,7 +55,7 @@ class KeptOrder:
             condition_id=intent.condition_id,
             token_id=intent.token_id,
             signal_ms=intent.signal_ms,
-            bought_ms=self.claimed_ms if self.first_fill_ms is None else self.first_fill_ms,
+            bought_ms=intent.signal_ms if self.first_fill_ms is None else self.first_fill_ms,
             shares=self.order.shares_open,
             cost=self.order.cost_open,
             event_slug=intent.event_slug,
@@ -91,7 +90,7 @@ class LiveState:
     days: dict[tuple[str, date], DayFigures] = attrs.field(factory=dict)
     exits: dict[str, LiveExit] = attrs.field(factory=dict)
 
-    def claim(self, intent: LiveIntent, now_ms: int) -> bool:
+    def claim(self, intent: LiveIntent) -> bool:
         """Makes a claim; False where it, or what it copies, was claimed before, or its strategy is gone."""
         account = self._account_of(intent)
         if account is None or intent.order_id in self.orders:
@@ -112,7 +111,6 @@ class LiveState:
             ft_wallet_id=None if strategy is None else strategy.ft_wallet_id,
             number=len(self.orders),
             inputs=intent.inputs,
-            claimed_ms=now_ms,
         )
         return True
 

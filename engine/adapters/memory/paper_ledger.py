@@ -9,6 +9,7 @@ import msgspec
 
 from actors.rules.paper import ledger
 from actors.rules.paper.settlement import settle
+from engine.adapters.memory.live_ledger import MemoryLiveLedger
 from engine.adapters.memory.paper_stage import PaperStage, Position, Sale
 from protocols.clock import WallClock
 from protocols.decisions import Decision, MarketInput
@@ -52,6 +53,8 @@ class MemoryPaperLedger:
     keep_trades: bool = True
     markets: Mapping[str, MarketInput] = attrs.field(factory=dict)
     """What `open_markets` says of them."""
+    live: MemoryLiveLedger | None = None
+    """Where live strategies claim with the decision."""
     balances: dict[str, Balance] = attrs.field(init=False, factory=dict)
     positions: dict[str, Position] = attrs.field(init=False, factory=dict)
     """Every paper order by id, in the order of commits."""
@@ -91,7 +94,7 @@ class MemoryPaperLedger:
                     found[number] = attrs.evolve(found[number], closed=stage.close(decision))
             stage.check()
             self._take_over(stage)
-            receipts = tuple(found)
+            receipts = tuple(found if self.live is None else self._claimed(self.live, decisions, found))
         before = len(self.trades)
         for laned in trades:
             self._keep(laned)
@@ -182,6 +185,18 @@ class MemoryPaperLedger:
         pnl = settled.payout - settled.cost_released
         self._day(settled.wallet_id, position.resolved_ms).add(settled.outcome, pnl)
         return settled
+
+    def _claimed(
+        self, live: MemoryLiveLedger, decisions: Sequence[Decision], receipts: Sequence[Receipt]
+    ) -> list[Receipt]:
+        applied = [one for one, receipt in zip(decisions, receipts, strict=True) if receipt.applied]
+        claims, exits = live.claim_decided(applied)
+        return [
+            attrs.evolve(one, claims=tuple(claims.get(one.key, ())), exits=tuple(exits.get(one.key, ())))
+            if one.applied
+            else one
+            for one in receipts
+        ]
 
     def _take_over(self, stage: PaperStage) -> None:
         self.balances.update(stage.new_balances)

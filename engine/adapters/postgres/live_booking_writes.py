@@ -48,6 +48,7 @@ RETURNING old.side, {
     .replace("shares_open", "old.shares_open")
     .replace("cost_open", "old.cost_open")
     .replace("lt_order_id", "old.lt_order_id")
+    .replace("first_fill_at", "old.first_fill_at")
 }
 """  # noqa: S608
 SAVE_FILLS = """

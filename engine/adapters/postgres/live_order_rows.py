@@ -53,7 +53,7 @@ WHERE old.strategy_id = new.id
 LOT_COLUMNS = """
     lt_order_id::text AS order_id, strategy_id, ft_trader_wallet, condition_id, token_id, event_slug, shares_open, cost_open,
     (extract(epoch FROM signal_at) * 1000)::bigint AS signal_ms,
-    (extract(epoch FROM coalesce(first_fill_at, created_at)) * 1000)::bigint AS bought_ms
+    (extract(epoch FROM coalesce(first_fill_at, signal_at)) * 1000)::bigint AS bought_ms
 """
 EXIT_COLUMNS = """
     exit_id::text AS exit_id, strategy_id, cause, kind, condition_id, token_id, trader, trim_scale(share) AS share,

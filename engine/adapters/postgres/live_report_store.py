@@ -1,7 +1,7 @@
 """What people look at of live trading: balances, orders, positions, obligations, lines of logs. Reads only."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -52,15 +52,27 @@ SELECT o.lt_order_id::text AS order_id, o.strategy_id, o.account, o.origin, o.si
         THEN round((o.realized_usd - f.pnl) / abs(f.pnl) * 100, 2) END AS performance_diff_pct
 FROM lt_orders AS o LEFT JOIN ft_orders AS f ON f.order_id = o.ft_order_id
 LEFT JOIN lt_strategies AS s USING (strategy_id)
-WHERE ($1::text IS NULL OR o.strategy_id = $1) AND ($2::text IS NULL OR o.status = $2)
-    AND ($3::text IS NULL OR o.account = $3) AND ($4::text IS NULL OR s.user_id = $4::uuid)
-    AND ($5::timestamptz IS NULL OR (o.created_at, o.lt_order_id) < ($5, $6::text::uuid))
-    AND ($8::text IS NULL OR o.cause = $8)
-ORDER BY o.created_at DESC, o.lt_order_id DESC LIMIT $7
 """
+# Only what is asked for stands in the statement, so that the plan may begin with it.
+ORDER_FILTERS = {
+    "order_id": "o.lt_order_id = {}::text::uuid",
+    "strategy_id": "o.strategy_id = {}",
+    "status": "o.status = {}",
+    "account": "o.account = {}",
+    "user_id": "s.user_id = {}::text::uuid",
+    "cause": "o.cause = {}",
+    "before": "(o.created_at, o.lt_order_id) < ({}, {}::text::uuid)",
+}
+ORDERS_END = "ORDER BY o.created_at DESC, o.lt_order_id DESC LIMIT {}"
 FILLS = """
 SELECT trade_id, shares, price, fee_usd, role, status, transaction_hash, matched_at, booked_at, settled_at FROM lt_fills
 WHERE lt_order_id = $1::text::uuid ORDER BY matched_at, trade_id
+"""
+LOT_SALES = """
+SELECT l.order_hash, l.trade_id, l.lot_order_id::text AS lot_order_id, l.shares, l.cost_released, l.proceeds, l.unwound
+FROM lt_lot_sales AS l WHERE l.lot_order_id = $1::text::uuid
+    OR l.order_hash = (SELECT order_hash FROM lt_orders WHERE lt_order_id = $1::text::uuid)
+ORDER BY l.trade_id, l.lot_order_id
 """
 POSITIONS = """
 SELECT o.strategy_id, o.account, o.condition_id, o.token_id, max(o.token_label) AS token_label,
@@ -88,12 +100,19 @@ LOGS = """
 SELECT l.created_at, l.id, l.level, l.stage, l.message, l.trace_id, l.execution_id, l.strategy_id, l.ft_wallet_id,
     l.lt_order_id::text AS lt_order_id, l.order_id, l.elapsed_ms, l.source_trade_id, l.extra
 FROM lt_execute_logs AS l LEFT JOIN lt_strategies AS s USING (strategy_id)
-WHERE ($1::text IS NULL OR l.level = $1) AND ($2::text IS NULL OR l.stage = $2) AND ($3::text IS NULL OR l.trace_id = $3)
-    AND ($4::text IS NULL OR l.execution_id = $4) AND ($5::text IS NULL OR l.strategy_id = $5)
-    AND ($6::text IS NULL OR l.message LIKE $6 || '%') AND ($7::timestamptz IS NULL OR l.created_at >= $7)
-    AND ($8::bigint IS NULL OR l.id < $8) AND ($9::text IS NULL OR s.user_id = $9::uuid)
-ORDER BY l.created_at DESC, l.id DESC LIMIT $10
 """
+LOG_FILTERS = {
+    "level": "l.level = {}",
+    "stage": "l.stage = {}",
+    "trace_id": "l.trace_id = {}",
+    "execution_id": "l.execution_id = {}",
+    "strategy_id": "l.strategy_id = {}",
+    "prefix": "starts_with(l.message, {})",
+    "since": "l.created_at >= {}",
+    "before_id": "l.id < {}",
+    "user_id": "s.user_id = {}::text::uuid",
+}
+LOGS_END = "ORDER BY l.created_at DESC, l.id DESC LIMIT {}"
 CONTROL = """
 SELECT halted_by, halted_reason, halted_at FROM lt_control
 """
@@ -122,8 +141,15 @@ class LiveReportStore:
         rows_max: int = 100,
     ) -> list[Row]:
         """Returns orders, newest first; `before` is (created_at, order_id) of the last one of the page before."""
-        at, order_id = before if before is not None else (None, None)
-        return await self._rows(ORDERS, strategy_id, status, account, user_id, at, order_id, rows_max, cause)
+        wanted = {"strategy_id": strategy_id, "status": status, "account": account, "user_id": user_id, "cause": cause}
+        return await self._rows(*_asked(ORDERS, ORDER_FILTERS, {**wanted, "before": before}, ORDERS_END, rows_max))
+
+    async def order(self, order_id: str) -> Row | None:
+        """Returns an order as `orders` has it, with its fills and what was sold of it, or by it; None without any."""
+        found = await self._rows(*_asked(ORDERS, ORDER_FILTERS, {"order_id": order_id}, ORDERS_END, 1))
+        if not found:
+            return None
+        return {**found[0], "fills": await self.fills(order_id), "lot_sales": await self._rows(LOT_SALES, order_id)}
 
     async def fills(self, order_id: str) -> list[Row]:
         """Returns the fills of an order."""
@@ -158,9 +184,11 @@ class LiveReportStore:
         rows_max: int = 100,
     ) -> list[Row]:
         """Returns lines, newest first (domain.md §4.11)."""
-        found = await self._rows(
-            LOGS, level, stage, trace_id, execution_id, strategy_id, prefix, since, before_id, user_id, rows_max
-        )
+        wanted = {
+            "level": level, "stage": stage, "trace_id": trace_id, "execution_id": execution_id,
+            "strategy_id": strategy_id, "prefix": prefix, "since": since, "before_id": before_id, "user_id": user_id,
+        }  # fmt: skip
+        found = await self._rows(*_asked(LOGS, LOG_FILTERS, wanted, LOGS_END, rows_max))
         return [{**row, "extra": json.loads(row["extra"])} for row in found]
 
     async def halt(self) -> Row | None:
@@ -177,6 +205,23 @@ class LiveReportStore:
             return await raw.fetch(statement, *values)
 
         return [dict(row) for row in await self.connection.run(work)]
+
+
+def _asked(
+    statement: str, filters: Mapping[str, str], wanted: Mapping[str, Any], end: str, rows_max: int
+) -> tuple[Any, ...]:
+    """Returns a statement with the filters that are wanted, and its parameters. The texts are constants of this file."""
+    values, conditions = list[Any](), list[str]()
+    for name, value in wanted.items():
+        if value is None:
+            continue
+        several = value if isinstance(value, tuple) else (value,)
+        values += several
+        conditions.append(
+            filters[name].format(*(f"${len(values) - len(several) + n + 1}" for n in range(len(several))))
+        )
+    where = f" WHERE {' AND '.join(conditions)} " if conditions else " "
+    return (statement + where + end.format(f"${len(values) + 1}"), *values, rows_max)
 
 
 def plain_row(row: Row) -> Row:

@@ -33,9 +33,10 @@ WORKING = f"SELECT {ORDER_COLUMNS} FROM lt_orders WHERE NOT ended AND order_hash
 LOTS = f"SELECT {LOT_COLUMNS} FROM lt_orders WHERE shares_open > 0"  # noqa: S608
 EXITS = f"SELECT {EXIT_COLUMNS} FROM lt_exits WHERE status = 'OPEN' ORDER BY created_at"  # noqa: S608
 DAYS = "SELECT strategy_id, spent_usd, lost_usd, pnl_usd FROM lt_daily WHERE day = $1"
+# Bounded on both sides, or a generic plan would rather read every order.
 ENTRIES = """
 SELECT strategy_id, array_agg((extract(epoch FROM signed_at) * 1000)::bigint ORDER BY signed_at) AS times FROM lt_orders
-WHERE signed_at > $1 AND origin = 'copy' GROUP BY strategy_id
+WHERE signed_at > $1 AND signed_at <= $2 AND origin = 'copy' GROUP BY strategy_id
 """
 MINUTE = timedelta(minutes=1)
 
@@ -45,7 +46,7 @@ async def read_snapshot(raw: asyncpg.Connection, now_ms: int) -> LiveSnapshot:
     now = time_or_none(now_ms)
     async with raw.transaction(isolation="repeatable_read", readonly=True):
         days = await raw.fetch(DAYS, now.date())
-        entries = await raw.fetch(ENTRIES, now - MINUTE)
+        entries = await raw.fetch(ENTRIES, now - MINUTE, now + MINUTE)
         return LiveSnapshot(
             balances=tuple(balance_of(row) for row in await raw.fetch(BALANCES)),
             claims=tuple(intent_of(row, row["inputs"]) for row in await raw.fetch(CLAIMS)),

@@ -74,17 +74,22 @@ END_HALT = """
 UPDATE lt_control SET halted_by = NULL, halted_reason = NULL, halted_at = NULL WHERE halted_by IS NOT NULL RETURNING 1
 """
 NOTE_HALT = "INSERT INTO lt_halts (action, by_whom, reason) VALUES ($1, $2, $3)"
-# Everything that is open, of one strategy or of all; the engine finds the rows.
+# Everything that is open or being bought, of one strategy or of all; the engine finds the rows. Each call is a cause of its own:
+# what was bought since the last one has to be sold as well.
 FLATTEN = """
 INSERT INTO lt_exits (
     exit_id, strategy_id, cause, kind, condition_id, token_id, trader, share, signal_price, signal_at, deadline_at, next_try_at
 )
-SELECT gen_random_uuid(), held.strategy_id, $2, 'flatten', held.condition_id, held.token_id, NULL, 1, 0, now(),
-    now() + lt_strategies.exit_deadline_s * interval '1 second', now()
+SELECT gen_random_uuid(), held.strategy_id, 'flatten:' || (extract(epoch FROM clock_timestamp()) * 1000)::bigint, 'flatten',
+    held.condition_id, held.token_id, NULL, 1, 0, now(), now() + lt_strategies.exit_deadline_s * interval '1 second', now()
 FROM (
-    SELECT DISTINCT strategy_id, condition_id, token_id FROM lt_orders WHERE shares_open > 0 AND NOT is_manual
+    SELECT DISTINCT strategy_id, condition_id, token_id FROM lt_orders
+    WHERE side = 'BUY' AND (shares_open > 0 OR NOT ended) AND NOT is_manual AND ($1::text IS NULL OR strategy_id = $1)
 ) AS held JOIN lt_strategies USING (strategy_id)
-WHERE $1::text IS NULL OR held.strategy_id = $1
+WHERE NOT EXISTS (
+    SELECT 1 FROM lt_exits AS old WHERE old.strategy_id = held.strategy_id AND old.token_id = held.token_id
+        AND old.status = 'OPEN' AND old.kind = 'flatten'
+)
 ON CONFLICT DO NOTHING
 RETURNING exit_id::text AS exit_id
 """
@@ -187,9 +192,9 @@ class LiveStrategyStore:
         """Lets entries go on; False when they were not stopped."""
         return await self._control(END_HALT, ("resume", by, reason))
 
-    async def flatten(self, strategy_id: str | None, *, cause: str) -> Sequence[str]:
-        """Makes obligations to sell everything of a strategy, or of all; returns their ids."""
-        rows = await self.connection.run(lambda raw: raw.fetch(FLATTEN, strategy_id, cause))
+    async def flatten(self, strategy_id: str | None) -> Sequence[str]:
+        """Makes obligations to sell everything of a strategy, or of all; returns their ids. Pause it first."""
+        rows = await self.connection.run(lambda raw: raw.fetch(FLATTEN, strategy_id))
         return [row["exit_id"] for row in rows]
 
     async def _changed(self, statement: str, strategy_id: str, change: dict[str, Any], by: str, *values: Any) -> bool:
