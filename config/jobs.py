@@ -26,13 +26,14 @@ def cron_problem(expression: str) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class RetentionConfig:
-    """How long trades are kept; the job `retention` deletes older ones in batches."""
+    """How long trades and logs are kept; the job `retention` deletes older ones in batches."""
 
     followed_days: int = whole(30, at_least=1, at_most=36_500, doc="trades of lanes 1 and 2", restart=False)
     resolved_days: int = whole(
         7, at_least=1, at_most=36_500, doc="the same, once their market is resolved", restart=False
     )
     target_days: int = whole(180, at_least=1, at_most=36_500, doc="trades of copy targets (lane 0)", restart=False)
+    log_days: int = whole(30, at_least=1, at_most=36_500, doc="lines of logs of live trading", restart=False)
     batch_rows: int = whole(5_000, at_least=100, at_most=100_000, doc="rows deleted in one transaction", restart=False)
     batch_pause_ms: float = number(50, at_least=0, at_most=10_000, doc="pause between two of them", restart=False)
 

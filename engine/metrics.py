@@ -4,7 +4,7 @@ Actors keep plain counters; nothing is paid on the hot path but two histograms. 
 application does it in a thread.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 import trio
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from engine.live_metrics import live_families
 from engine.wiring import Engine
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -56,6 +57,12 @@ class EngineCollector(Collector):
     engine: Engine
     now_s: float = attrs.field(init=False, default=0.0)
     """Monotonic time of the reading; set in the loop, since rendering happens in a thread."""
+    _live: Sequence[Metric] = attrs.field(init=False, factory=lambda: live_families(None, 0.0))
+
+    def read(self, now_s: float) -> None:
+        """Reads, in the loop, what a thread cannot look at while it changes."""
+        self.now_s = now_s
+        self._live = live_families(self.engine.live, now_s)
 
     def collect(self) -> Iterator[Metric]:
         """Yields every family once."""
@@ -65,6 +72,7 @@ class EngineCollector(Collector):
         yield from self._stream()
         yield from self._trades()
         yield from self._decisions()
+        yield from self._live
         yield from self._upstream()
         yield from self._serving()
 
@@ -188,8 +196,8 @@ class EngineCollector(Collector):
 
 
 async def render(registry: CollectorRegistry, collector: EngineCollector) -> bytes:
-    """Returns the exposition text; the loop only pays for a clock reading and a hop to a thread."""
-    collector.now_s = trio.current_time()
+    """Returns the exposition text; the loop only pays for reading live trading and a hop to a thread."""
+    collector.read(trio.current_time())
     return await trio.to_thread.run_sync(generate_latest, registry)
 
 

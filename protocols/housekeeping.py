@@ -43,6 +43,11 @@ class RetentionStore(Protocol):
         """
         ...
 
+    async def drop_logs(self, lease: JobLease, *, now_ms: int, days: int, rows_max: int) -> Batch:
+        """Drops the oldest day of logs of live trading if all of it is older than some days, and up to `rows_max` lines
+        without a day of their own: 0 deleted when nothing is left."""
+        ...
+
 
 class MarketRefreshStore(Protocol):
     """Which markets are to be asked for anew. All methods raise `TransientError`."""

@@ -1,4 +1,4 @@
-"""Deletes trades and decisions that are too old, a short transaction at a time."""
+"""Deletes trades, decisions and logs that are too old, a short transaction at a time."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from protocols.trades import Lane
 class Retention:
     """Lanes 1 and 2 go after `followed_days`, or `resolved_days` once their market is resolved; lane 0 after `target_days`.
 
-    Decisions go with the trades of lane 0, by whole days. Virtual orders stay.
+    Decisions go with the trades of lane 0, by whole days, logs of live trading after `log_days`. Orders stay.
     Every transaction proves that the lease is held, so a run that was taken over deletes nothing more.
     """
 
@@ -29,12 +29,13 @@ class Retention:
     async def run(self, running: RunningJob) -> None:
         """Deletes what is due now. Raises `TransientError` and `FencedError`."""
         now_ms = self.clock.now_ms()
-        running.report(followed=0, targets=0, resolved=0, decision_days=0)
+        running.report(followed=0, targets=0, resolved=0, decision_days=0, logs=0)
         for lane in (Lane.FOLLOWED, Lane.KNOWN):
             await self._delete_old(running, lane, "followed", now_ms, self.config.followed_days)
         await self._delete_old(running, Lane.TARGET, "targets", now_ms, self.config.target_days)
         await self._delete_resolved(running, now_ms)
         await self._delete_decisions(running, now_ms)
+        await self._drop_logs(running, now_ms)
 
     async def _delete_old(self, running: RunningJob, lane: Lane, figure: str, now_ms: int, days: int) -> None:
         rows_max = self.config.batch_rows
@@ -69,6 +70,15 @@ class Retention:
             batch = await self.store.delete_decisions(running.lease, now_ms=now_ms, days=days, rows_max=rows_max)
             if batch.deleted < rows_max:
                 return
+            await self._pause()
+
+    async def _drop_logs(self, running: RunningJob, now_ms: int) -> None:
+        days, rows_max = self.config.log_days, self.config.batch_rows
+        while True:
+            batch = await self.store.drop_logs(running.lease, now_ms=now_ms, days=days, rows_max=rows_max)
+            if not batch.deleted:
+                return
+            _count(running, "logs", batch.deleted)
             await self._pause()
 
     async def _pause(self) -> None:

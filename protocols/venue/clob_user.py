@@ -47,12 +47,21 @@ def read_user_frame(text: str, own: OwnWallet) -> list[UserEvent]:
     for entry in entries:
         if not isinstance(entry, dict):
             raise MalformedError("entry", type(entry).__name__)
-        kind = str(entry.get("event_type") or "").lower()
+        kind = _kind_of(entry)
         if kind == "trade":
             events += read_trade(entry, own)
         elif kind == "order":
             events.append(_order(entry))
     return events
+
+
+def _kind_of(entry: dict[str, Any]) -> str:
+    """What an entry is about: by its name, or where that is missing by its type."""
+    named = str(entry.get("event_type") or "").lower()
+    if named:
+        return named
+    kind = str(entry.get("type") or "").upper()
+    return "order" if kind in _KINDS else "trade" if kind == "TRADE" else ""
 
 
 def _order(entry: dict[str, Any]) -> OrderUpdate:

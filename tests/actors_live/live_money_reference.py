@@ -76,11 +76,13 @@ class Expected:
     """On all days: cost of buys that did not fail."""
 
 
-def expected(initial: Decimal, history: list[tuple[Any, ...]], flags: dict[str, tuple[bool, bool, Decimal]]) -> Expected:
+def expected(
+    initial: Decimal, history: list[tuple[Any, ...]], flags: dict[str, tuple[bool, bool, Decimal]]
+) -> Expected:
     """Replays a history.
 
-    Its entries: ("lock", order), ("fill", order, event), ("settle", payout), ("release",). `flags` are what the state of an order
-    is by now: ended, over at the venue, shares that the venue spoke of.
+    Its entries: ("lock", order), ("fill", order, event, cools down), ("settle", payout), ("release",). `flags` say how each order
+    stands by now: ended, over at the venue, shares that the venue spoke of.
     """
     orders: dict[str, Any] = {}
     trades: dict[tuple[str, str], Trade] = {}
@@ -137,7 +139,7 @@ def _fill(
             lot = lots.setdefault(hash_, Lot())
             lot.shares, lot.cost = lot.shares + one.shares, lot.cost + one.cost
         else:
-            _sell(one, order, lots, cools)
+            _sell(one, lots)
             if cools and one.proceeds:
                 cooling[("sale", *key)] = one.proceeds
         return
@@ -161,7 +163,7 @@ def _fill(
         cooling.pop(("sale", *key), None)
 
 
-def _sell(one: Trade, order: Any, lots: dict[str, Lot], _cools: bool) -> None:
+def _sell(one: Trade, lots: dict[str, Lot]) -> None:
     left = one.shares
     # The hashes of the world are numbered in the order of the signals.
     for hash_ in sorted(lots):

@@ -1,4 +1,4 @@
-"""A second opinion on risk rules: one long function over fractions, in the order of domain.md §4.4 and of what was added to it."""
+"""A second opinion on risk rules: one long function over fractions, in their order (domain.md §4.4 and what was added)."""
 
 from decimal import Decimal
 from fractions import Fraction

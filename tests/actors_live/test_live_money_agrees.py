@@ -8,7 +8,7 @@ from actors_live.live_cases import T0, D, accepted, filled, intent, not_found, r
 from actors_live.live_money_reference import expected, micro
 from hypothesis import given
 from hypothesis import strategies as st
-from property.examples import MANY, QUICK
+from property.examples import QUICK
 
 from actors.rules.live.batch import Books
 from actors.rules.live.booking import commitment, lock_posting
@@ -29,7 +29,9 @@ def hash_of(number: int) -> str:
 def made(number: int) -> LiveOrder:
     """Orders of every kind: 1 spends dollars, 2 and 3 want shares, 4 and 5 sell."""
     side = Side.BUY if number <= 3 else Side.SELL
-    about = intent(side, order_id=f"00000000-0000-5000-8000-{number:012d}", cause=f"trade-{number}", signal_ms=T0 + number)
+    about = intent(
+        side, order_id=f"00000000-0000-5000-8000-{number:012d}", cause=f"trade-{number}", signal_ms=T0 + number
+    )
     changes: dict[str, Any] = {
         1: {"order_type": OrderType.FAK},
         2: {"order_type": OrderType.GTC, "spend_usd": None, "size_shares": D(12), "lock_usd": D("6.300001")},
@@ -167,8 +169,12 @@ def operations(numbers: list[int]) -> st.SearchStrategy[list[Any]]:
     """Few orders at a time, so that what happens to them meets."""
     rare = st.sampled_from(["release", "release", D(0), D(1), D("0.5"), D("0.333333"), *numbers])
     # One kind of thing in twenty closes all positions: what comes after a sale has to have time to come.
-    kinds = st.integers(0, 19).flatmap(lambda kind: rare if kind == 19 else news(numbers) if kind > 16 else fills(numbers))
-    return st.tuples(st.permutations(numbers), st.lists(kinds, min_size=12, max_size=28)).map(lambda two: [*two[0], *two[1]])
+    kinds = st.integers(0, 19).flatmap(
+        lambda kind: rare if kind == 19 else news(numbers) if kind > 16 else fills(numbers)
+    )
+    return st.tuples(st.permutations(numbers), st.lists(kinds, min_size=12, max_size=28)).map(
+        lambda two: [*two[0], *two[1]]
+    )
 
 
 OPERATIONS = st.sampled_from([[1, 4], [1, 4], [2, 5], [1, 2, 4], [1, 2, 3, 4, 5]]).flatmap(operations)
@@ -186,7 +192,7 @@ def perform(world: World, operation: Any) -> None:
 
 
 @given(OPERATIONS, st.sampled_from([D(0), D(3)]))
-@MANY
+@QUICK
 def test_the_ledger_is_what_a_second_opinion_makes_of_the_whole_history(operations, cooldown_hours):
     world = World(cooldown_hours)
     for operation in operations:
@@ -197,7 +203,10 @@ def test_the_ledger_is_what_a_second_opinion_makes_of_the_whole_history(operatio
 EVERYONE = sorted(TRADES)
 
 
-@given(st.lists(st.one_of(fills(EVERYONE), fills(EVERYONE), news(EVERYONE)), max_size=20), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.one_of(fills(EVERYONE), fills(EVERYONE), news(EVERYONE)), max_size=20),
+    st.randoms(use_true_random=False),
+)
 @QUICK
 def test_saying_it_all_again_changes_nothing(events, random):
     world = World(D(3))
@@ -214,7 +223,9 @@ def test_saying_it_all_again_changes_nothing(events, random):
             assert world.balance == before
 
 
-@given(st.permutations([(number, trade) for number in (1, 2, 3) for trade in range(3)]), st.randoms(use_true_random=False))
+@given(
+    st.permutations([(number, trade) for number in (1, 2, 3) for trade in range(3)]), st.randoms(use_true_random=False)
+)
 @QUICK
 def test_fills_may_come_in_any_order_and_the_money_is_the_same(order, random):
     worlds = []

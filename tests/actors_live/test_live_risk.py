@@ -124,7 +124,9 @@ def test_the_first_of_several_is_the_reason_and_every_rule_reports():
 
 
 def test_a_report_shows_value_and_limit():
-    reports = {one.rule: one for one in risk_reports(LiveSettings(**{**OFF, "daily_budget_usd": D(5)}), PAPER, STATE, FACTS)}
+    reports = {
+        one.rule: one for one in risk_reports(LiveSettings(**{**OFF, "daily_budget_usd": D(5)}), PAPER, STATE, FACTS)
+    }
     assert (reports["DAILY_BUDGET"].value, reports["DAILY_BUDGET"].limit) == ("6", "5")
     assert (reports["SIGNAL_AGE"].value, reports["SIGNAL_AGE"].limit) == ("1", "30")
     assert reports["MAX_POSITION_SIZE"].is_on is False
@@ -133,7 +135,9 @@ def test_a_report_shows_value_and_limit():
 USD = st.sampled_from([D(0), D("0.01"), D(5), D("5.5"), D("6.000001"), D(10), D(12), D(90), D(100)])
 PERCENT = st.none() | st.sampled_from([D(0), D(1), D(2), D(4), D(10), D(50), D(80), D(100)])
 LIMIT = st.none() | USD
-PRICES = st.sampled_from([D(text) for text in ("0.01", "0.03", "0.04", "0.05", "0.2", "0.48", "0.5", "0.51", "0.52", "0.9")])
+PRICES = st.sampled_from(
+    [D(text) for text in ("0.01", "0.03", "0.04", "0.05", "0.2", "0.48", "0.5", "0.51", "0.52", "0.9")]
+)
 SIDES = st.lists(st.tuples(PRICES, st.sampled_from([D(1), D(6), D(20)])), max_size=3)
 
 
@@ -141,7 +145,13 @@ SIDES = st.lists(st.tuples(PRICES, st.sampled_from([D(1), D(6), D(20)])), max_si
 def cases(draw: st.DrawFn) -> tuple[LiveSettings, StrategySettings, RiskState, EntryFacts]:
     money = ("max_position_size_usd", "max_total_exposure_usd", "daily_budget_usd", "max_daily_loss_usd",
              "max_market_exposure_usd", "max_event_exposure_usd")  # fmt: skip
-    percents = ("circuit_breaker_loss_pct", "max_price_rise_pct", "max_price_fall_pct", "min_book_depth_pct", "max_spread_pct")
+    percents = (
+        "circuit_breaker_loss_pct",
+        "max_price_rise_pct",
+        "max_price_fall_pct",
+        "min_book_depth_pct",
+        "max_spread_pct",
+    )
     settings = LiveSettings(
         **{name: draw(LIMIT) for name in money},
         **{name: draw(PERCENT) for name in percents},
@@ -149,7 +159,9 @@ def cases(draw: st.DrawFn) -> tuple[LiveSettings, StrategySettings, RiskState, E
         max_signal_age_s=draw(st.sampled_from([1, 2, 30])),
     )
     paper = StrategySettings(
-        dead_market_guard=draw(st.booleans()), dead_market_floor=draw(PRICES), dead_market_max_drift_pct=draw(PERCENT) or D(0)
+        dead_market_guard=draw(st.booleans()),
+        dead_market_floor=draw(PRICES),
+        dead_market_max_drift_pct=draw(PERCENT) or D(0),
     )
     state = RiskState(
         halted=draw(st.sampled_from([None, None, None, "by ops"])), paused=draw(st.sampled_from([False, False, True])),
@@ -158,9 +170,7 @@ def cases(draw: st.DrawFn) -> tuple[LiveSettings, StrategySettings, RiskState, E
         day=DayFigures(spent_usd=draw(USD), lost_usd=draw(USD)), pending=draw(USD), account_spendable=draw(LIMIT),
         market_exposure=draw(USD), event_exposure=draw(USD), entries_last_minute=draw(st.integers(0, 3)),
     )  # fmt: skip
-    book = attrs.evolve(
-        BOOK, bids=tuple(sorted(draw(SIDES), reverse=True)), asks=tuple(sorted(draw(SIDES)))
-    )
+    book = attrs.evolve(BOOK, bids=tuple(sorted(draw(SIDES), reverse=True)), asks=tuple(sorted(draw(SIDES))))
     facts = EntryFacts(
         cost_usd=draw(USD), size_shares=draw(st.sampled_from([D(1), D(6), D("12.02"), D(40)])), limit_price=draw(PRICES),
         signal_price=draw(PRICES), signal_ms=T0, now_ms=T0 + draw(st.sampled_from([-500, 0, 1_000, 1_001, 2_000, 30_001])),
@@ -180,10 +190,14 @@ def test_every_rule_is_what_a_second_opinion_says_it_is(case):
 
 def test_the_reference_and_the_rules_know_the_same_names():
     worst = attrs.evolve(
-        STATE, halted="x", paused=True, breaker="x", drift=D(1), available=D(0), locked=D(9), equity=D(0), account_spendable=None,
-        market_exposure=D(9), event_exposure=D(9), entries_last_minute=9, day=DayFigures(spent_usd=D(9), lost_usd=D(9)),
+        STATE, halted="x", paused=True, breaker="x", drift=D(1), available=D(0), locked=D(9), equity=D(0),
+        account_spendable=None, market_exposure=D(9), event_exposure=D(9), entries_last_minute=9,
+        day=DayFigures(spent_usd=D(9), lost_usd=D(9)),
     )  # fmt: skip
-    zero: dict[str, Any] = {name: D(0) for name in OFF} | {"max_orders_per_minute": 0, "min_book_depth_pct": Decimal(100)}
+    zero: dict[str, Any] = {name: D(0) for name in OFF} | {
+        "max_orders_per_minute": 0,
+        "min_book_depth_pct": Decimal(100),
+    }
     names = set()
     for asks in (((D("0.02"), D(1)),), ((D("0.9"), D(1)),)):
         book = attrs.evolve(BOOK, bids=((D("0.01"), D(1)),), asks=asks)

@@ -159,7 +159,9 @@ def test_what_may_be_sent_again_says_when():
 
 
 def test_shares_of_an_answer_are_what_a_buy_takes_and_a_sale_gives():
-    reply = Answered(status=200, body=body(status="matched", makingAmount="2.38", takingAmount="0.952", tradeIDs=["t1"]))
+    reply = Answered(
+        status=200, body=body(status="matched", makingAmount="2.38", takingAmount="0.952", tradeIDs=["t1"])
+    )
     for side, shares in ((Side.BUY, "0.952"), (Side.SELL, "2.38")):
         event = outcome_of(reply, signed(), side, T0).event
         assert event == Accepted(

@@ -29,6 +29,7 @@ ROWS = {
     "prices": (3, 6),
     "forward": (4, 8),
     "replay": (3, 5),
+    "live": (8, 15),
 }
 
 

@@ -134,13 +134,21 @@ class Blaster:
         return {"began_ns": began_ns, "ended_ns": time.monotonic_ns()}
 
     async def do_pace(
-        self, *, label: str, rate: float, noise_rate: float, seconds: float, wallets: int = 20, seed: int = 1
+        self,
+        *,
+        label: str,
+        rate: float,
+        noise_rate: float,
+        seconds: float,
+        wallets: int = 20,
+        seed: int = 1,
+        buys: bool = False,
     ) -> dict[str, Any]:
         """Sends target trades as a Poisson process, and trades of strangers between them; `note` is `number wire_ns`.
 
         Exactly `rate * seconds` target trades are sent; with a `rate` of 0 it ends by the clock.
         """
-        targets = FrameMaker(label=label, kind=TARGET, wallets=wallets)
+        targets = FrameMaker(label=label, kind=TARGET, wallets=wallets, buys=buys)
         strangers = FrameMaker(label=label, kind=STRANGER, wallets=1_000)
         left, numbers, rng = round(rate * seconds), [0, 0], random.Random(seed)
         due_s = trio.current_time()
@@ -155,14 +163,17 @@ class Blaster:
             numbers[is_noise] += 1
         return {"sent": numbers[0], "noise": numbers[1], "ended_ns": time.monotonic_ns()}
 
-    async def do_burst(self, *, label: str, transaction: int, count: int, within_s: float) -> dict[str, Any]:
+    async def do_burst(
+        self, *, label: str, transaction: int, count: int, within_s: float, wallets: int = 20, buys: bool = False
+    ) -> dict[str, Any]:
         """Sends one transaction of one target in `count` rows, evenly; every ninth row repeats its neighbour."""
-        maker = FrameMaker(label=label, kind=TARGET, wallets=20)
+        maker = FrameMaker(label=label, kind=TARGET, wallets=wallets, buys=buys)
         began_s, second = trio.current_time(), int(time.time())
         for number in range(count):
             await trio.sleep_until(began_s + within_s * number / count)
             alike = number - 1 if number % 9 == 8 else number
-            await self.stream.send(maker.frame(alike, second=second, note=str(number), transaction=transaction))
+            note = f"{number} {time.monotonic_ns()}"
+            await self.stream.send(maker.frame(alike, second=second, note=note, transaction=transaction))
         return {"sent": count, "ended_ns": time.monotonic_ns()}
 
 

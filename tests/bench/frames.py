@@ -64,6 +64,8 @@ class FrameMaker:
     """Part of every transaction hash, so that two runs on one database never share a trade."""
     kind: str
     wallets: int
+    buys: bool = False
+    """Every trade buys, at one half: what an order at one and the same book can copy."""
     _addresses: list[str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -80,9 +82,9 @@ class FrameMaker:
             address[2:12],
             leg.outcome,
             leg.outcome_index,
-            f"0.{number % 997 + 1:03d}",
+            "0.500" if self.buys else f"0.{number % 997 + 1:03d}",
             address,
-            "BUY" if number % 4 else "SELL",
+            "BUY" if number % 4 or self.buys else "SELL",
             f"{number % 9973 + 1}.{number % 1_000_000:06d}",
             leg.outcome_index,
             second,

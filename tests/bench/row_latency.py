@@ -89,7 +89,7 @@ async def observed(bench: Bench, database: BenchDatabase, seconds: float) -> Wai
         commits_before, cpu_before_s = await database.value(COMMITS), cpu_s(running.process.pid)
         sent = (await sender.order("pace", label="latency", rate=RATE, noise_rate=0, seconds=seconds, seed=2))["sent"]
         await trio.sleep(0.5)
-        own_ms = await _own_quantiles_ms(running, before)
+        own_ms = await own_quantiles_ms(running, before, HISTOGRAM)
         transactions = (await database.value(COMMITS) - commits_before) / sent
         cpu_ms = (cpu_s(running.process.pid) - cpu_before_s) / sent * 1000
     waits_ms = (await _observed_ms(database, commits))[warm:]
@@ -117,11 +117,11 @@ async def _observed_ms(database: BenchDatabase, commits: list[tuple[int, int]]) 
     return [(commits[at][1] - row["sent_ns"]) / 1e6 for row, at in found if at < len(commits)]
 
 
-async def _own_quantiles_ms(running: EngineHandle, before: dict[str, float]) -> tuple[float, float]:
-    """Interpolates p50 and p99 in the buckets that were filled since `before`."""
+async def own_quantiles_ms(running: EngineHandle, before: dict[str, float], histogram: str) -> tuple[float, float]:
+    """Interpolates p50 and p99 in the buckets of a histogram that were filled since `before`."""
     buckets = []
     for name, value in (await running.metrics()).items():
-        if name.startswith(HISTOGRAM):
+        if name.startswith(histogram):
             buckets.append((float(name.partition('le="')[2].rstrip('"}')), value - before.get(name, 0.0)))
     buckets.sort()
     total = buckets[-1][1]

@@ -13,6 +13,7 @@ from actors.rules.live.booking import commitment
 from actors.rules.live.signals import exit_id_of, order_id_of
 from engine.adapters.memory.live_ledger import MemoryLiveLedger
 from engine.adapters.memory.live_state import MemoryStrategy
+from engine.adapters.memory.paper_ledger import MemoryPaperLedger
 from engine.adapters.postgres.database import Connection, DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
 from engine.adapters.postgres.live_order_rows import BALANCE_COLUMNS, ORDER_COLUMNS, balance_of, order_of
@@ -55,14 +56,31 @@ class LiveWorld:
         self, strategy_id: str = "LT_A", capital: str = "100", cooldown_hours: str = "0", **options: Any
     ):
         if self.memory is not None:
-            strategy = MemoryStrategy(account="main", ft_wallet_id="A", cooldown_hours=D(cooldown_hours), **options)
+            wallet_id = strategy_id.removeprefix("LT_")
+            strategy = MemoryStrategy(
+                account="main", ft_wallet_id=wallet_id, cooldown_hours=D(cooldown_hours), **options
+            )
             self.memory.add_strategy(strategy_id, strategy, D(capital))
             return
-        wallet_id = "A" if strategy_id == "LT_A" else strategy_id.removeprefix("LT_")
+        wallet_id = strategy_id.removeprefix("LT_")
         await LiveStrategyStore(self.connection).create(
             strategy_id, user_id=self.user_id, ft_wallet_id=wallet_id, account="main", capital_usd=D(capital), by="test",
             settings=LiveSettings(cooldown_hours=D(cooldown_hours), **options),
         )  # fmt: skip
+
+    async def archive(self) -> None:
+        if self.memory is None:
+            await self.fetch("UPDATE lt_strategies SET is_active = false")
+        else:
+            for one in self.memory.state.strategies.values():
+                one.is_active = False
+
+    async def stop_copying_sales(self) -> None:
+        if self.memory is None:
+            await self.fetch("UPDATE lt_strategies SET copy_sells = false")
+        else:
+            for one in self.memory.state.strategies.values():
+                one.copy_sells = False
 
     async def balance(self, strategy_id: str = "LT_A") -> LiveBalance:
         balances = {one.strategy_id: one for one in (await self.store.snapshot(T0)).balances}
@@ -113,7 +131,7 @@ class LiveWorld:
 
 def memory_live() -> LiveWorld:
     ledger = MemoryLiveLedger(clock=Today(), not_found_interval_ms=INTERVAL_MS)
-    return LiveWorld(ledger, memory=ledger)
+    return LiveWorld(ledger, memory=ledger, trades=MemoryPaperLedger(clock=Today(), live=ledger))
 
 
 @asynccontextmanager

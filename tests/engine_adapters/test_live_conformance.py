@@ -389,10 +389,7 @@ async def test_obligations_keep_tries_and_end_once(world):
 async def test_claims_of_exits_outlive_the_archive_of_their_strategy(world):
     claim = sell(1, owed(3), "5")
     assert (claim.side, claim.origin) == (Side.SELL, OrderOrigin.EXIT)
-    if world.memory is not None:
-        world.memory.state.strategies["LT_A"].is_active = False
-    else:
-        await world.fetch("UPDATE lt_strategies SET is_active = false")
+    await world.archive()
     assert await world.store.claim([claim, buy(1)]) == (claim,)
     kept = (await world.store.snapshot(T0)).claims
     assert kept == (msgspec.structs.replace(claim, inputs=None),)

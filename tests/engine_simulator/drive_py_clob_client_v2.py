@@ -41,13 +41,14 @@ def main():
     creds = client.create_api_key()
     again = client.derive_api_key()
     client.set_api_creds(client.create_or_derive_api_key())
+    book = client.get_order_book(token)
     report = {
         "wallet": wallet,
         "same_creds": creds == again == client.creds,
         "keys": client.get_api_keys()["apiKeys"] == [creds.api_key],
         "closed_only": client.get_closed_only_mode(),
-        "book_hash": client.get_order_book(token)["hash"],
-        "book_hash_computed": client.get_order_book_hash(client.get_order_book(token)),
+        "book_hash": book["hash"],
+        "book_hash_computed": client.get_order_book_hash(book),
     }
 
     def limit(price, size, side="BUY", order_type="GTC", **more):

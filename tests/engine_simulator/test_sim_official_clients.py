@@ -1,34 +1,18 @@
 import json
 import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
-from simulator_clients import running
-
-from protocols.venue.order_typed_data import keccak256
+from official_client_market import KEY, market_of, wallet_seen
 
 HERE = Path(__file__).parent
 
 
-@asynccontextmanager
-async def market_of(*, negative_risk):
-    """A simulator with one market whose book a test knows: 100 bid at 0.39, 100 asked at 0.40."""
-    async with running(lag_scale=0.02) as venue:
-        markets = (await venue.gamma("/markets?limit=50")).json()
-        market = next(each for each in markets if each["orderPriceMinTickSize"] == 0.01)
-        token = json.loads(market["clobTokenIds"])[0]
-        changed = {"taker_delay": False, "seconds_delay": 0, "negative_risk": negative_risk}
-        await venue.control("/market", {"token_id": token, **changed})
-        await venue.control("/book", {"token_id": token, "bids": [["0.39", 100]], "asks": [["0.40", 100]]})
-        yield venue, token
-
-
 async def driven(command, venue, **task):
     """Runs a client to its end and returns what it reports."""
-    task = {**attrs.asdict(venue.urls), "key": "0x" + keccak256(b"a user of an official client").hex(), **task}
+    task = {**attrs.asdict(venue.urls), "key": KEY, **task}
     with trio.fail_after(60):
         done = await trio.run_process(
             command, stdin=json.dumps(task).encode(), capture_stdout=True, capture_stderr=True, check=False
@@ -37,23 +21,20 @@ async def driven(command, venue, **task):
     return json.loads(done.stdout)
 
 
-async def seen(venue, report):
-    return (await venue.http.get(f"{venue.urls.control_url}/accounts/{report['wallet']}")).json()
-
-
 @pytest.mark.parametrize(
     ("signature_type", "negative_risk"),
     [(0, False), (0, True), (2, False), (3, True)],
 )
 async def test_py_clob_client_v2_trades(signature_type, negative_risk):
-    funder = {} if signature_type == 0 else {"funder": "0x" + keccak256(b"a wallet")[-20:].hex()}
+    funder = {} if signature_type == 0 else {"funder": "0x" + "5a" * 20}
     script = [sys.executable, str(HERE / "drive_py_clob_client_v2.py")]
     async with market_of(negative_risk=negative_risk) as (venue, token):
         report = await driven(script, venue, token=token, signature_type=signature_type, **funder)
-        account = await seen(venue, report)
+        account = await wallet_seen(venue, report["wallet"])
     assert report["same_creds"]
     assert report["keys"]
     assert report["closed_only"] == {"closed_only": False}
+    assert report["book_hash_computed"] == report["book_hash"]
     assert [report[name]["status"] for name in ("gtc", "gtd", "post_only")] == ["live"] * 3
     assert (report["gtc"]["makingAmount"], report["gtc"]["takingAmount"]) == ("", "")
     assert (report["order"]["status"], report["order"]["original_size"]) == ("ORDER_STATUS_LIVE", "10")
@@ -97,7 +78,7 @@ async def test_polymarket_client_trades_and_streams(signature_type, negative_ris
     script = [sys.executable, str(HERE / "drive_polymarket_client.py")]
     async with market_of(negative_risk=negative_risk) as (venue, token):
         report = await driven(script, venue, token=token, signature_type=signature_type)
-        account = await seen(venue, report)
+        account = await wallet_seen(venue, report["wallet"])
     assert report["wallet_type"] == wallet_type
     assert report["same_creds"]
     assert report["keys"]

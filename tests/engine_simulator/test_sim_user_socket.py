@@ -8,7 +8,9 @@ from clob_socket_clients import socket_of, user_socket
 from simulator_clients import payload
 from trading_client import Trader, trading
 
+from protocols.venue.clob_account import OwnWallet, VenueFill
 from protocols.venue.clob_auth import ApiCreds
+from protocols.venue.clob_user import read_user_frame
 
 
 @asynccontextmanager
@@ -201,6 +203,21 @@ async def test_the_secrets_are_in_no_event_and_no_state():
     assert auth["secret"] not in text
     assert auth["passphrase"] not in text
     assert isinstance(trader.creds, ApiCreds)
+
+
+async def test_the_engine_reads_the_same_fills_from_the_socket_as_from_the_exchange():
+    async with streaming() as (trader, client):
+        await trader.book(asks=[["0.40", 15], ["0.41", 100]])
+        order_id = (await trader.buy("0.41", "8", order_type="FAK")).json()["orderID"]
+        own = OwnWallet(trader.creds.key, trader.address.lower())
+        news = [each for event in await client.events(4) for each in read_user_frame(json.dumps(event), own)]
+        seen = await trader.seen()
+    fills = [each for each in news if isinstance(each, VenueFill)]
+    assert [each.status for each in fills] == ["MATCHED", "MINED", "CONFIRMED"]
+    assert {(each.order_hash, each.token_id, each.side, each.role) for each in fills} == {
+        (order_id, trader.token, "BUY", "TAKER")
+    }
+    assert {each.shares for each in fills} == {Decimal(str(seen["positions"][trader.token]))}
 
 
 async def test_an_account_trades():

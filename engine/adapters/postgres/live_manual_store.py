@@ -34,7 +34,7 @@ class PostgresManualStore:
         """Takes the key and claims the order in one transaction, so that neither is there without the other."""
         lease = self.lease
 
-        async def work(raw: asyncpg.Connection) -> tuple[str, bool] | None:
+        async def work(raw: asyncpg.Connection) -> tuple[str | None, bool] | None:
             async with raw.transaction():
                 if not await raw.fetchval(LOCK_LEASE, lease.name, lease.owner, lease.epoch):
                     return None
@@ -43,14 +43,15 @@ class PostgresManualStore:
                     return intent.order_id, True
                 known = await raw.fetchrow(KEY, user_id, key)
                 assert known is not None
-                if known["request_hash"] != request_hash:
-                    raise IntentConflictError(f"the key {key} was used for another order")
-                return known["order_id"], False
+                return known["order_id"] if known["request_hash"] == request_hash else None, False
 
         found = await self.connection.run(work)
         if found is None:
             raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
-        return found
+        order_id, is_new = found
+        if order_id is None:
+            raise IntentConflictError(f"the key {key} was used for another order")
+        return order_id, is_new
 
     async def find(self, order_id: str) -> LiveOrder | None:
         """Returns an order by its id."""

@@ -74,8 +74,8 @@ END_HALT = """
 UPDATE lt_control SET halted_by = NULL, halted_reason = NULL, halted_at = NULL WHERE halted_by IS NOT NULL RETURNING 1
 """
 NOTE_HALT = "INSERT INTO lt_halts (action, by_whom, reason) VALUES ($1, $2, $3)"
-# Everything that is open or being bought, of one strategy or of all; the engine finds the rows. Each call is a cause of its own:
-# what was bought since the last one has to be sold as well.
+# Everything that is open or being bought, of one strategy or of all; the engine finds the rows. Each call is a cause of its
+# own: what was bought since the last one has to be sold as well.
 FLATTEN = """
 INSERT INTO lt_exits (
     exit_id, strategy_id, cause, kind, condition_id, token_id, trader, share, signal_price, signal_at, deadline_at, next_try_at

@@ -1,4 +1,4 @@
-"""Deletes trades and decisions in PostgreSQL: one statement and a short transaction a batch, fenced by the lease of the job."""
+"""Deletes trades, decisions and logs in PostgreSQL: one short transaction a batch, fenced by the lease of the job."""
 
 from typing import Any
 
@@ -80,6 +80,19 @@ WITH fence AS MATERIALIZED (
 SELECT (SELECT count(*) FROM fence) AS fences,
     greatest((SELECT count(*) FROM members), (SELECT count(*) FROM others)) AS deleted
 """
+DROP_LOGS = """
+WITH fence AS MATERIALIZED (
+    SELECT ((least($4::timestamptz, now()) - $5 * interval '24 hours') AT TIME ZONE 'UTC')::date AS cutoff
+    FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+), others AS (
+    DELETE FROM lt_execute_logs_other WHERE (log_day, id) IN (
+        SELECT due.log_day, due.id FROM fence CROSS JOIN LATERAL (
+            SELECT log_day, id FROM lt_execute_logs_other WHERE log_day < fence.cutoff ORDER BY log_day LIMIT $6
+        ) AS due
+    ) RETURNING 1
+)
+SELECT count(*) AS fences, coalesce(sum(drop_lt_logs_before(cutoff)), 0) + (SELECT count(*) FROM others) AS deleted FROM fence
+"""
 # Whoever reads decisions meanwhile makes it wait, and everybody else behind it: rather try again another time.
 DROP_PATIENCE = "SET LOCAL lock_timeout = '1s'"
 
@@ -110,19 +123,24 @@ class PostgresRetentionStore:
     async def drop_decisions(self, lease: JobLease, *, now_ms: int, days: int) -> Batch:
         """Drops one day of decisions at most. Raises `TransientError`, also when readers are in the way, or `FencedError`."""
 
-        async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
-            async with raw.transaction():
-                await raw.execute(DROP_PATIENCE)
-                return await raw.fetchrow(
-                    DROP_DECISIONS, lease.name, lease.owner, lease.epoch, utc_datetime(now_ms), days
-                )
-
-        return Batch(deleted=_proved(await self.connection.run(work), lease)["deleted"])
+        return await self._drop(DROP_DECISIONS, lease, utc_datetime(now_ms), days)
 
     async def delete_decisions(self, lease: JobLease, *, now_ms: int, days: int, rows_max: int) -> Batch:
         """Deletes members and decisions without a day of their own. Raises `TransientError` or `FencedError`."""
         row = await self._delete(DELETE_DECISIONS, lease, utc_datetime(now_ms), days, rows_max)
         return Batch(deleted=row["deleted"])
+
+    async def drop_logs(self, lease: JobLease, *, now_ms: int, days: int, rows_max: int) -> Batch:
+        """Drops one day of logs at most, and some lines without a day of their own. Raises as `drop_decisions`."""
+        return await self._drop(DROP_LOGS, lease, utc_datetime(now_ms), days, rows_max)
+
+    async def _drop(self, statement: str, lease: JobLease, *values: Any) -> Batch:
+        async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
+            async with raw.transaction():
+                await raw.execute(DROP_PATIENCE)
+                return await raw.fetchrow(statement, lease.name, lease.owner, lease.epoch, *values)
+
+        return Batch(deleted=_proved(await self.connection.run(work), lease)["deleted"])
 
     async def _delete(self, statement: str, lease: JobLease, *values: Any) -> asyncpg.Record:
         async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:

@@ -366,6 +366,23 @@ BEGIN
 END
 $$;
 
+-- Drops the oldest day of logs before a day; 0: there is none.
+CREATE FUNCTION drop_lt_logs_before(cutoff date) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+BEGIN
+    SELECT child.relname INTO name FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+    WHERE inhparent = 'lt_execute_logs'::regclass AND child.relname ~ '^lt_execute_logs_[0-9]{8}$'
+        AND child.relname::text COLLATE "C" < 'lt_execute_logs_' || to_char(cutoff, 'YYYYMMDD')
+    ORDER BY child.relname LIMIT 1;
+    IF name IS NULL THEN
+        RETURN 0;
+    END IF;
+    EXECUTE format('DROP TABLE %I', name);
+    RETURN 1;
+END
+$$;
+
 -- What the last comparison with the venue found, by account.
 CREATE TABLE lt_reconciliations (
     account text PRIMARY KEY,
