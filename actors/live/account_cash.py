@@ -13,6 +13,11 @@ class _Cash:
     usd: Decimal
     observed_s: float
     spent: deque[tuple[float, Decimal]] = attrs.field(factory=deque)
+    left: Decimal = attrs.field(init=False)
+    """USD less all of `spent`: asked for with every order."""
+
+    def __attrs_post_init__(self) -> None:
+        self.left = self.usd - sum((usd for _, usd in self.spent), ZERO)
 
 
 @attrs.define(eq=False)
@@ -34,8 +39,9 @@ class AccountCash:
         cash = self._by_account.get(account)
         if cash is not None and usd > 0:
             cash.spent.append((at_s, usd))
+            cash.left -= usd
 
     def left(self, account: str) -> Decimal | None:
         """Returns USD, or None while the venue has not said."""
         cash = self._by_account.get(account)
-        return None if cash is None else cash.usd - sum((usd for _, usd in cash.spent), ZERO)
+        return None if cash is None else cash.left

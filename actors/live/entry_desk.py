@@ -10,7 +10,8 @@ import trio
 
 from actors.live.book_reader import BookReader
 from actors.live.breaker import Breaker
-from actors.live.live_book import LiveBook, Reserved
+from actors.live.commitments import Reserved
+from actors.live.live_book import LiveBook
 from actors.rules.live.pricing import Refusal, entry_plan, exit_plan, manual_plan
 from actors.rules.live.risk import EntryFacts, RiskReport, RiskState, first_failure, risk_reports
 from actors.rules.live.sizing import stake_for
@@ -45,20 +46,25 @@ class EntryDesk:
     clock: WallClock
     _books: dict[str, OrderBook] = attrs.field(init=False, factory=dict)
     _terms: dict[str, MarketTerms | None] = attrs.field(init=False, factory=dict)
+    _bookless: set[str] = attrs.field(init=False, factory=set)
+    """Tokens of which the venue says that they have no book: closed markets."""
 
     async def fetch(self, intents: Sequence[LiveIntent]) -> None:
         """Has books and terms at hand for some claims; what cannot be had is missing, and costs nobody else anything."""
-        self._books, self._terms = {}, {}
-        for intent in intents:
+        self._books, self._terms, self._bookless = {}, {}, set()
+        fresh = [intent for intent in intents if self._age_limit_passed(intent) is None]
+        for intent in fresh:
             self.reader.warm(intent.token_id, intent.condition_id)
-        for intent in intents:
+        for intent in fresh:
             try:
                 order_book = await self.reader.book(intent.token_id)
                 self._terms[intent.condition_id] = await self.reader.terms(intent.condition_id)
             except TransientError as error:
                 _log.warning("no order book to price by", extra={"error": str(error), "token_id": intent.token_id})
                 continue
-            if order_book is not None:
+            if order_book is None:
+                self._bookless.add(intent.token_id)
+            else:
                 self._books[intent.token_id] = order_book
 
     def prepare(self, intent: LiveIntent) -> Prepared:
@@ -76,6 +82,9 @@ class EntryDesk:
         if account_name is None or account is None:
             return self._declined(intent, "NO_ACCOUNT", f"the engine has no account {account_name}")
         strategy = self.book.strategies.get(intent.strategy_id)
+        too_old = self._age_limit_passed(intent)
+        if too_old is not None:
+            return self._declined(intent, "SIGNAL_AGE", too_old)
         order_book, terms = self._books.get(intent.token_id), self._terms.get(intent.condition_id)
         if order_book is None or terms is None:
             return self._without_book(intent, strategy)
@@ -105,7 +114,9 @@ class EntryDesk:
             return Refusal("NO_INPUTS", "the decision that it was made from is gone")
         available = self.book.available(strategy.strategy_id)
         stake = stake_for(_decode_inputs(intent.inputs), strategy.ft_settings, strategy.settings, available)
-        plan = entry_plan(intent, strategy.settings, stake, order_book, terms, strategy.account, now_ms)
+        spendable = self.book.spendable(strategy.account)
+        budget = available if spendable is None else min(available, spendable)
+        plan = entry_plan(intent, strategy.settings, stake, order_book, terms, strategy.account, now_ms, budget)
         if isinstance(plan, Refusal):
             return plan
         facts = EntryFacts(
@@ -164,11 +175,21 @@ class EntryDesk:
 
     def _without_book(self, intent: LiveIntent, strategy: LiveStrategy | None) -> Declined | Unpriced:
         """Waiting for a book costs an entry its age; what sells, or was placed by hand, has a patience of its own."""
+        if intent.token_id in self._bookless:
+            return self._declined(intent, "MARKET_CLOSED", "the venue has no order book for it")
         age_s = (self.clock.now_ms() - max(intent.signal_ms, intent.decided_ms)) / 1000
         patience_s = strategy.settings.max_signal_age_s if strategy is not None else 30
         if age_s <= patience_s:
             return UNPRICED
         return self._declined(intent, "NO_BOOK", f"no order book for {age_s:.0f} s")
+
+    def _age_limit_passed(self, intent: LiveIntent) -> str | None:
+        """Returns how old an entry is that nobody would make any more, so that nothing is asked for it; else None."""
+        strategy = self.book.strategies.get(intent.strategy_id)
+        if intent.origin is not OrderOrigin.COPY or strategy is None:
+            return None
+        age_s, limit_s = (self.clock.now_ms() - intent.signal_ms) / 1000, strategy.settings.max_signal_age_s
+        return f"{age_s:.3f}; allowed: {limit_s}" if age_s > limit_s else None
 
     def _declined(self, intent: LiveIntent, reason: str, detail: str) -> Declined:
         return Declined(order_id=intent.order_id, reason=reason, detail=detail, at_ms=self.clock.now_ms())

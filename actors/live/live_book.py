@@ -12,8 +12,8 @@ import attrs
 import trio
 
 from actors.live.account_cash import AccountCash
+from actors.live.commitments import Commitments, Reserved
 from actors.live.live_registry import LiveRegistry
-from actors.rules.live.booking import rest_usd
 from protocols.live.exits import ExitStatus, LiveExit, Lot
 from protocols.live.money import DayFigures, LiveBalance
 from protocols.live.orders import MANUAL, LiveIntent, LiveOrder, Side
@@ -25,19 +25,6 @@ ZERO = Decimal(0)
 MICRO = Decimal(1_000_000)
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
-
-
-@attrs.frozen(kw_only=True)
-class Reserved:
-    """An entry that is being prepared."""
-
-    order_id: str
-    strategy_id: str
-    account: str
-    condition_id: str
-    event_slug: str | None
-    usd: Decimal
-    at_ms: int
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -59,15 +46,19 @@ class LiveBook:
     _entries_ms: dict[str, deque[int]] = attrs.field(init=False, factory=dict)
     _reserved: dict[str, Reserved] = attrs.field(init=False, factory=dict)
     cash: AccountCash = attrs.field(init=False, factory=AccountCash)
+    _bound: Commitments = attrs.field(init=False, factory=Commitments)
 
     def load(self, snapshot: LiveSnapshot, now_ms: int) -> None:
         """Takes over what the database had."""
         self.balances = {one.strategy_id: one for one in snapshot.balances}
         self._claims = {one.order_id: one for one in snapshot.claims}
         self._working, self._by_hash = {}, {}
+        self._bound.clear()
         for order in snapshot.working:
             self._keep(order)
-        self._lots = {lot.order_id: lot for lot in snapshot.lots}
+        self._lots = {}
+        for lot in snapshot.lots:
+            self._take_lot(lot)
         self._exits = {one.exit_id: one for one in snapshot.exits}
         self._days, self._day = dict(snapshot.days), now_ms // DAY_MS
         self._entries_ms = {id_: deque(times) for id_, times in snapshot.entries_ms.items()}
@@ -83,18 +74,19 @@ class LiveBook:
         """Forgets claims that ended, and what was held for them."""
         for order_id in order_ids:
             self._claims.pop(order_id, None)
-            self._reserved.pop(order_id, None)
+            self._unreserve(order_id)
 
     def reserve(self, reserved: Reserved) -> None:
         """Holds what an entry will lock until it is journaled or declined."""
         self._reserved[reserved.order_id] = reserved
+        self._bound.hold(reserved)
 
     def journaled(self, result: Journaled) -> None:
         """Takes what commit 2 did."""
         self._take_balances(result.balances)
         for order in result.orders:
             self._claims.pop(order.order_id, None)
-            held = self._reserved.pop(order.order_id, None)
+            held = self._unreserve(order.order_id)
             if held is not None:
                 self._entries_ms.setdefault(held.strategy_id, deque()).append(held.at_ms)
             self._keep(order)
@@ -117,6 +109,7 @@ class LiveBook:
         self._take_balances(result.balances)
         for lot in result.lots:
             self._lots.pop(lot.order_id, None)
+            self._bound.lots.drop(lot.order_id)
         self._take_exits(result.exits)
 
     def take_balances(self, balances: Iterable[LiveBalance]) -> None:
@@ -174,8 +167,7 @@ class LiveBook:
 
     def locked_working(self, account: str) -> Decimal:
         """Returns what working and prepared buys of an account may still cost, USD."""
-        working = sum((rest_usd(one) for one in self.working_orders(account)), ZERO)
-        return working + sum((one.usd for one in self._reserved.values() if one.account == account), ZERO)
+        return self._bound.buying("account", account)
 
     def spendable(self, account: str) -> Decimal | None:
         """Returns what an account can still pay for new buys, USD; None while the venue has not said."""
@@ -195,29 +187,13 @@ class LiveBook:
     def exposure(self, strategy_id: str, *, condition_id: str | None = None, event_slug: str | None = None) -> Decimal:
         """Returns what a market, or all markets of an event, have locked of a strategy."""
 
-        def matches(owner: str, market: str, event: str | None) -> bool:
-            if owner != strategy_id:
-                return False
-            return (
-                market == condition_id if condition_id is not None else event_slug is not None and event == event_slug
-            )
-
-        total = ZERO
-        for lot in self._lots.values():
-            if matches(lot.strategy_id, lot.condition_id, lot.event_slug):
-                total += lot.cost
-        for order in self._working.values():
-            if matches(order.strategy_id, order.intent.condition_id, order.intent.event_slug):
-                total += rest_usd(order)
-        for held in self._reserved.values():
-            if matches(held.strategy_id, held.condition_id, held.event_slug):
-                total += held.usd
-        return total
+        if condition_id is not None:
+            return self._bound.bound("market", strategy_id, condition_id)
+        return ZERO if event_slug is None else self._bound.bound("event", strategy_id, event_slug)
 
     def pending(self, strategy_id: str) -> Decimal:
         """Returns what working and prepared buys of a strategy may still cost."""
-        working = (rest_usd(one) for one in self._working.values() if one.strategy_id == strategy_id)
-        return sum(working, ZERO) + self._held(strategy_id)
+        return self._bound.buying("strategy", strategy_id)
 
     def day(self, strategy_id: str, now_ms: int) -> DayFigures:
         """Returns the figures of this UTC day."""
@@ -229,7 +205,7 @@ class LiveBook:
         times = self._entries_ms.get(strategy_id, deque())
         while times and times[0] <= now_ms - MINUTE_MS:
             times.popleft()
-        return len(times) + sum(one.strategy_id == strategy_id for one in self._reserved.values())
+        return len(times) + self._bound.held.count(("strategy", strategy_id))
 
     async def wait_loaded(self) -> None:
         """Returns when the book has been read."""
@@ -251,9 +227,14 @@ class LiveBook:
         return [(trader or "", condition_id, token_id) for trader, condition_id, token_id in sorted(found)]
 
     def _held(self, strategy_id: str) -> Decimal:
-        return sum((one.usd for one in self._reserved.values() if one.strategy_id == strategy_id), ZERO)
+        return self._bound.held.total(("strategy", strategy_id))
+
+    def _unreserve(self, order_id: str) -> Reserved | None:
+        self._bound.held.drop(order_id)
+        return self._reserved.pop(order_id, None)
 
     def _keep(self, order: LiveOrder) -> None:
+        self._bound.take_order(order)
         if order.signed is not None:
             self._by_hash[order.signed.order_hash] = order.order_id
         if not order.ended:
@@ -272,6 +253,7 @@ class LiveBook:
         self.cash.spend(account, order.filled_usd + order.fee_usd - known, trio.current_time())
 
     def _take_lot(self, lot: Lot) -> None:
+        self._bound.take_lot(lot)
         if lot.shares > 0:
             self._lots[lot.order_id] = lot
         else:

@@ -1,7 +1,7 @@
 """Keeps the last good table of live strategies."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import trio
@@ -25,6 +25,8 @@ class LiveRegistry:
     store: LiveTableStore
     config: FilterConfig
     rng: Random
+    read: Callable[[LiveTable], None] = lambda _table: None
+    """Told another table as soon as it is there; never waits."""
     failures: int = attrs.field(init=False, default=0)
     changed: trio.Event = attrs.field(init=False, factory=trio.Event)
     """Set, and replaced by a new one, when there is another table."""
@@ -65,6 +67,7 @@ class LiveRegistry:
             by_wallet.setdefault(strategy.ft_wallet_id, []).append(strategy)
         self.table, self._by_wallet = table, by_wallet
         self.strategies = {strategy.strategy_id: strategy for strategy in table.strategies}
+        self.read(table)
         self.changed.set()
         self.changed = trio.Event()
         halted = None if table.halt is None else table.halt.by

@@ -81,8 +81,8 @@ def expected(
 ) -> Expected:
     """Replays a history.
 
-    Its entries: ("lock", order), ("fill", order, event, cools down), ("settle", payout), ("release",). `flags` say how each order
-    stands by now: ended, over at the venue, shares that the venue spoke of.
+    Its entries: ("lock", order), ("fill", order, event, cools down), ("settle", payout), ("release",). `flags` say how each
+    order stands by now: ended, over at the venue, shares that the venue spoke of.
     """
     orders: dict[str, Any] = {}
     trades: dict[tuple[str, str], Trade] = {}

@@ -183,3 +183,18 @@ def test_a_position_is_held_only_so_long_bid_or_none():
 def test_what_has_no_cost_has_no_loss():
     settings = LiveSettings(**{**OFF, "stop_loss_pct": D(1), "take_profit_pct": D(1)})
     assert due_exit(lot(cost=D(0)), settings, Decimal("0.01"), T0) is None
+
+
+def test_many_small_sales_come_to_what_they_would_have_together():
+    held, carried, should_hold = D(100), D(0), D(100)
+    for _ in range(30):
+        target = target_shares(D("0.02"), held, carried)
+        should_hold *= D("0.98")
+        if target * D("0.30") < 1:
+            carried = target
+            continue
+        held, carried = held - target, D(0)
+    assert abs(held - carried - should_hold) < D("0.31"), (
+        "rounded down to a hundredth of a share each time, and no more"
+    )
+    assert held < 60, "dust that was never carried would still be there"

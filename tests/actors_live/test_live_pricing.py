@@ -10,7 +10,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from property.examples import MANY
 
-from actors.rules.live.pricing import Refusal, depth_shares, entry_plan, exit_plan, manual_plan, worst_fee_usd
+from actors.rules.live.pricing import (
+    Refusal,
+    depth_shares,
+    entry_plan,
+    exit_plan,
+    manual_plan,
+    within_budget,
+    worst_fee_usd,
+)
 from actors.rules.paper.fees import taker_fee
 from protocols.live.market import MarketTerms, OrderBook
 from protocols.live.orders import OrderOrigin, OrderType, Side
@@ -211,6 +219,27 @@ def test_amounts_are_those_of_the_official_clients(recorded):
 def manual(side: Side = Side.BUY, tick: str = "0.01", rate: str = "0", **changes: Any) -> OrderPlan | Refusal:
     about = intent(side, origin=OrderOrigin.MANUAL, **{"limit_price": D("0.50"), **changes})
     return manual_plan(about, book(tick), terms(rate), "main", T0)
+
+
+@given(
+    spend=st.integers(100, 10_000_000).map(lambda cents: Decimal(cents) / 100),
+    share=st.integers(1, 10**6),
+    limit=st.integers(1, 99).map(lambda percent: Decimal(percent) / 100),
+    rate=st.sampled_from([D(0), D("0.02"), D("0.07"), D("0.25")]),
+    exponent=st.integers(0, 3),
+)
+def test_a_budget_pays_for_the_fee_too_and_a_cent_more_would_not_fit(spend, share, limit, rate, exponent):
+    tick, of = D("0.01"), terms(rate, exponent)
+    budget = spend + worst_fee_usd(spend, D(0), limit, tick, of) * share / 10**6
+    found = within_budget(spend, budget, limit, tick, of)
+    assert found <= spend
+    if found > 0:
+        assert found + worst_fee_usd(found, D(0), limit, tick, of) <= budget
+    more = found + D("0.02")
+    assert found == spend or more + worst_fee_usd(more, D(0), limit, tick, of) > budget
+    # What is beyond the budget without a fee, and what fits with it, stays as it is.
+    assert within_budget(spend, spend - D("0.01"), limit, tick, of) == spend
+    assert within_budget(spend, spend * 30, limit, tick, of) == spend
 
 
 def test_by_hand_nothing_is_raised_or_moved():

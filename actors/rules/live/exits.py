@@ -40,11 +40,16 @@ class Dust:
     why: str
 
 
-def target_shares(share: Decimal, open_shares: Decimal) -> Decimal:
-    """Returns the shares that have to be sold, on two decimals down; all of them where the rest would be dust (D41)."""
+def target_shares(share: Decimal, open_shares: Decimal, carried: Decimal = ZERO) -> Decimal:
+    """Returns the shares that have to be sold, on two decimals down; all of them where the rest would be dust (D41).
+
+    `carried` is what earlier sales of the trader obliged to, and was too little to be sold then: it is sold with this one, so
+    that many small sales come to what one large sale would have.
+    """
+    carried = min(carried, open_shares)
     if share >= ONE:
         return open_shares
-    wanted = floored(EXACT.multiply(share, open_shares), SIZE_PLACES)
+    wanted = floored(EXACT.multiply(share, open_shares - carried) + carried, SIZE_PLACES)
     return open_shares if open_shares - wanted < DUST_SHARES else wanted
 
 

@@ -46,8 +46,12 @@ def entry_plan(
     terms: MarketTerms,
     account: str,
     now_ms: int,
+    budget_usd: Decimal | None = None,
 ) -> OrderPlan | Refusal:
-    """Returns the order that copies a BUY for a stake in USD, or why there is none. The fee comes on top of the stake."""
+    """Returns the order that copies a BUY for a stake in USD, or why there is none. The fee comes on top of the stake.
+
+    Where `budget_usd` pays for the stake and not for its fee too, as much is spent as leaves enough for the fee.
+    """
     if stake_usd <= 0:
         return Refusal("ZERO_STAKE", "the formula stakes nothing")
     cap = EXACT.multiply(intent.signal_price, ONE + settings.slippage_tolerance_pct / HUNDRED)
@@ -56,6 +60,8 @@ def entry_plan(
         return Refusal("BELOW_TICK", f"the limit {cap} is below the least price {book.tick}")
     order_type = intent.order_type or settings.order_type
     expiration_s = _expiration_s(order_type, now_ms, settings.resting_s)
+    if not order_type.rests and budget_usd is not None:
+        stake_usd = within_budget(stake_usd, budget_usd, limit, book.tick, terms)
     plan = _buy(intent, order_type, limit, stake_usd, None, book, terms, account, expiration_s)
     if isinstance(plan, OrderPlan) and Decimal(plan.maker_amount) > settings.max_order_size_usd * MICRO:
         # Raised to the venue's minimum, and that is more than an order may be.
@@ -115,6 +121,21 @@ def worst_fee_usd(
         worst = EXACT.multiply(EXACT.multiply(spend_usd, rate), factor)
     # Each fill's fee is rounded by itself, and the tick may change; a hundredth of a cent covers them.
     return worst.quantize(MICRO_USD, ROUND_CEILING, EXACT) + _FEE_MARGIN
+
+
+def within_budget(
+    spend_usd: Decimal, budget_usd: Decimal, limit: Decimal, tick: Decimal, terms: MarketTerms
+) -> Decimal:
+    """Returns what may be spent of a budget in USD that has to pay for the worst fee too.
+
+    More than the budget stays as it is, for the rules to refuse: it was not the fee that was too much.
+    """
+    fee = worst_fee_usd(spend_usd, ZERO, limit, tick, terms)
+    if not spend_usd <= budget_usd < spend_usd + fee:
+        return spend_usd
+    # The fee is in proportion to what is spent, but for its margin and the rounding to a millionth.
+    per_usd = EXACT.divide(fee - _FEE_MARGIN, spend_usd)
+    return floored(EXACT.divide(budget_usd - _FEE_MARGIN - MICRO_USD, ONE + per_usd), 2)
 
 
 def depth_shares(levels: tuple[Level, ...], limit: Decimal, *, buys: bool) -> Decimal:
