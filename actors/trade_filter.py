@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import trio
@@ -33,6 +33,8 @@ class TradeFilter:
     markets: Outbox[str]
     targets: TargetView
     config: FilterConfig
+    own: Mapping[str, Callable[[], None]] = attrs.field(factory=dict)
+    """By wallet of an account that live orders are sent with: who wants to hear that the feed shows a trade of it."""
     seen_by_lane: Counter[str] = attrs.field(init=False, factory=Counter)
     """Trades by lane ("0", "1", "2", "none"), repeats not counted."""
     repeated: int = attrs.field(init=False, default=0)
@@ -49,6 +51,7 @@ class TradeFilter:
         task_status.started()
         while batch := await self.trades.batch(self.config.batch_max):
             targets = self.targets.current()
+            self._tell_owners(batch)
             admission = admit(batch, targets.lanes, self._memory, everyone=targets.everyone)
             await self._pass_on(admission.kept)
             self._ask_for_markets(admission)
@@ -67,6 +70,12 @@ class TradeFilter:
     def forget(self, trade_ids: Sequence[str]) -> None:
         """Lets trades come again that were passed on and could not be kept."""
         self._memory.forget(trade_ids)
+
+    def _tell_owners(self, batch: Sequence[RawTrade]) -> None:
+        """What the feed shows of our own accounts, the venue has matched: it is asked, should its socket have been silent."""
+        if self.own:
+            for wallet in {raw.row.proxy_wallet.lower() for raw in batch} & self.own.keys():
+                self.own[wallet]()
 
     def _count(self, admission: Admission) -> None:
         self.seen_by_lane[IGNORED] += admission.ignored

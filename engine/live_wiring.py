@@ -9,7 +9,7 @@ Only here are accounts at the venue handed out: to executor (through its sender)
 cancel) and live_settler (to see what was redeemed).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -62,6 +62,8 @@ class LiveTrading:
     manual: ManualDesk
     claims: ChannelOutbox[LiveIntent]
     """Where whoever commits trades puts the claims that came with them."""
+    nudges: Mapping[str, Callable[[], None]]
+    """Whom to tell that the feed shows a trade of an account, by its wallet."""
     services: tuple[Child, ...]
     stages: tuple[Child, ...]
     sources: tuple[Child, ...]
@@ -73,6 +75,10 @@ class LiveTrading:
         if claims and self.claims.send_many_nowait(claims) < len(claims):
             self.executor.missed_some()
         if any(receipt.exits for receipt in receipts):
+            self.exits.look()
+        if not all(receipt.applied for receipt in receipts):
+            # Perhaps the word of an earlier commit was lost: then its claims are in the database all the same.
+            self.executor.missed_some()
             self.exits.look()
 
 
@@ -109,6 +115,7 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         logs=logs,
         manual=manual,
         claims=base.claims,
+        nudges={account.wallet: watchers[name].nudge for name, account in base.accounts.items()},
         services=(
             Child(name="live_registry", run=base.registry.run),
             Child(name="book_reader", run=base.reader.run),
@@ -144,7 +151,13 @@ class _Base:
         self.times = watch_times(config.live)
         self.accounts = {name: ports.account for name, ports in io.accounts.items()}
         self.venues = {name: account.venue for name, account in self.accounts.items()}
-        self.registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng)
+        self.registry = LiveRegistry(
+            store=io.strategies,
+            config=config.filter,
+            rng=rng,
+            # Strategies are made and given capital while the engine runs.
+            read=lambda table: self.book.take_balances(table.balances),
+        )
         self.book = LiveBook(registry=self.registry)
         self.reader = BookReader(upstream=io.books, max_age_s=config.live.max_price_age_ms / 1000)
         self.breaker = Breaker(registry=self.registry, store=io.orders, clock=clock, rng=rng)

@@ -18,6 +18,7 @@ from protocols.clock import Random, WallClock
 from protocols.feed import FeedStreamStore
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.instruments import Observer
+from protocols.live.passes import LivePassesPort
 from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
 from protocols.users import TokenStore
 
@@ -52,6 +53,8 @@ class Services:
     book_cache: BookCache
     market_ensurer: MarketEnsurer
     scheduler: Scheduler
+    live_passes: LivePassesPort
+    """To be told where live trading is found, once there is any."""
 
 
 def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
@@ -67,7 +70,9 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         rng=io.rng,
         ages=io.price_age,
     )
-    scheduler = scheduler_of(config, io.jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
+    live_passes = LivePassesPort()
+    jobs = attrs.evolve(io.jobs, live=live_passes.current)
+    scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
     children = (
         Child(name="token_registry", run=token_registry.run),
         Child(name="feed_hub", run=feed_hub.run),
@@ -81,5 +86,6 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         book_cache=BookCache(upstream=io.books, clock=io.clock),
         market_ensurer=MarketEnsurer(store=io.markets, catalog=io.catalog),
         scheduler=scheduler,
+        live_passes=live_passes,
     )
     return children, services

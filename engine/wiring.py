@@ -134,6 +134,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         writer.outbox(),
         market_requests.outbox(),
     )
+    live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
         copied=filter_copied,
@@ -141,8 +142,8 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         markets=filter_markets,
         targets=registry,
         config=config.filter,
+        own=live.nudges if live else {},
     )
-    live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     tester_kept, clock, rng = writer.outbox(), io.clock, io.rng
     forward = forward_testing(
         config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=live

@@ -156,7 +156,7 @@ async def _open_account(
         gate = TokenBucket(rate_per_s=live.orders_per_s, burst=live.orders_burst)
         _log.info("live account", extra={"account": name, "signer": signer.address, "funder": funder})
         yield LiveAccount(
-            account=TradingAccount(name=name, venue=api, maker=maker, gate=gate),
+            account=TradingAccount(name=name, venue=api, maker=maker, gate=gate, wallet=funder.lower()),
             sockets=ClobUserDialer(dialer=dialer, api=api),
             api=api,
         )

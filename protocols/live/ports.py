@@ -238,6 +238,8 @@ class TradingAccount:
     venue: ClobAccount
     maker: OrderMaker
     gate: SendGate
+    wallet: str
+    """The address that its trades show on the feed, lower case."""
 
 
 @attrs.frozen(kw_only=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import attrs
 
+from protocols.live.money import LiveBalance
 from protocols.live.orders import OrderType
 from protocols.setting_fields import choice, decimal, flag, text, whole
 from protocols.strategies import StrategySettings
@@ -106,6 +107,8 @@ class LiveTable:
     halt: Halt | None = None
     breakers: Mapping[str, str] = attrs.field(factory=dict)
     """By strategy_id: why its breaker is latched."""
+    balances: Sequence[LiveBalance] = ()
+    """Of the same moment: capital may have been given since they were read last."""
 
 
 class LiveTableStore(Protocol):

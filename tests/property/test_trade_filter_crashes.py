@@ -106,10 +106,11 @@ class Filtered:
     raw_trades: Channel
     markets: Channel
     plan: CrashPlan
+    told: list
 
 
 def filtered(sightings, *, crash_at=frozenset(), partly=0, batch_max=4, capacity=3, pauses_ms=(0,)):
-    plan = CrashPlan(crash_at)
+    plan, told = CrashPlan(crash_at), []
     raw_trades, markets = Channel("raw_trades", capacity), Channel("markets", 2, Overflow.DROP_NEWEST)
     policy = LanePolicy(lanes=3, lane_of=lambda laned: laned.lane, shed_from=3, shed_above=capacity)
     writer = Channel("writer", capacity, Overflow.LANES, policy)
@@ -122,10 +123,11 @@ def filtered(sightings, *, crash_at=frozenset(), partly=0, batch_max=4, capacity
         markets=FlakyOutbox(market_outbox, plan),
         targets=Targets(),
         config=FilterConfig(batch_max=batch_max),
+        own={STRANGER: lambda: told.append(STRANGER)},
     )
     writes = (copied_outbox, kept_outbox, market_outbox)
     child = Child(name="trade_filter", run=actor.run, reads=(raw_trades,), writes=writes)
-    result = Filtered([], actor, raw_trades, markets, plan)
+    result = Filtered([], actor, raw_trades, markets, plan, told)
 
     async def feed(outbox):
         for number, seen in enumerate(sightings):
@@ -168,6 +170,8 @@ def check_the_promise(sightings, **world):
     assert result.actor.malformed == malformed
     strangers = sum(seen.fill[1] == STRANGER for seen in sightings)
     assert result.actor.seen_by_lane["none"] == strangers
+    # Whoever owns a wallet hears of its trades, also when nobody follows it.
+    assert bool(result.told) == bool(strangers)
     assert sum(result.actor.seen_by_lane.values()) - strangers == len(fills)
     assert not result.raw_trades.dead_letters
     if not result.plan.crashes:
