@@ -16,6 +16,7 @@ from protocols.clock import Random
 
 LIFE_MAX_S = 6.0
 REST_S = 60.0
+STOP_S = 15.0
 FAULTS = ("answer_lost", "accepted_late", "error_after", "error_before", "trade_failed", "trade_retrying", "socket_lost")
 
 
@@ -54,23 +55,30 @@ async def kills(seed: int, points: list[str], *, resend: bool = False) -> int:
 
 
 async def come_to_rest(live: LiveWorld) -> None:
-    """Lets one engine live until every order has ended and every obligation is met, then compares everything."""
+    """Lets one engine live until every order has ended and every obligation is met, then compares everything.
+
+    What it left is read when it is gone: an order that is sent between two readings would be a stranger.
+    """
     async with armed_engine(live.world.settings) as engine:
         await engine.until_ready(30)
         with trio.move_on_after(REST_S):
             while await unrest(live):
                 assert engine.process.poll() is None, engine.log_text()[-4000:]
                 await trio.sleep(0.3)
-        orders = await audit(live.world.database)
-        account = await live.account()
-        audit_venue(orders, account)
-        audit_end(orders, account, START_USD, Decimal(0))
+        engine.process.terminate()
+        with trio.move_on_after(STOP_S):
+            while engine.process.poll() is None:
+                await trio.sleep(0.05)
+    orders, account = await audit(live.world.database), await live.account()
+    audit_venue(orders, account)
+    audit_end(orders, account, START_USD, Decimal(0))
 
 
 async def unrest(live: LiveWorld) -> int:
     rows = await live.world.fetch(
         "SELECT (SELECT count(*) FROM lt_orders WHERE NOT ended)"
-        " + (SELECT count(*) FROM lt_fills WHERE status NOT IN ('CONFIRMED', 'FAILED')) AS open"
+        " + (SELECT count(*) FROM lt_fills WHERE status NOT IN ('CONFIRMED', 'FAILED'))"
+        " + (SELECT count(*) FROM lt_exits WHERE status = 'OPEN') AS open"
     )
     return int(rows[0]["open"])
 
