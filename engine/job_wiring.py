@@ -1,9 +1,12 @@
 """Which jobs there are, and the scheduler that runs them. Beside `wiring.py`, since jobs need no ingest lease."""
 
+from collections.abc import Callable
+
 import attrs
 
 from actors.job_runner import JobRunner
 from actors.jobs.ft_snapshot import FtSnapshot
+from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
 from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
@@ -15,6 +18,7 @@ from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStats
 from protocols.housekeeping import MarketRefreshStore, RetentionStore
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.jobs import Job, JobStore
+from protocols.live.passes import LivePasses
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +33,8 @@ class JobPorts:
     trader_stats: TraderStatsStore
     reason_counts: ReasonCountStore
     snapshots: SnapshotStore
+    live: Callable[[], LivePasses | None] = lambda: None
+    """Live trading of this process, where it trades."""
 
 
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
@@ -39,6 +45,9 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         TraderStatistics(store=io.trader_stats, clock=clock),
         ReasonCounts(store=io.reason_counts),
         FtSnapshot(store=io.snapshots, clock=clock),
+        LtExecute(live=io.live),
+        LtSyncOrderStatus(live=io.live),
+        LtResolve(live=io.live),
     ]
 
 

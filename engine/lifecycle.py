@@ -25,6 +25,7 @@ from engine.adapters.system_clock import process_owner_id, secret_random
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
 from engine.ingesting import IngestHost
+from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
 from engine.places import postgres_dir
 from engine.reload import Reloader
@@ -40,6 +41,7 @@ from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 from protocols.instruments import Observer
+from protocols.live.passes import LivePasses
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -155,7 +157,8 @@ class EngineHost:
                 trades_live=self._trades_live(),
             )
             try:
-                async with serving(self._engine, options, self._serving_context(office)):
+                async with serving(self._engine, options, self._serving_context(office)) as services:
+                    services.live_passes.install(self._live_passes)
                     await ingest.run()
             finally:
                 self.report = ingest.report
@@ -173,6 +176,9 @@ class EngineHost:
                 "live trading is on: orders cost real money", extra={"accounts": ", ".join(self.config.live.accounts)}
             )
         return enabled and self.live_switch
+
+    def _live_passes(self) -> LivePasses | None:
+        return None if self._engine.live is None else live_passes(self._engine.live)
 
     def _serving_context(self, office: LeaseOffice) -> ServingContext:
         return ServingContext(

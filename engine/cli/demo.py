@@ -21,6 +21,7 @@ from engine.adapters.postgres.embedded_server import default_data_dir, running_s
 from engine.adapters.postgres.follow_store import FollowStore
 from engine.adapters.system_clock import process_owner_id
 from engine.cli.demo_bots import BOTS, bot_counts, bot_sentences, make_bots
+from engine.cli.demo_live import OVERRIDES, DemoLive, live_sentences, open_demo_live
 from engine.cli.demo_user import DemoUser, demo_user
 from engine.cli.hosting import host_engine
 from engine.cli.main import Settings
@@ -45,8 +46,9 @@ WHERE ingest_seq > $1 ORDER BY ingest_seq
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end and nothing else on stdout.")
 @click.option("--rate", type=click.FloatRange(0.1, 100), default=1.0, show_default=True, help="Times 28 rows a second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated platform.")
+@click.option("--live-sim", is_flag=True, help="Copy with simulated money too, through the whole path of live orders.")
 @click.pass_obj
-def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, seed: int) -> None:
+def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, seed: int, live_sim: bool) -> None:
     """Watch the engine work: a simulated venue, a few followed traders, a database of its own. No network, no keys.
 
     Nothing outside a directory of the demo's own is touched, and that is deleted at the end.
@@ -62,9 +64,15 @@ def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, 
         }
         if as_json:
             overrides["logging.level"] = "warning"
-        show = _Demo(control_url=urls["control_url"], data_dir=home / "postgres", seconds=seconds, quiet=as_json)
         try:
-            code = host_engine(lambda: settings.read(overrides), settings.load(overrides), beside=show.run)
+            live = open_demo_live(home) if live_sim else None
+            overrides |= OVERRIDES if live_sim else {}
+            show = _Demo(
+                control_url=urls["control_url"], data_dir=home / "postgres", seconds=seconds, quiet=as_json, live=live
+            )
+            own = (lambda config: config) if live is None else live.only_simulated
+            config = own(settings.load(overrides))
+            code = host_engine(lambda: own(settings.read(overrides)), config, beside=show.run, live_switch=live_sim)
         finally:
             shutil.rmtree(home, ignore_errors=True)
     if show.result is not None:
@@ -104,6 +112,7 @@ class _Demo:
     data_dir: Path
     seconds: float | None
     quiet: bool
+    live: DemoLive | None = None
     result: dict[str, Any] | None = attrs.field(init=False, default=None)
     _shown_seq: int = attrs.field(init=False, default=0)
 
@@ -114,7 +123,10 @@ class _Demo:
             options = await self._database(running)
             await _follow(options, wallets)
             await make_bots(options)
+            if self.live is not None:
+                await self.live.prepare(options, control)
             await _until(lambda: running.engine.readiness.ready and _knows(running, wallets))
+            await _until(lambda: self.live is None or self.live.knows(running))
             before = await _ledger(control, wallets)
             self._say(
                 f"Following {len(wallets)} traders of the simulated platform, {len(BOTS)} paper bots copy them; "
@@ -131,6 +143,7 @@ class _Demo:
                     "price_requests": user.price_requests,
                     "upstream_calls": running.engine.upstream_requests.total(),
                     **await bot_counts(options),
+                    **({} if self.live is None else await self.live.result(options, control, running, host)),
                 }
             host.stop.set()
 
@@ -265,5 +278,5 @@ def _sentence(result: dict[str, Any]) -> str:
         f"The feed has {result['feed_rows']} rows. {result['price_requests']} requests for the prices of whole pages; "
         f"{result['upstream_calls']} calls upstream in all. "
         f"Memory {result['rss_mb']} MB.\n"
-        f"{bot_sentences(result)}"
+        f"{bot_sentences(result)}" + (f"\n{live_sentences(result)}" if "live" in result else "")
     )

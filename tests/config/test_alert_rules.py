@@ -52,6 +52,21 @@ HEALTHY = {
     'polycopy_decisions_total{result="skipped",reason="price_out_of_range"}': GROWING,
     'polycopy_decisions_dead_total{}': ZERO,
     'polycopy_decisions_waiting{}': "3x400",
+    'polycopy_live_trading{}': "1x400",
+    'polycopy_live_halted{}': ZERO,
+    'polycopy_breakers_latched{}': ZERO,
+    'polycopy_exits_open{}': "2x400",
+    'polycopy_exits_overdue{}': ZERO,
+    'polycopy_ledger_drift_usd{strategy="LT_A"}': ZERO,
+    'polycopy_order_posts_total{outcome="accepted"}': GROWING,
+    'polycopy_order_posts_total{outcome="refused"}': "0+10x400",
+    'polycopy_order_events_dead_total{}': ZERO,
+    'polycopy_orders_orphaned{}': ZERO,
+    'polycopy_user_socket_connected{account="main"}': "1x400",
+    'polycopy_reconcile_age_seconds{account="main"}': "30x400",
+    'polycopy_foreign_orders{account="main"}': ZERO,
+    'polycopy_position_drifts{account="main"}': ZERO,
+    'polycopy_account_short_usd{account="main"}': ZERO,
 }  # fmt: skip
 GONE = None
 STANDBY = {name: GONE for name in HEALTHY if name not in ("up{}", "polycopy_heap_used_ratio{}")} | {
@@ -149,6 +164,34 @@ CASES = {
         {'polycopy_decisions_total{result="skipped",reason="price_out_of_range"}': STILL}, {"PolycopyNothingDecided"}
     ),
     "decisions wait": ({"polycopy_decisions_waiting{}": "500x400"}, {"PolycopyDecisionsWait"}),
+    "a strategy spent more than it had": (
+        {'polycopy_ledger_drift_usd{strategy="LT_A"}': "0x30 0.4x300"}, {"PolycopyLedgerDrift"}
+    ),
+    "a breaker latched": ({"polycopy_breakers_latched{}": "0x30 1x300"}, {"PolycopyBreakerLatched"}),
+    "an exit is overdue": ({"polycopy_exits_overdue{}": "0x30 1x300"}, {"PolycopyExitOverdue"}),
+    "an account is not compared any more": (
+        {'polycopy_reconcile_age_seconds{account="main"}': "0+60x400"}, {"PolycopyNotReconciled"}
+    ),
+    "an account was never compared": (
+        {f'polycopy_{name}{{account="main"}}': GONE
+         for name in ("reconcile_age_seconds", "foreign_orders", "position_drifts", "account_short_usd")},
+        {"PolycopyNotReconciled"},
+    ),
+    "an order by somebody else": ({'polycopy_foreign_orders{account="main"}': "1x400"}, {"PolycopyAccountDiffers"}),
+    "positions moved": ({'polycopy_position_drifts{account="main"}': "2x400"}, {"PolycopyAccountDiffers"}),
+    "money is gone": ({'polycopy_account_short_usd{account="main"}': "12.5x400"}, {"PolycopyAccountDiffers"}),
+    "the user socket stays closed": (
+        {'polycopy_user_socket_connected{account="main"}': ZERO}, {"PolycopyUserSocketDown"}
+    ),
+    "the venue refuses": (
+        {'polycopy_order_posts_total{outcome="accepted"}': STILL,
+         'polycopy_order_posts_total{outcome="refused"}': GROWING},
+        {"PolycopyOrdersRefused"},
+    ),
+    "an account was taken out of the configuration": ({"polycopy_orders_orphaned{}": "3x400"}, {"PolycopyOrdersWithoutFate"}),
+    "news that cannot be booked": ({"polycopy_order_events_dead_total{}": "0x30 1x300"}, {"PolycopyOrdersWithoutFate"}),
+    "entries stay stopped": ({"polycopy_live_halted{}": "1x400"}, {"PolycopyHalted"}),
+    "entries are stopped for a while": ({"polycopy_live_halted{}": "0x20 1x30 0x400"}, set()),
 }  # fmt: skip
 QUIET = "PolycopyNoFollowedTrade"  # takes days of samples
 

@@ -15,7 +15,12 @@ from config.schema import EngineConfig
 from engine.adapters.postgres.server_process import EmbeddedServer
 from engine.adapters.system_clock import system_random
 from engine.api.app import engine_app
-from engine.metrics import EngineCollector, price_age_histogram, trade_to_row_histogram
+from engine.metrics import (
+    EngineCollector,
+    price_age_histogram,
+    trade_to_order_histogram,
+    trade_to_row_histogram,
+)
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
@@ -46,6 +51,7 @@ def labels_by_sample(engine):
     registry = CollectorRegistry()
     registry.register(EngineCollector(engine))
     trade_to_row_histogram(registry)
+    trade_to_order_histogram(registry)
     price_age_histogram(registry)
     labels = {}
     for family in registry.collect():
