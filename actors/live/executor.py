@@ -73,7 +73,7 @@ class Executor:
             nursery.cancel_scope.cancel()
 
     def missed_some(self) -> None:
-        """Says that claims were committed which their channel could not take; never waits."""
+        """Says that something was committed of which memory may not know: it is read from the database; never waits."""
         self._rescan = True
         self._wake.set()
 
@@ -134,6 +134,7 @@ class Executor:
             self._failed("missed claims not read yet", error)
             return
         self._rescan = False
+        self.book.refresh(snapshot, self.clock.now_ms())
         known = {one.order_id for one in self.book.working_orders()}
         found = [one for one in snapshot.claims if one.order_id not in self._queue and one.order_id not in known]
         self.missed += len(found)
@@ -173,6 +174,8 @@ class Executor:
             except TransientError as error:
                 self._failed("orders not journaled, nothing is sent", error)
                 await trio.sleep(backoff.next_s())
+                # What was journaled before, with nobody told, says nothing of balances a second time.
+                self._rescan = True
         self.book.journaled(result)
         for order in result.orders:
             nursery.start_soon(self._send, order)

@@ -65,6 +65,17 @@ class LiveBook:
         self._reserved = {}
         self.loaded.set()
 
+    def refresh(self, snapshot: LiveSnapshot, now_ms: int) -> None:
+        """Takes over what the database has: somebody may not have been told what he committed. What is prepared stays held.
+
+        A claim that memory does not have is not taken over: it is declined, or offered to the executor.
+        """
+        known, held = self._claims, self._reserved
+        self.load(snapshot, now_ms)
+        self._claims = {id_: one for id_, one in self._claims.items() if id_ in known}
+        for one in held.values():
+            self.reserve(one)
+
     def claimed(self, intents: Iterable[LiveIntent]) -> None:
         """Takes claims that were committed."""
         for intent in intents:

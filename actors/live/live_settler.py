@@ -48,6 +48,8 @@ class LiveSettler:
     interval_s: float
     settled: Callable[[Settled], None] = lambda _settled: None
     """Told after each commit, when the book knows; never waits."""
+    doubtful: Callable[[], None] = lambda: None
+    """Told when memory may not know all that was committed; never waits."""
     passes: int = attrs.field(init=False, default=0)
     failures: int = attrs.field(init=False, default=0)
     redeemed: int = attrs.field(init=False, default=0)
@@ -58,6 +60,8 @@ class LiveSettler:
     _finder: PayoutFinder = attrs.field(init=False)
     _after: str = attrs.field(init=False, default="")
     """Token up to which redemptions were looked at."""
+    _untold: set[str] = attrs.field(init=False, factory=set)
+    """What was begun, and may have been committed with nobody told: doing it again would not tell."""
     _one_at_a_time: trio.Lock = attrs.field(init=False, factory=trio.Lock)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
@@ -147,6 +151,8 @@ class LiveSettler:
     async def _repeat(self, what: Callable[[], Awaitable[object]], interval_s: float, failed: str) -> None:
         backoff = Backoff(first_s=min(FIRST_PAUSE_S, interval_s), max_s=interval_s, rng=self.rng)
         while True:
+            doubtful = failed in self._untold
+            self._untold.add(failed)
             try:
                 await what()
             except (TransientError, RejectedError) as error:
@@ -154,6 +160,9 @@ class LiveSettler:
                 await trio.sleep(backoff.next_s())
             else:
                 backoff.reset()
+                self._untold.discard(failed)
+                if doubtful:
+                    self.doubtful()
                 await trio.sleep(interval_s * (0.9 + 0.2 * self.rng.random()))
 
     def _failed(self, what: str, error: Exception) -> None:

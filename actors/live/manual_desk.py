@@ -42,6 +42,10 @@ class ManualDesk:
         """
         intent = self._intent(order, f"{user_id}:{order.intent_id}")
         order_id, is_new = await self.store.claim_keyed(user_id, order.intent_id, _hash_of(order), intent)
+        if not is_new:
+            # Perhaps it was claimed with nobody told; who has it already does not take it twice.
+            claimed = await self.store.find(order_id)
+            is_new = claimed is not None and claimed.signed is None and not claimed.ended
         if is_new:
             self.offer([intent])
         found = await self._fate(order_id)
@@ -91,6 +95,10 @@ class ManualDesk:
         claims = [LiveOrder(intent=one) for one in self.book.claims() if one.strategy_id == mine]
         return [_view(one) for one in [*claims, *self.book.working_orders(account)] if one.strategy_id == mine]
 
+    def spendable(self, account: str) -> Decimal | None:
+        """Returns what an account can still pay for new buys, USD; None while the venue has not said."""
+        return self.book.spendable(account)
+
     async def _fate(self, order_id: str) -> LiveOrder:
         found: LiveOrder | None = None
         with trio.move_on_after(WAIT_S):
@@ -125,6 +133,7 @@ class ManualDesk:
             wanted_usd=order.usd,
             order_type=order.order_type,
             limit_price=order.limit_price,
+            expires_ms=None if order.expires_in_s is None else now_ms + order.expires_in_s * 1000,
         )
 
 
@@ -134,6 +143,8 @@ def _hash_of(order: ManualOrder) -> str:
         order.account, order.side, order.condition_id, order.token_id, _plain(order.limit_price), order.order_type,
         _plain(order.shares), _plain(order.usd), order.trader or "",
     ]  # fmt: skip
+    if order.expires_in_s is not None:
+        parts.append(str(order.expires_in_s))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -35,6 +35,8 @@ class OrderKeeper:
     rng: Random
     changed: Callable[[Sequence[OrderEvent], Applied], None] = lambda _events, _applied: None
     """Told after each commit; never waits."""
+    doubtful: Callable[[], None] = lambda: None
+    """Told when memory may not know all that was committed; never waits."""
     counts: Counter[str] = attrs.field(init=False, factory=Counter)
     """Orders by the status that an event brought them to."""
     dead: int = attrs.field(init=False, default=0)
@@ -42,6 +44,8 @@ class OrderKeeper:
     failures: int = attrs.field(init=False, default=0)
     foreign: int = attrs.field(init=False, default=0)
     """Events about orders that are none of ours."""
+    _untold: bool = attrs.field(init=False, default=False)
+    """A commit was begun, and what it did has not been taken over: booking it again would not tell."""
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -53,6 +57,7 @@ class OrderKeeper:
     async def _keep(self, batch: Sequence[OrderEvent]) -> None:
         backoff = Backoff(first_s=0.1, max_s=5.0, rng=self.rng)
         while True:
+            doubtful, self._untold = self._untold, True
             try:
                 applied = await self.store.apply(batch)
                 break
@@ -75,4 +80,7 @@ class OrderKeeper:
         for order in applied.orders:
             self.counts[order.status.value] += 1
         self.book.applied(applied, self.clock.now_ms())
+        self._untold = False
+        if doubtful:
+            self.doubtful()
         self.changed(batch, applied)

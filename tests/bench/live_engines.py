@@ -85,13 +85,15 @@ async def live_bench(
     capital_usd: Decimal = CAPITAL_USD,
     paused: bool = False,
     is_on: bool = True,
+    markets_known: bool = True,
 ) -> AsyncIterator[LiveBench]:
     """Yields a running engine whose one live strategy copies `targets` traders."""
     database = await bench.database()
     await database.follow(wallets(TARGET, targets))
-    await database.fetch(MARKETS, sorted({leg.condition_id for leg in LEGS}))
-    columns = zip(*((leg.condition_id, leg.token_id, leg.outcome, leg.outcome_index) for leg in LEGS), strict=True)
-    await database.fetch(TOKENS, *map(list, columns))
+    if markets_known:
+        await database.fetch(MARKETS, sorted({leg.condition_id for leg in LEGS}))
+        columns = zip(*((leg.condition_id, leg.token_id, leg.outcome, leg.outcome_index) for leg in LEGS), strict=True)
+        await database.fetch(TOKENS, *map(list, columns))
     await _mirror(database, settings, capital_usd, paused=paused)
     home = bench.home()
     home.mkdir(parents=True)

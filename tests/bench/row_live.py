@@ -49,7 +49,9 @@ async def _latency(bench: Bench) -> list[Figure]:
                 )
             )
     flat = max(medians) / min(medians)
-    figures.append(Figure(row="live", what="  slowest of these medians to the fastest", value=flat, unit="×", target=1.2))
+    figures.append(
+        Figure(row="live", what="  slowest of these medians to the fastest", value=flat, unit="×", target=1.2)
+    )
     return figures
 
 
@@ -145,18 +147,24 @@ async def _calls(bench: Bench) -> Figure:
     """Trades flow, Gamma answers, and nothing is traded: with live trading off, and with its only strategy paused."""
     counts = dict[str, float]()
     for name, is_on in (("off", False), ("paused", True)):
-        async with live_bench(bench, targets=20, paused=True, is_on=is_on) as live:
+        async with live_bench(bench, targets=20, paused=True, is_on=is_on, markets_known=False) as live:
             await _pace(live, "calls", bench.either(5, 20), 20)
             metrics = await live.engine.metrics()
             calls = {key: value for key, value in metrics.items() if key.startswith("polycopy_upstream_requests_total")}
             for api in ("clob", "clob books", "gamma"):
                 counts[f"{name} {api}"] = sum(value for key, value in calls.items() if f'api="{api}"' in key)
     bench.say(f"  calls: {counts}")
+    off = counts["off clob"] + counts["off clob books"]
+    gamma, books, account = (
+        counts["off gamma"] + counts["paused gamma"],
+        counts["paused clob books"],
+        counts["paused clob"],
+    )
     return Figure(
         row="live",
         what="CLOB calls outside trading, while Gamma answers",
-        value=counts["off clob"] + counts["off clob books"] + counts["paused clob books"],
+        value=off + books,
         target=0,
-        note=f"live trading off: {counts['off clob'] + counts['off clob books']:.0f}; on and its strategy paused: "
-        f"{counts['paused clob books']:.0f} for books, {counts['paused clob']:.0f} to compare the account",
+        note=f"{gamma:.0f} of Gamma; live trading off: {off:.0f}; on and its strategy paused: {books:.0f} for books, "
+        f"{account:.0f} to compare the account",
     )

@@ -67,7 +67,8 @@ class Venue:
                 trade, answer = self._answer(method, target, body, arrived_ns)
                 text = json.dumps(answer).encode()
                 await stream.send_all(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text)
+                    + text
                 )
                 if _header(head, b"connection") == b"close":
                     return

@@ -19,7 +19,7 @@ from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
 from engine.adapters.postgres.live_order_rows import BALANCE_COLUMNS, ORDER_COLUMNS, balance_of, order_of
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
-from protocols.live.events import Filled
+from protocols.live.events import Filled, Seen
 from protocols.live.exits import ExitKind, LiveExit
 from protocols.live.money import LiveBalance
 from protocols.live.orders import LiveIntent, LiveOrder, OrderOrigin, Side, SignedOrder
@@ -151,6 +151,21 @@ async def postgres_live(database: DatabaseOptions) -> AsyncIterator[LiveWorld]:
         )
 
 
+@asynccontextmanager
+async def either_live(database: DatabaseOptions | None) -> AsyncIterator[LiveWorld]:
+    """A world in a database or in memory, with one strategy; at the end its money adds up."""
+    if database is None:
+        world = memory_live()
+        await world.strategy()
+        yield world
+        await world.check()
+        return
+    async with postgres_live(database) as world:
+        await world.strategy()
+        yield world
+        await world.check()
+
+
 def hash_of(number: int) -> str:
     return f"0x{number:064x}"
 
@@ -204,3 +219,28 @@ def owed(number: int, strategy_id: str = "LT_A", **changes: Any) -> LiveExit:
 
 def resolved(payout: str, token_id: str = "77", condition_id: str = "0xc0") -> Payouts:
     return Payouts(condition_id=condition_id, by_token={token_id: D(payout)}, source="gamma")
+
+
+async def journaled(world, number, **changes):
+    """Claims and journals an order."""
+    claim = buy(number)
+    await world.store.claim([claim])
+    result = await world.store.journal([(claim, bytes_for(claim, number, **changes))])
+    assert not result.refused
+    return claim
+
+
+async def bought(world, number, shares="20", **changes):
+    """An order of 20 shares that has ended with so many of them at 0.50 and a fee of 1.25 %."""
+    claim = await journaled(world, number, **changes)
+    over = Seen(order_hash=hash_of(number), venue_status="MATCHED", matched_shares=D(shares), at_ms=T0 + 60)
+    await world.store.apply([told(number, f"t{number}", shares), over])
+    return claim
+
+
+async def sold(world, number, one, shares, price="0.6", attempt=1):
+    """Sells for an obligation, with one fill."""
+    claim = sell(attempt, one, shares)
+    assert await world.store.claim([claim])
+    assert not (await world.store.journal([(claim, bytes_for(claim, number))])).refused
+    return await world.store.apply([told(number, f"s{number}", shares, price, role="MAKER")])

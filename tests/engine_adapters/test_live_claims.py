@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from actors_live.live_cases import T0, intent
-from engine_adapters.live_worlds import D, bytes_for, memory_live, postgres_live, told
+from engine_adapters.live_worlds import D, bytes_for, either_live, told
 from engine_adapters.paper_worlds import decided, traded
 
 from actors.rules.live.signals import order_id_of
@@ -19,13 +19,7 @@ def options(request):
 
 @pytest.fixture
 async def world(options, aio):
-    if options is None:
-        one = memory_live()
-        await one.strategy()
-        yield one
-        return
-    async with postgres_live(options) as one:
-        await one.strategy()
+    async with either_live(options) as one:
         yield one
 
 

@@ -15,7 +15,7 @@ from protocols.decisions import Decision, PaperOrder
 # A trade has one day, that of the row which came first: a source whose clock differs by a second around midnight finds the
 # decision taken. Lookups are subqueries of one row each, which no plan can turn into the reading of a table.
 # What belongs to a strategy that is gone or archived is left out, as is an order of which a member was copied before.
-WRITE_DECIDED = (
+DECIDED_CTE = (
     TRADES_CTE  # noqa: S608 - constants only
     + """
 , decided AS MATERIALIZED (
@@ -96,11 +96,14 @@ WRITE_DECIDED = (
     ) AS spent
     WHERE old.wallet_id = spent.wallet_id
 )
+"""
+)
+DECIDED_RESULT = """
 SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM written WHERE is_new) AS inserted,
     (SELECT array_agg(ARRAY[trade_id, part]) FROM claimed) AS claimed,
     (SELECT array_agg(order_id::text) FROM opened) AS opened
 """
-)
+WRITE_DECIDED = DECIDED_CTE + DECIDED_RESULT
 # Other days go to the default partition: a trade with a broken clock, or one from long ago, is not worth a table.
 ENSURE_PARTITIONS = """
 SELECT ensure_decisions_partition(day) FROM unnest($1::date[]) AS day

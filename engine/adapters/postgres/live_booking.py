@@ -111,6 +111,7 @@ async def _load_sales(raw: asyncpg.Connection, books: Books, sells: dict[str, Li
             proceeds=row["proceeds"],
         )
         books.sales.setdefault((row["order_hash"], row["trade_id"]), []).append(sale)
-    causes = [f"sale:{hash_}:{trade_id}" for hash_, trade_id in books.sales]
+    # Also of what was sold beyond all lots: its proceeds wait like any.
+    causes = [f"sale:{hash_}:{trade_id}" for hash_ in hashes for trade_id in books.fills.get(hash_, ())]
     owners = sorted({order.strategy_id for order in sells.values()})
     books.cooling = {row["cause"] for row in await raw.fetch(COOLING, owners, causes)}

@@ -1,11 +1,12 @@
 """Claims of live orders: those that come with a decision (commit 1), and those that nobody else brings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 import msgspec
 
+from engine.adapters.postgres.decision_statement import DECIDED_CTE, DECIDED_RESULT
 from engine.adapters.postgres.live_order_rows import columns, time_or_none
 from protocols.decisions import Decision
 from protocols.live.orders import LiveIntent, OrderOrigin
@@ -13,8 +14,8 @@ from protocols.live.orders import LiveIntent, OrderOrigin
 Key = tuple[str, str]
 # A strategy that was archived meanwhile claims nothing; a trade that it copied before, alone or in an aggregate, is not copied
 # again (D30, I4). Orders by hand have no row in lt_strategies.
-CLAIM = """
-WITH wanted AS MATERIALIZED (
+_CLAIMING = """
+live_wanted AS MATERIALIZED (
     SELECT new.*, coalesce(
         (
             SELECT account FROM lt_strategies
@@ -24,13 +25,13 @@ WITH wanted AS MATERIALIZED (
     ) AS account, (SELECT ft_wallet_id FROM lt_strategies WHERE lt_strategies.strategy_id = new.strategy_id) AS ft_wallet_id,
         CASE WHEN new.origin <> 'copy' THEN '{}' WHEN cardinality(new.members) > 0 THEN new.members
             ELSE ARRAY[new.cause] END AS copied
-    FROM json_to_recordset($1::text::json) AS new (
+    FROM json_to_recordset(@json::text::json) AS new (
         order_id uuid, strategy_id text, cause text, attempt integer, origin text, part text, members text[], side text,
         condition_id text, token_id text, outcome text, market_title text, market_slug text, event_slug text, trader text,
         ft_order_id uuid, signal_price numeric(20, 18), signal_ms bigint, decided_ms bigint, wanted_shares numeric(20, 6),
         wanted_usd numeric(20, 6), order_type text, limit_price numeric(20, 18), expires_ms bigint, post_only boolean
     )
-), claimed AS (
+), live_claimed AS (
     INSERT INTO lt_orders (
         lt_order_id, strategy_id, account, cause, attempt, origin, part, members, side, condition_id, token_id, token_label,
         market_title, market_slug, event_slug, ft_trader_wallet, ft_wallet_id, ft_order_id, signal_price, wanted_shares,
@@ -41,23 +42,44 @@ WITH wanted AS MATERIALIZED (
         order_type, limit_price, timestamptz 'epoch' + expires_ms * interval '1 millisecond', post_only,
         timestamptz 'epoch' + signal_ms * interval '1 millisecond',
         timestamptz 'epoch' + decided_ms * interval '1 millisecond'
-    FROM wanted
+    FROM @source
     WHERE account IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM unnest(wanted.copied) AS copy (trade_id) CROSS JOIN LATERAL (
+        SELECT 1 FROM unnest(live_wanted.copied) AS copy (trade_id) CROSS JOIN LATERAL (
             SELECT 1 FROM lt_order_members AS old
-            WHERE old.strategy_id = wanted.strategy_id AND old.trade_id = copy.trade_id LIMIT 1
+            WHERE old.strategy_id = live_wanted.strategy_id AND old.trade_id = copy.trade_id LIMIT 1
         ) AS found
     )
     ON CONFLICT DO NOTHING
     RETURNING lt_order_id
-), copies AS (
+), live_copies AS (
     INSERT INTO lt_order_members (strategy_id, trade_id, lt_order_id)
-    SELECT wanted.strategy_id, copy.trade_id, wanted.order_id
-    FROM wanted JOIN claimed ON claimed.lt_order_id = wanted.order_id CROSS JOIN unnest(wanted.copied) AS copy (trade_id)
+    SELECT live_wanted.strategy_id, copy.trade_id, live_wanted.order_id
+    FROM live_wanted JOIN live_claimed ON live_claimed.lt_order_id = live_wanted.order_id
+    CROSS JOIN unnest(live_wanted.copied) AS copy (trade_id)
     ON CONFLICT DO NOTHING
 )
-SELECT lt_order_id::text AS order_id FROM claimed
 """
+CLAIM = (
+    (
+        f"WITH {_CLAIMING} SELECT lt_order_id::text AS order_id FROM live_claimed"  # noqa: S608 - constants only
+    )
+    .replace("@json", "$1")
+    .replace("@source", "live_wanted")
+)
+# Claims that come with decisions, in the statement that writes those: a durable claim takes one round trip, not four. Decisions
+# that were not claimed bring none.
+WRITE_CLAIMED = (
+    (
+        f"{DECIDED_CTE}, {_CLAIMING} {DECIDED_RESULT.rstrip()}, "  # noqa: S608 - constants only
+        "(SELECT array_agg(lt_order_id::text) FROM live_claimed) AS live"
+    )
+    .replace("@json", "$24")
+    .replace(
+        "@source",
+        "(SELECT live_wanted.* FROM live_wanted JOIN claimed ON claimed.trade_id = cause AND claimed.part = live_wanted.part)"
+        " AS live_wanted",
+    )
+)
 # Who holds, or is buying, something that was copied from this trader before his sale has to sell his share of it.
 MAKE_EXITS = """
 INSERT INTO lt_exits (
@@ -119,9 +141,12 @@ async def claim(raw: asyncpg.Connection, intents: Sequence[LiveIntent]) -> list[
         by_id.setdefault(intent.order_id, intent)
     made = set[str]()
     for run in _without_overlap(by_id.values()):
-        rows = [_Claim(*(getattr(intent, name) for name in _NAMES)) for intent in run]
-        made.update(row["order_id"] for row in await raw.fetch(CLAIM, _encode(rows).decode()))
+        made.update(row["order_id"] for row in await raw.fetch(CLAIM, _encode(_rows(run)).decode()))
     return [intent for intent in by_id.values() if intent.order_id in made]
+
+
+def _rows(intents: Iterable[LiveIntent]) -> list[_Claim]:
+    return [_Claim(*(getattr(intent, name) for name in _NAMES)) for intent in intents]
 
 
 def _without_overlap(intents: Iterable[LiveIntent]) -> list[list[LiveIntent]]:
@@ -163,3 +188,25 @@ async def claim_decided(
         for row in await raw.fetch(MAKE_EXITS, *columns(values, 8)):
             exits.setdefault(by_cause[row["cause"]], []).append(row["exit_id"])
     return claims, exits
+
+
+def claims_json(decisions: Sequence[Decision]) -> str | None:
+    """Returns the last parameter of `WRITE_CLAIMED`: what decisions want. None where one statement cannot do it all: a sale, or
+    two claims that copy one trade.
+    """
+    intents = list[LiveIntent]()
+    for one in decisions:
+        if one.closes or one.exit_signal is not None:
+            return None
+        if any((intent.cause, intent.part) != one.key for intent in one.intents):
+            return None
+        intents += one.intents
+    if len({intent.order_id for intent in intents}) < len(intents) or len(_without_overlap(intents)) > 1:
+        return None
+    return _encode(_rows(intents)).decode()
+
+
+def claims_of(decisions: Sequence[Decision], made: Collection[str]) -> Mapping[Key, list[LiveIntent]]:
+    """Returns the claims that were made, given their order_ids, by decision."""
+    found = {one.key: [intent for intent in one.intents if intent.order_id in made] for one in decisions}
+    return {key: claims for key, claims in found.items() if claims}

@@ -41,6 +41,18 @@ PROMISED = """
 SELECT coalesce(sum(greatest(0, target_shares - sold_shares)), 0) FROM lt_exits
 WHERE strategy_id = $1 AND token_id = $2 AND status = 'OPEN' AND target_shares IS NOT NULL AND exit_id <> $3::text::uuid
 """
+# What earlier obligations of these lots left as dust is sold with the next one, once.
+CARRY = """
+WITH dust AS (
+    SELECT exit_id, target_shares - sold_shares AS shares FROM lt_exits
+    WHERE strategy_id = $1 AND token_id = $2 AND status = 'DUST' AND trader IS NOT DISTINCT FROM $3 AND kind = 'trader_sell'
+        AND target_shares > sold_shares FOR UPDATE
+), carried AS (
+    UPDATE lt_exits SET target_shares = sold_shares, detail = 'too little by itself: sold with the next' FROM dust
+    WHERE lt_exits.exit_id = dust.exit_id
+)
+SELECT coalesce(sum(shares), 0) FROM dust
+"""
 FIX = f"""
 UPDATE lt_exits SET target_shares = $2, status = CASE WHEN $2::numeric = 0 THEN 'VOID' ELSE status END,
     closed_at = CASE WHEN $2::numeric = 0 THEN now() ELSE closed_at END
@@ -83,7 +95,8 @@ async def fix_target(raw: asyncpg.Connection, exit_id: str) -> LiveExit | None:
     if held["works"]:
         return None
     promised = await raw.fetchval(PROMISED, one.strategy_id, one.token_id, exit_id)
+    carried = await raw.fetchval(CARRY, one.strategy_id, one.token_id, one.trader)
     free = max(held["shares"] - promised, 0)
-    fixed = await raw.fetchrow(FIX, exit_id, min(free, target_shares(one.share, held["shares"])))
+    fixed = await raw.fetchrow(FIX, exit_id, min(free, target_shares(one.share, held["shares"], carried)))
     assert fixed is not None
     return exit_of(fixed)

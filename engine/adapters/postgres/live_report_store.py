@@ -108,6 +108,7 @@ LOG_FILTERS = {
     "execution_id": "l.execution_id = {}",
     "strategy_id": "l.strategy_id = {}",
     "prefix": "starts_with(l.message, {})",
+    "order_id": "l.lt_order_id = {}::text::uuid",
     "since": "l.created_at >= {}",
     "before_id": "l.id < {}",
     "user_id": "s.user_id = {}::text::uuid",
@@ -178,6 +179,7 @@ class LiveReportStore:
         execution_id: str | None = None,
         strategy_id: str | None = None,
         prefix: str | None = None,
+        order_id: str | None = None,
         since: datetime | None = None,
         before_id: int | None = None,
         user_id: str | None = None,
@@ -186,7 +188,8 @@ class LiveReportStore:
         """Returns lines, newest first (domain.md §4.11)."""
         wanted = {
             "level": level, "stage": stage, "trace_id": trace_id, "execution_id": execution_id,
-            "strategy_id": strategy_id, "prefix": prefix, "since": since, "before_id": before_id, "user_id": user_id,
+            "strategy_id": strategy_id, "prefix": prefix, "order_id": order_id, "since": since, "before_id": before_id,
+            "user_id": user_id,
         }  # fmt: skip
         found = await self._rows(*_asked(LOGS, LOG_FILTERS, wanted, LOGS_END, rows_max))
         return [{**row, "extra": json.loads(row["extra"])} for row in found]

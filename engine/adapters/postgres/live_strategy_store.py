@@ -42,6 +42,8 @@ UPDATE = "".join(
 INSERT_BALANCE = """
 INSERT INTO lt_balances (strategy_id, initial, available, peak_equity) VALUES ($1, 0, 0, 0)
 """
+# A running engine reads balances again.
+TELL = "UPDATE lt_control SET version = version + 1"
 INSERT_CHANGE = """
 INSERT INTO lt_strategy_changes (strategy_id, version, change, changed_by)
 SELECT $1, coalesce(max(version), 0) + 1, $2::text::jsonb, $3 FROM lt_strategy_changes WHERE strategy_id = $1
@@ -166,6 +168,7 @@ class LiveStrategyStore:
         async def work(raw: asyncpg.Connection) -> LiveBalance:
             async with raw.transaction():
                 balance = await _add_capital(raw, strategy_id, delta_usd)
+                await raw.execute(TELL)
                 change = {"capital_delta_usd": str(delta_usd), "reason": reason}
                 await raw.execute(INSERT_CHANGE, strategy_id, json.dumps(change), by)
                 return balance

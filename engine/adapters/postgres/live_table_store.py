@@ -6,6 +6,7 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import RunsWork
+from engine.adapters.postgres.live_order_rows import balance_of
 from engine.adapters.postgres.strategy_rows import from_column, strategy_of
 from protocols.live.settings import Halt, LiveSettings, LiveStrategy, LiveTable
 
@@ -17,6 +18,7 @@ SELECT version, halted_by, halted_reason, (extract(epoch FROM halted_at) * 1000)
 STRATEGIES = """
 SELECT *, (extract(epoch FROM launched_at) * 1000)::bigint AS launched_ms FROM lt_strategies ORDER BY strategy_id
 """
+BALANCES = "SELECT * FROM lt_balances ORDER BY strategy_id"
 PAPER = "SELECT * FROM ft_wallets WHERE wallet_id = ANY ($1::text[])"
 FIELDS: "tuple[attrs.Attribute[Any], ...]" = tuple(attrs.fields(LiveSettings))
 
@@ -45,6 +47,7 @@ async def _table(raw: asyncpg.Connection) -> LiveTable:
         control = await raw.fetchrow(CONTROL)
         assert control is not None
         rows = await raw.fetch(STRATEGIES)
+        balances = [balance_of(row) for row in await raw.fetch(BALANCES)]
         paper = {row["wallet_id"]: row for row in await raw.fetch(PAPER, [row["ft_wallet_id"] for row in rows])}
     halt = None
     if control["halted_by"] is not None:
@@ -54,6 +57,7 @@ async def _table(raw: asyncpg.Connection) -> LiveTable:
         strategies=[live_strategy_of(row, paper[row["ft_wallet_id"]]) for row in rows],
         halt=halt,
         breakers={row["strategy_id"]: row["breaker_reason"] for row in rows if row["breaker_reason"] is not None},
+        balances=balances,
     )
 
 

@@ -16,7 +16,7 @@ from engine.adapters.postgres.decision_statement import (
     without_overlap,
 )
 from engine.adapters.postgres.leases import LeaseHold
-from engine.adapters.postgres.live_claims import claim_decided
+from engine.adapters.postgres.live_claims import WRITE_CLAIMED, claim_decided, claims_json, claims_of
 from engine.adapters.postgres.trade_statement import WRITE_TRADES, trade_columns
 from protocols.decisions import Decision
 from protocols.errors import FencedError
@@ -134,6 +134,12 @@ class PostgresTradeStore:
         if len(statements) == 1 and not beside:
             only = statements[0]
             outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *only.values), only.run)
+            return outcome
+        if len(statements) == 1 and (claims := claims_json(beside)) is not None:
+            only = statements[0]
+            row = await raw.fetchrow(WRITE_CLAIMED, *lease, *only.values, claims)
+            outcome.add(row, only.run)
+            outcome.claims = claims_of(beside, set(row["live"] or () if row else ()))
             return outcome
         async with raw.transaction():
             for statement in statements:
