@@ -18,6 +18,7 @@ from engine.api.job_routes import job_routes
 from engine.api.lt_control_routes import lt_control_routes
 from engine.api.lt_report_routes import lt_report_routes
 from engine.api.lt_strategy_routes import lt_strategy_routes
+from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
@@ -26,12 +27,13 @@ from engine.api.route import ApiRoute
 from engine.api.signal_routes import signal_routes
 from engine.api.user_routes import user_routes
 from engine.job_wiring import JobPorts
+from engine.live_passes import live_passes
 from engine.reload import Reloader
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.wiring import Actors, Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
-from protocols.live.operating import LiveJobs
+from protocols.live.operating import LiveJobs, ManualOrders
 
 
 @attrs.frozen(kw_only=True)
@@ -112,13 +114,19 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
 
     def jobs() -> LiveJobs | None:
         live = engine.live
-        return None if live is None else LiveJobs(compare=live.reconciler.pass_once, settle=live.settler.pass_once)
+        if live is None:
+            return None
+        return LiveJobs(compare=live.reconciler.pass_once, settle=live.settler.pass_once, look=live_passes(live).look)
+
+    def desk() -> ManualOrders | None:
+        return None if engine.live is None else engine.live.manual
 
     return [
         *lt_strategy_routes(io.live_strategies, io.live_reports, io.strategies, accounts),
         *lt_report_routes(io.live_reports, accounts=accounts, is_trading=lambda: engine.live is not None),
         *lt_control_routes(io.live_strategies, jobs),
-        *manual_order_routes(lambda: None if engine.live is None else engine.live.manual, accounts),
+        *manual_order_routes(desk, accounts),
+        *manual_list_routes(io.live_reports, desk, accounts),
     ]
 
 

@@ -15,7 +15,7 @@ import attrs
 import httptools
 import trio
 
-IDLE_MAX_S = 5.0
+IDLE_MAX_S = 30.0
 """A connection that was idle for longer may be about to be closed by the other side: a new one is made."""
 _READ_BYTES = 1 << 16
 _TARGET = re.compile(r"[!-~]+")

@@ -42,3 +42,9 @@ def strategy_id_param(*, in_path: bool = False) -> Param:
         "strategyId", "id of a live strategy", STRATEGY_ID_PATTERN, allowed=STRATEGY_ID_ALLOWED, required=in_path,
         in_path=in_path,
     )  # fmt: skip
+
+
+def account_param() -> Param:
+    """Returns a parameter that names an account."""
+    allowed = "1 to 40 letters, digits, - _"
+    return pattern("account", "name of an account", "[a-z0-9_-]{1,40}", allowed=allowed, required=True)

@@ -30,6 +30,10 @@ class _Handlers:
         await self._running().compare()
         return Changed(changed=True)
 
+    async def execute(self, _call: Call) -> Changed:
+        self._running().look()
+        return Changed(changed=True)
+
     async def settle(self, _call: Call) -> Changed:
         await self._running().settle()
         return Changed(changed=True)
@@ -51,5 +55,7 @@ def lt_control_routes(store: LiveStrategyStore, jobs: Callable[[], LiveJobs | No
         ApiRoute(path="/api/lt/unhalt", handler=handlers.end_halt, body=Confirmed, summary="Lets entries go on.", **admin),
         ApiRoute(path="/api/lt/sync-order-status", handler=handlers.compare,
                  summary="Compares every account and every working order with the venue now.", **admin),
+        ApiRoute(path="/api/lt/execute", handler=handlers.execute,
+                 summary="Has claims that nobody executed and open obligations to sell read again now.", **admin),
         ApiRoute(path="/api/lt/resolve", handler=handlers.settle, summary="Settles resolved markets now.", **admin),
     ]  # fmt: skip

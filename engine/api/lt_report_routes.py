@@ -1,7 +1,7 @@
 """What is looked at of live trading: orders, positions, obligations to sell, what can be redeemed, logs, how it stands."""
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -30,11 +30,12 @@ from engine.api.lt_report_bodies import (
 from engine.api.params import Param, choice, pattern, whole
 from engine.api.route import ApiRoute, Call
 from protocols.feed import FeedPosition
-from protocols.live.operating import LiveReports
+from protocols.live.operating import LiveReports, Row
 from protocols.live.orders import OrderStatus
 from protocols.timestamps import utc_datetime
 from protocols.users import Scope
 
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 ID_ALLOWED = "1 to 300 letters, digits and _ . : -"
 PREFIXES = ("POLL", "TRADE", "CASH", "ERROR", "SELL", "FILTER")
 """Beginnings of messages that people filter by (domain.md §4.11)."""
@@ -51,22 +52,14 @@ class _Handlers:
         strategy_id = call.params["strategyId"]
         if strategy_id is not None:
             await self._known(call, strategy_id)
-        before = None
-        if cursor is not None:
-            before = (EPOCH + timedelta(microseconds=cursor.trade_us), cursor.trade_id)
         rows = await self.reports.orders(
             strategy_id=strategy_id,
             status=call.params["status"],
             user_id=owner_filter(call),
-            before=before,
+            before=before_of(cursor),
             rows_max=limit + 1,
         )
-        next_cursor = None
-        if len(rows) > limit:
-            last = rows[limit - 1]
-            us = (last["created_at"] - EPOCH) // MICROSECOND
-            next_cursor = cursor_text(FeedPosition(trade_us=us, trade_id=last["order_id"]))
-        return LiveOrderPage(orders=answers_of(LiveOrderAnswer, rows[:limit]), next_cursor=next_cursor)
+        return order_page(rows, limit)
 
     async def positions(self, call: Call) -> Positions:
         rows = await self.reports.positions(strategy_id=call.params["strategyId"], user_id=owner_filter(call))
@@ -91,6 +84,7 @@ class _Handlers:
             execution_id=call.params["executionId"],
             strategy_id=call.params["strategyId"],
             prefix=call.params["prefix"],
+            order_id=call.params["orderId"],
             since=None if since is None else utc_datetime(since),
             before_id=call.params["before"],
             user_id=owner_filter(call),
@@ -112,6 +106,21 @@ class _Handlers:
     async def _known(self, call: Call, strategy_id: str) -> None:
         if not await self.reports.strategies(user_id=owner_filter(call), strategy_id=strategy_id):
             raise unknown_strategy()
+
+
+def before_of(cursor: FeedPosition | None) -> tuple[datetime, str] | None:
+    """Returns the last order of the page before as `LiveReports.orders` takes it."""
+    return None if cursor is None else (EPOCH + timedelta(microseconds=cursor.trade_us), cursor.trade_id)
+
+
+def order_page(rows: Sequence[Row], limit: int) -> LiveOrderPage:
+    """Returns a page of at most `limit` orders; one row more than that says that there is a next one."""
+    next_cursor = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        us = (last["created_at"] - EPOCH) // MICROSECOND
+        next_cursor = cursor_text(FeedPosition(trade_us=us, trade_id=last["order_id"]))
+    return LiveOrderPage(orders=answers_of(LiveOrderAnswer, rows[:limit]), next_cursor=next_cursor)
 
 
 def lt_report_routes(
@@ -152,6 +161,7 @@ def _log_filters() -> tuple[Param, ...]:
         pattern("stage", "only lines of this stage", "[A-Z_]{1,40}", allowed="1 to 40 capital letters and _"),
         pattern("traceId", "only lines of one cause", "[A-Za-z0-9_.:-]{1,300}", allowed=ID_ALLOWED),
         pattern("executionId", "only lines of one batch", "[A-Za-z0-9_.:-]{1,300}", allowed=ID_ALLOWED),
+        pattern("orderId", "only lines of one order", UUID_PATTERN, allowed="a uuid"),
         choice("prefix", "only messages that begin so", *PREFIXES),
         moment_param("since", "earliest time"),
         limit_param(100, 500, "lines"),

@@ -17,6 +17,8 @@ ConditionId = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-f]{62}(?:[0-9a-f]{2}
 TokenId = Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,77}(?!\\n)$")]
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
+EXPIRES_S_MAX = 366 * 86_400
+
 
 class WantedOrder(Struct):
     """An order. `amount` is shares; of a BUY with `inputMode` "usd" it is dollars."""
@@ -32,6 +34,8 @@ class WantedOrder(Struct):
     amount: Decimal
     """0.01 to 1,000,000, at most six decimals."""
     order_type: OrderType = OrderType.FAK
+    expires_in_s: Annotated[int, msgspec.Meta(ge=1, le=EXPIRES_S_MAX)] | None = None
+    """Of GTD, and only of GTD: seconds from now; the venue needs at least 180."""
     input_mode: str = "shares"
     confirm: bool = False
     """Has to be true: this costs real money. A dry run needs none."""

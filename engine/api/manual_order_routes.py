@@ -11,7 +11,8 @@ import attrs
 
 from engine.api.answer import encode
 from engine.api.errors import ApiError, bad_fields, not_found, unavailable
-from engine.api.lt_access import confirmed, own_account
+from engine.api.lt_access import account_param, confirmed, own_account
+from engine.api.lt_report_routes import UUID_PATTERN
 from engine.api.manual_order_bodies import (
     Canceled,
     CanceledAccount,
@@ -30,7 +31,6 @@ from protocols.users import Scope
 
 PRICE_MIN, PRICE_MAX = Decimal("0.01"), Decimal("0.99")
 AMOUNT_MIN, AMOUNT_MAX = Decimal("0.01"), Decimal(1_000_000)
-UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @attrs.define(eq=False)
@@ -102,6 +102,7 @@ class _Handlers:
             usd=body.amount if in_usd else None,
             outcome=body.outcome,
             trader=body.copied_trader,
+            expires_in_s=body.expires_in_s,
         )
 
     def _desk(self) -> ManualOrders:
@@ -117,8 +118,7 @@ def manual_order_routes(desk: Callable[[], ManualOrders | None], accounts: Mappi
     path = "/api/polymarket/orders"
     change: dict[str, Any] = {"method": "POST", "scope": Scope.TRADE, "rate": Rate.CHANGE}
     read: dict[str, Any] = {"method": "GET", "scope": Scope.TRADE}
-    account = pattern("account", "name of an account", "[a-z0-9_-]{1,40}", allowed="1 to 40 letters, digits, - _",
-                      required=True)  # fmt: skip
+    account = account_param()
     order_id = pattern("orderId", "id of an order", UUID_PATTERN, allowed="a uuid", in_path=True)
     mine = {404: "there is no such account of yours"}
     refused = {**mine, 422: "an order that can never be: the message says why"}
@@ -150,8 +150,8 @@ def _problems(body: WantedOrder) -> list[tuple[str, str]]:
         problems.append(("inputMode", "must be shares or usd"))
     elif body.input_mode == "usd" and body.side is Side.SELL:
         problems.append(("inputMode", "goes with BUY only: a SELL is in shares"))
-    if body.order_type is OrderType.GTD:
-        problems.append(("orderType", "must be FAK, FOK or GTC: an order by hand has no time of expiry"))
+    if (body.order_type is OrderType.GTD) != (body.expires_in_s is not None):
+        problems.append(("expiresInS", "goes with orderType GTD, which needs it"))
     return problems
 
 

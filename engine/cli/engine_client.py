@@ -112,13 +112,18 @@ class EngineClient:
 @asynccontextmanager
 async def open_engine_client(config: HttpConfig) -> AsyncIterator[EngineClient]:
     """Opens a client for the engine of this configuration. Raises `EngineUnreachableError` when its port is not fixed."""
-    if not config.port:
-        raise EngineUnreachableError("http.port is 0, so nobody knows where the engine listens; --set http.port=…")
-    url = f"http://{_reachable_host(config.host)}:{config.port}"
+    url = engine_url(config)
     token = config.metrics_token
     headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=READ_TIMEOUT_S, trust_env=False) as client:
         yield EngineClient(url, client)
+
+
+def engine_url(config: HttpConfig) -> str:
+    """Returns where the engine of this configuration listens. Raises `EngineUnreachableError` when its port is not fixed."""
+    if not config.port:
+        raise EngineUnreachableError("http.port is 0, so nobody knows where the engine listens; --set http.port=…")
+    return f"http://{_reachable_host(config.host)}:{config.port}"
 
 
 def parse_metrics(text: str) -> Metrics:

@@ -9,7 +9,17 @@ import click
 from config.live_settings import live_document_of, live_settings_from
 from engine.adapters.postgres.live_report_store import plain_row
 from engine.cli.bot_access import bad_settings, named, owner_of
-from engine.cli.live_access import BY, LiveDatabase, ask, live_in_database, live_named, said, usd_amount, yes_option
+from engine.cli.live_access import (
+    BY,
+    LiveDatabase,
+    ask,
+    live_in_database,
+    live_named,
+    said,
+    usd_amount,
+    warn_if_off,
+    yes_option,
+)
 from engine.cli.live_lists import exits, logs, positions, redeemable
 from engine.cli.live_stops import flatten, halt, unhalt
 from engine.cli.live_views import strategy_row
@@ -132,6 +142,7 @@ def create(
         )
 
     made = live_in_database(config, write)
+    warn_if_off(config, account)
     if as_json:
         click.echo(json.dumps({"strategy_id": made.strategy_id, **live_document_of(made.settings)}))
         return
@@ -228,12 +239,15 @@ def clear_breaker(settings: Settings, name: str, as_json: bool) -> None:
 
 
 def _paused(settings: Settings, name: str, paused: bool, as_json: bool) -> None:
-    async def write(database: LiveDatabase) -> bool:
+    async def write(database: LiveDatabase) -> tuple[bool, str]:
         strategy = await live_named(database, name)
-        return await database.strategies.set_paused(strategy.strategy_id, paused, by=BY)
+        return await database.strategies.set_paused(strategy.strategy_id, paused, by=BY), strategy.account
 
     state = "paused" if paused else "trading, once an engine runs with --live"
-    done = live_in_database(settings.load(), write)
+    config = settings.load()
+    done, account = live_in_database(config, write)
+    if not paused:
+        warn_if_off(config, account)
     said(as_json, name, done, f"{name} is {state}" if done else f"{name} was so before, or is archived")
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -55,6 +56,21 @@ async def live_named(database: LiveDatabase, name: str) -> LiveStrategy:
             f"there is no live strategy {plain(name)!r}; `polycopy live list` shows them", param_hint="NAME"
         )
     return strategy
+
+
+def warn_if_off(config: EngineConfig, account: str) -> None:
+    """Says on standard error what is still missing before a strategy of this account trades; nothing while nothing is."""
+    missing = []
+    if not config.live.enabled:
+        missing.append("live.enabled = true in the configuration, and an engine started with `polycopy run --live`")
+    known = config.live.accounts.get(account)
+    if known is None:
+        missing.append(f"the account {plain(account)} in live.accounts")
+    elif known.key_file and not Path(known.key_file).is_file():
+        missing.append(f"the key file {plain(known.key_file)}")
+    if missing:
+        text = "; ".join(missing)
+        click.echo(f"Warning: it does not trade yet. Missing: {text}. `polycopy doctor` checks the rest.", err=True)
 
 
 def usd_amount(text: str) -> Decimal:

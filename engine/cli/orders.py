@@ -1,6 +1,7 @@
-"""`polycopy orders`: live orders and their fills, from the database."""
+"""`polycopy orders`: live orders and their fills, from the database; with `order_commands` orders by hand."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from engine.adapters.postgres.live_report_store import plain_row
 from engine.cli.figures import moment_text
 from engine.cli.live_access import live_in_database
 from engine.cli.main import Settings
-from engine.cli.terminal import echo_table
+from engine.cli.order_commands import COMMANDS
+from engine.cli.terminal import echo_table, plain
 from protocols.live.orders import OrderStatus
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -20,10 +22,14 @@ FILL_HEADS = ("time", "trade", "role", "status", "shares", "price", "fee USD")
 
 @click.group()
 def orders() -> None:
-    """Look at live orders: what was ordered, what came of it, and why not.
+    """Look at live orders: what was ordered, what came of it, and why not. Place and cancel orders by hand.
 
     A status that ends in … is not the last one: the order was signed, and is followed to its end.
     """
+
+
+for _command in COMMANDS:
+    orders.add_command(_command)
 
 
 @orders.command("list")
@@ -60,18 +66,46 @@ def list_orders(
 @click.argument("order_id")
 @_json
 @click.pass_obj
+def show(settings: Settings, order_id: str, as_json: bool) -> None:
+    """Show all that is kept of an order, with its fills; also while no engine runs."""
+    wanted = _order_id(order_id)
+    found = live_in_database(settings.load(), lambda database: database.reports.order(wanted))
+    if found is None:
+        raise click.ClickException(f"there is no order {wanted}; `polycopy orders list` shows them")
+    document = plain_row({name: value for name, value in found.items() if name not in ("fills", "lot_sales")})
+    if as_json:
+        rows = {name: [plain_row(row) for row in found[name]] for name in ("fills", "lot_sales")}
+        click.echo(json.dumps({**document, **rows}))
+        return
+    for title, value in document.items():
+        click.echo(f"{title:<22} {'' if value is None else plain(value)}")
+    _echo_fills(found["fills"])
+
+
+@orders.command()
+@click.argument("order_id")
+@_json
+@click.pass_obj
 def fills(settings: Settings, order_id: str, as_json: bool) -> None:
     """List the fills of an order, the oldest first."""
-    try:
-        wanted = str(UUID(order_id))
-    except ValueError:
-        raise click.BadParameter(
-            "is the id of an order as `polycopy orders list` shows it", param_hint="ORDER_ID"
-        ) from None
+    wanted = _order_id(order_id)
     rows = live_in_database(settings.load(), lambda database: database.reports.fills(wanted))
     if as_json:
         click.echo(json.dumps([plain_row(row) for row in rows]))
         return
+    _echo_fills(rows)
+
+
+def _order_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise click.BadParameter(
+            "is the id of an order as `polycopy orders list` shows it", param_hint="ORDER_ID"
+        ) from None
+
+
+def _echo_fills(rows: Sequence[dict[str, Any]]) -> None:
     cells = [
         (moment_text(row["matched_at"]), row["trade_id"], row["role"], row["status"], _number(row["shares"]),
          _number(row["price"]), _number(row["fee_usd"]))

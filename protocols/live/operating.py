@@ -57,6 +57,7 @@ class LiveReports(Protocol):
         execution_id: str | None = None,
         strategy_id: str | None = None,
         prefix: str | None = None,
+        order_id: str | None = None,
         since: datetime | None = None,
         before_id: int | None = None,
         user_id: str | None = None,
@@ -82,6 +83,8 @@ class LiveJobs:
     """Compares every account with the venue."""
     settle: Callable[[], Awaitable[object]]
     """Settles resolved markets."""
+    look: Callable[[], None]
+    """Has claims and obligations read from the database again; never waits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +104,8 @@ class ManualOrder:
     outcome: str | None = None
     trader: str | None = None
     """Whom it copies, where it copies."""
+    expires_in_s: int | None = None
+    """Of GTD: seconds from the moment it is asked for. Not a time, since the same request has to be the same again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -148,6 +153,10 @@ class ManualOrders(Protocol):
 
     async def working(self, account: str) -> Sequence[OrderView]:
         """Returns orders by hand of an account that have not ended."""
+        ...
+
+    def spendable(self, account: str) -> Decimal | None:
+        """Returns what an account can still pay for new buys, USD; None while the venue has not said."""
         ...
 
 

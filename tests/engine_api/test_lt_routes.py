@@ -67,8 +67,11 @@ class Passes:
     async def settle(self):
         self.done.append("settle")
 
+    def look(self):
+        self.done.append("look")
+
     def jobs(self):
-        return LiveJobs(compare=self.compare, settle=self.settle) if self.running else None
+        return LiveJobs(compare=self.compare, settle=self.settle, look=self.look) if self.running else None
 
 
 @pytest.fixture
@@ -241,6 +244,13 @@ async def test_lines_of_logs_are_filtered_and_paged(api, pool):
     assert rest["nextBefore"] is None
     assert len((await api.get("/api/lt/logs?prefix=SELL")).json()["lines"]) == 2
     assert len((await api.get("/api/lt/logs?level=warn&stage=RISK_CHECK")).json()["lines"]) == 3
+    order_id = "00000000-0000-4000-8000-00000000000a"
+    await pool.run(
+        lambda raw: raw.execute("UPDATE lt_execute_logs SET lt_order_id = $1 WHERE trace_id = 'trace 2'", order_id)
+    )
+    of_order = (await api.get(f"/api/lt/logs?orderId={order_id}")).json()["lines"]
+    assert [line["traceId"] for line in of_order] == ["trace 2"]
+    assert error_of(await api.get("/api/lt/logs?orderId=x"))[::2] == (400, "orderId")
     later = datetime.now(UTC).timestamp() + 600
     assert (await api.get(f"/api/lt/logs?since={later:.0f}")).json()["lines"] == []
     assert (await api.get("/api/lt/logs", token="bob")).json()["lines"] == []
@@ -268,11 +278,12 @@ async def test_accounts_of_others_are_not_shown(api, pool):
 
 
 async def test_passes_are_made_now_by_an_engine_that_trades_and_refused_by_another(api, passes):
-    for path in ("/api/lt/sync-order-status", "/api/lt/resolve"):
+    for path in ("/api/lt/sync-order-status", "/api/lt/resolve", "/api/lt/execute"):
         assert error_of(await post(api, path))[:2] == (403, "forbidden")
         assert (await post(api, path, "admin")).json() == {"changed": True}
-    assert passes.done == ["compare", "settle"]
+    assert passes.done == ["compare", "settle", "look"]
     passes.running = False
+    assert error_of(await post(api, "/api/lt/execute", "admin"))[:2] == (503, "unavailable")
     assert error_of(await post(api, "/api/lt/resolve", "admin"))[:2] == (503, "unavailable")
     assert (await api.get("/api/lt/status")).json()["isTrading"] is False
 

@@ -52,6 +52,9 @@ class Desk:
         self.canceled += order_ids
         return {}
 
+    def spendable(self, account):
+        return Decimal("7.5")
+
     async def working(self, account):
         return [view for order, view in self.by_key.values() if order.account == account]
 
@@ -93,7 +96,8 @@ async def test_an_order_reaches_the_desk_exactly_as_it_was_written_and_once_for_
         ("price", {"price": 0}), ("price", {"price": "0.0099"}), ("price", {"price": "0.9901"}), ("price", {"price": 1}),
         ("price", {"price": "0.12345"}), ("price", {"price": "NaN"}), ("amount", {"amount": 0}), ("amount", {"amount": -1}),
         ("amount", {"amount": "1000000.01"}), ("amount", {"amount": "1.1234567"}), ("amount", {"amount": "Infinity"}),
-        ("confirm", {"confirm": False}), ("inputMode", {"inputMode": "euros"}), ("orderType", {"orderType": "GTD"}),
+        ("confirm", {"confirm": False}), ("inputMode", {"inputMode": "euros"}),
+        ("expiresInS", {"orderType": "GTD"}), ("expiresInS", {"expiresInS": 600}),
         ("inputMode", {"inputMode": "usd", "side": "SELL"}),
     ],
 )  # fmt: skip
@@ -154,6 +158,13 @@ async def test_orders_are_listed_and_cancelled_by_whom_they_belong_to(api, desk)
     assert (await post(api, "/cancel", {"orderId": ids[1]})).json() == {"asked": 1, "refused": {}}
     assert (await post(api, "/cancel-all", {"account": "main"})).json() == {"asked": 2, "refused": {}}
     assert desk.canceled == [ids[1], *ids]
+
+
+async def test_an_order_with_an_end_reaches_the_desk_with_it(api, desk):
+    placed = await post(api, "/place", WANTED | {"orderType": "GTD", "expiresInS": 600})
+    assert placed.status_code == 200
+    [(order, _)] = desk.by_key.values()
+    assert (order.order_type, order.expires_in_s) == ("GTD", 600)
 
 
 async def test_a_dry_run_needs_no_yes_and_places_nothing(api, desk):

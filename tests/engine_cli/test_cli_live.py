@@ -78,6 +78,23 @@ def test_every_change_says_whether_something_is_different(live, mirror, database
     assert "there is no live strategy 'LT_C'" in live("pause", "LT_C").stderr
 
 
+def test_whoever_starts_what_cannot_trade_yet_is_told_what_is_missing(database, own_logging, tmp_path):
+    key = tmp_path / "key"
+    off = {"POLYCOPY_DATABASE__URL": database.dsn, "POLYCOPY_LIVE__ACCOUNTS__MAIN__KEY_FILE": str(key)}
+    invoke("bots", "create", "B", env=off)
+    made = invoke("live", "create", "B", "--account", "main", "--capital", "5", "--json", env=off)
+    assert json_of(made)["strategy_id"] == "LT_B"
+    assert "live.enabled = true" in made.stderr
+    assert f"the key file {key}" in made.stderr
+    assert "does not trade yet" in invoke("live", "resume", "LT_B", env=off).stderr
+    assert "does not trade yet" not in invoke("live", "pause", "LT_B", env=off).stderr
+    key.touch()
+    on = {**off, "POLYCOPY_LIVE__ENABLED": "true"}
+    assert "does not trade yet" not in invoke("live", "resume", "LT_B", env=on).stderr
+    gone = {"POLYCOPY_DATABASE__URL": database.dsn}
+    assert "the account main in live.accounts" in invoke("live", "resume", "LT_B", env=gone).stderr
+
+
 def test_only_what_is_available_is_taken(live, mirror):
     assert json_of(live("capital", "LT_B", "20.5", "--json"))["available"].startswith("120.5")
     refused = live("capital", "LT_B", "--", "-120.51")
