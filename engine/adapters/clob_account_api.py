@@ -1,7 +1,9 @@
 """One account at the CLOB over HTTP: authentication, orders, cancels and reads (venue.md §4)."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from urllib.parse import quote
 
 import attrs
 import msgspec
@@ -27,10 +29,12 @@ from protocols.venue.clob_orders import Answered, CancelAnswer, PostReply, Unsen
 from protocols.venue.strict_json import read_object
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 PAGES_MAX = 1_000
 CANCELS_MAX = 1_000
 """Ids that one `DELETE /orders` takes (venue.md §4.6)."""
 _REFUSALS = frozenset({400, 401, 403, 404, 410, 422})
+_EPOCH_DIGITS_MAX = 12
 _encode = msgspec.json.Encoder().encode
 
 
@@ -106,9 +110,14 @@ class ClobAccountApi:
         return _read(lambda: read_order(read_object(body)), path)
 
     async def open_orders(self) -> list[VenueOrder]:
-        """Returns all live orders."""
-        rows = await self._rows("/data/orders", "")
-        return _read(lambda: [read_order(row) for row in rows], "/data/orders")
+        """Returns all live orders; a row that is not understood is left out: if it is ours it is asked for by itself."""
+        orders: list[VenueOrder] = []
+        for row in await self._rows("/data/orders", ""):
+            try:
+                orders.append(read_order(row))
+            except MalformedError as error:
+                _log.warning("an open order was not understood", extra={"error": str(error)[:200]})
+        return orders
 
     async def trades(self, *, after_s: int | None = None, trade_id: str | None = None) -> list[VenueFill]:
         """Returns our fills; a row that is not understood is left out, and asked for again with its order."""
@@ -118,8 +127,8 @@ class ClobAccountApi:
         for row in await self._rows("/data/trades", query):
             try:
                 fills += read_trade(row, self.own())
-            except MalformedError:
-                continue
+            except MalformedError as error:
+                _log.warning("a trade was not understood", extra={"error": str(error)[:200]})
         return fills
 
     async def collateral(self) -> BalanceAllowance:
@@ -141,13 +150,15 @@ class ClobAccountApi:
 
     async def _rows(self, path: str, query: str) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
-        cursor: str | None = FIRST_CURSOR
+        cursor = FIRST_CURSOR
         for _ in range(PAGES_MAX):
-            page = await self._asked("GET", path, read_page, query=f"next_cursor={cursor}{query}")
+            page = await self._asked("GET", path, read_page, query=f"next_cursor={quote(cursor, safe='=')}{query}")
             rows += page.rows
-            cursor = page.next_cursor
-            if cursor is None:
+            if page.next_cursor is None:
                 return rows
+            if page.next_cursor == cursor:
+                raise TransientError(f"{path}: the cursor does not move")
+            cursor = page.next_cursor
         raise TransientError(f"{path}: more than {PAGES_MAX} pages")
 
     async def _asked(
@@ -179,31 +190,36 @@ async def create_or_derive_key(
 
     Raises `TransientError` and `RejectedError`.
     """
-    reply: PostReply | None = None
-    for method, path in (("GET", "/auth/derive-api-key"), ("POST", "/auth/api-key")):
+
+    async def asked(method: str, path: str) -> ApiCreds:
         timestamp_s = clock.now_ms() // 1000 + skew_s
         signature = "0x" + signer.sign_digest(l1_digest(signer.address, timestamp_s, nonce, chain_id)).hex()
-        headers = l1_headers(signer.address, signature, timestamp_s, nonce)
-        reply = await lanes.send(method, path, headers=headers)
-        if isinstance(reply, Answered) and reply.status == 200:
-            return _creds_of(reply.body, path)
-    assert reply is not None
-    _body(reply, "/auth/api-key")
-    raise RejectedError("the venue gives no API credentials")
+        reply = await lanes.send(method, path, headers=l1_headers(signer.address, signature, timestamp_s, nonce))
+        body = _body(reply, path)
+        return _read(lambda: _creds(body), path)
+
+    try:
+        return await asked("GET", "/auth/derive-api-key")
+    except (RejectedError, TransientError) as error:
+        why_not_derived = error
+    try:
+        return await asked("POST", "/auth/api-key")
+    except RejectedError:
+        # Perhaps for those that there are: then what matters is why they were not told.
+        if isinstance(why_not_derived, TransientError):
+            raise why_not_derived from None
+        raise
 
 
 async def server_skew_s(lanes: ClobLanes, clock: WallClock) -> int:
     """Returns by how many seconds the venue's clock is ahead of ours, whole; within one nobody minds. Raises as reads do."""
     reply = await lanes.send("GET", "/time", headers={})
     body = _body(reply, "/time")
-    if not body.strip().isdigit():
-        raise TransientError("/time answered something else")
-    skew_s = int(body) - clock.now_ms() // 1000
+    digits = body.strip()
+    if not digits.isdigit() or len(digits) > _EPOCH_DIGITS_MAX:
+        raise TransientError("clob: /time answered something else")
+    skew_s = int(digits) - clock.now_ms() // 1000
     return skew_s if abs(skew_s) > 1 else 0
-
-
-def _creds_of(body: bytes, path: str) -> ApiCreds:
-    return _read(lambda: _creds(body), path)
 
 
 def _creds(body: bytes) -> ApiCreds:

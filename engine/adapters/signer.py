@@ -9,7 +9,15 @@ from pathlib import Path
 import coincurve
 
 from protocols.errors import EngineError
-from protocols.venue.order_typed_data import Exchange, Order, keccak256, order_hash, signing_digest, wire_signature
+from protocols.venue.order_typed_data import (
+    DEPOSIT_WALLET,
+    Exchange,
+    Order,
+    keccak256,
+    order_hash,
+    signing_digest,
+    wire_signature,
+)
 
 _KEY_BYTES = 32
 _FILE_BYTES_MAX = 4_096
@@ -47,8 +55,9 @@ class Signer:
 
     def sign_order(self, order: Order, exchange: Exchange) -> tuple[str, str]:
         """Returns the order's hash and its signature as they travel."""
-        signature = self.sign_digest(signing_digest(order, exchange))
-        return "0x" + order_hash(order, exchange).hex(), wire_signature(signature, order, exchange)
+        identity = order_hash(order, exchange)
+        digest = signing_digest(order, exchange) if order.signature_type == DEPOSIT_WALLET else identity
+        return "0x" + identity.hex(), wire_signature(self.sign_digest(digest), order, exchange)
 
 
 def checksummed(address: bytes) -> str:
@@ -66,7 +75,8 @@ def read_key_file(path: Path, *, by_service_manager: bool = False) -> Signer:
     What is checked is the file that was opened, so that it cannot be exchanged in between. Raises `KeyFileError`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Without waiting: a pipe that nobody writes to would hold up the start for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         hint = "; a symbolic link is not followed" if path.is_symlink() else ""
         raise KeyFileError(f"{path}: {error.strerror}{hint}") from None

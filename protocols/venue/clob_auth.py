@@ -15,11 +15,12 @@ _CLOB_AUTH_TYPE = keccak256(b"ClobAuth(address address,string timestamp,uint256 
 class ApiCreds:
     """Key, secret and passphrase of the API. Shows and pickles nothing but the key's first digits."""
 
-    __slots__ = ("_passphrase", "_secret", "key")
+    __slots__ = ("_passphrase", "_secret", "_secret_text", "key")
 
     def __init__(self, key: str, secret: str, passphrase: str) -> None:
         self.key = key
         self._passphrase = passphrase
+        self._secret_text = secret
         try:
             self._secret = base64.urlsafe_b64decode(secret)
         except (binascii.Error, ValueError):
@@ -38,8 +39,7 @@ class ApiCreds:
 
     def socket_auth(self) -> dict[str, str]:
         """Returns what the user socket is subscribed with (venue.md §2.2)."""
-        secret = base64.urlsafe_b64encode(self._secret).decode()
-        return {"apiKey": self.key, "secret": secret, "passphrase": self._passphrase}
+        return {"apiKey": self.key, "secret": self._secret_text, "passphrase": self._passphrase}
 
     def l2_headers(self, address: str, timestamp_s: int, method: str, path: str, body: bytes = b"") -> dict[str, str]:
         """Returns the headers of a request. `path` is without its query, `body` the bytes that are sent."""

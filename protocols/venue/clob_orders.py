@@ -9,10 +9,13 @@ import msgspec
 
 from protocols.amounts import decimal_from
 from protocols.errors import MalformedError
+from protocols.text import storable
+from protocols.venue.clob_account import texts_of
 from protocols.venue.order_typed_data import Order
 from protocols.venue.strict_json import read_object
 
 TEXT_MAX = 300
+_AMOUNT_BELOW = 10**13
 _encode = msgspec.json.Encoder().encode
 
 
@@ -23,6 +26,8 @@ class Answered:
     status: int
     body: bytes
     retry_after_s: float | None = None
+    rate_limit_remaining: int | None = None
+    """Tokens left in the signer's bucket, where the venue says so; below 0 when it let more through (venue.md §6)."""
 
 
 @attrs.frozen
@@ -105,7 +110,7 @@ def read_order_answer(body: bytes) -> OrderAnswer:
     success = fields.get("success")
     if not isinstance(success, bool):
         raise MalformedError("success", repr(success)[:40])
-    trade_ids = fields.get("tradeIDs") or fields.get("tradeIds") or ()
+    trade_ids = fields.get("tradeIDs") or fields.get("tradeIds")
     return OrderAnswer(
         success=success,
         error=_text(fields.get("errorMsg")),
@@ -113,7 +118,7 @@ def read_order_answer(body: bytes) -> OrderAnswer:
         status=_text(fields.get("status")).lower(),
         making=_amount(fields.get("makingAmount")),
         taking=_amount(fields.get("takingAmount")),
-        trade_ids=tuple(one for one in trade_ids if isinstance(one, str)) if isinstance(trade_ids, list) else (),
+        trade_ids=texts_of(trade_ids),
     )
 
 
@@ -125,7 +130,7 @@ def error_text(body: bytes) -> str | None:
         return None
     for name in ("error", "error_msg", "errorMsg", "message"):
         if isinstance(fields.get(name), str) and fields[name]:
-            return str(fields[name])[:TEXT_MAX]
+            return _text(fields[name])
     return None
 
 
@@ -138,6 +143,15 @@ def error_code(body: bytes) -> str | None:
     return code if isinstance(code, str) else None
 
 
+def retry_after_of(body: bytes) -> int | None:
+    """Returns the `retry_after_seconds` of an error body, where there is one."""
+    try:
+        seconds = read_object(body).get("retry_after_seconds")
+    except MalformedError:
+        return None
+    return seconds if isinstance(seconds, int) and not isinstance(seconds, bool) and seconds >= 0 else None
+
+
 def read_cancel_answer(body: bytes) -> CancelAnswer:
     """Returns what was cancelled. Raises `MalformedError`."""
     fields = read_object(body)
@@ -145,17 +159,23 @@ def read_cancel_answer(body: bytes) -> CancelAnswer:
     if not isinstance(canceled, list):
         raise MalformedError("canceled", repr(canceled)[:40])
     return CancelAnswer(
-        canceled=tuple(one.lower() for one in canceled if isinstance(one, str)),
-        not_canceled={str(one).lower(): _text(why) for one, why in refused.items()}
+        canceled=tuple(one.lower() for one in texts_of(canceled)),
+        not_canceled={_text(one).lower(): _text(why) for one, why in refused.items()}
         if isinstance(refused, dict)
         else {},
     )
 
 
 def _text(value: object) -> str:
-    return value[:TEXT_MAX] if isinstance(value, str) else ""
+    """What is too long is cut, what the database cannot hold replaced."""
+    return storable(value[:TEXT_MAX]) if isinstance(value, str) else ""
 
 
 def _amount(value: object) -> Decimal | None:
     """ "0" is a number like any other; "" says nothing."""
-    return None if value is None or value == "" else decimal_from(value, "amount")
+    if value is None or value == "":
+        return None
+    number = decimal_from(value, "amount")
+    if not 0 <= number < _AMOUNT_BELOW:
+        raise MalformedError("amount", str(number)[:40])
+    return number

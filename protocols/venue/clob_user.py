@@ -1,13 +1,23 @@
 """The user socket `/ws/user`: what is sent on it, and what comes (venue.md §2.2)."""
 
+from decimal import Decimal
 from typing import Any
 
 import attrs
 import msgspec
 
-from protocols.amounts import decimal_from
 from protocols.errors import MalformedError
-from protocols.venue.clob_account import OwnWallet, VenueFill, epoch_ms_of, plain_status, read_trade
+from protocols.text import storable
+from protocols.venue.clob_account import (
+    OwnWallet,
+    VenueFill,
+    epoch_ms_of,
+    matched_of,
+    plain_status,
+    read_trade,
+    text_of,
+    texts_of,
+)
 from protocols.venue.clob_auth import ApiCreds
 from protocols.venue.strict_json import read_array, read_object
 
@@ -24,8 +34,8 @@ class OrderUpdate:
     """PLACEMENT, UPDATE or CANCELLATION."""
     status: str
     """Upper case; free text is possible."""
-    matched_shares: Any
-    """Decimal, or None when it does not say: a killed FOK has an empty text there."""
+    matched_shares: Decimal | None
+    """None when it does not say: a killed FOK has an empty text there."""
     trade_ids: tuple[str, ...]
     at_ms: int
 
@@ -65,19 +75,18 @@ def _kind_of(entry: dict[str, Any]) -> str:
 
 
 def _order(entry: dict[str, Any]) -> OrderUpdate:
-    order_hash, kind = entry.get("id"), str(entry.get("type") or "").upper()
-    if not isinstance(order_hash, str) or kind not in _KINDS:
-        raise MalformedError("order", repr(entry.get("type"))[:40])
-    matched, trade_ids = entry.get("size_matched"), entry.get("associate_trades")
-    status = plain_status(str(entry.get("status") or ""))
+    kind = str(entry.get("type") or "").upper()
+    if kind not in _KINDS:
+        raise MalformedError("type", repr(kind)[:40])
+    status = plain_status(storable(str(entry.get("status") or "")))
     if kind == "CANCELLATION" and not status.startswith(("CANCEL", "MATCHED")):
         # An end by the venue may come as INVALID or with no status at all.
         status = f"CANCELED_{status}"
     return OrderUpdate(
-        order_hash=order_hash.lower(),
+        order_hash=text_of(entry, "id").lower(),
         kind=kind,
         status=status[:200],
-        matched_shares=None if matched in (None, "") else decimal_from(matched, "size_matched"),
-        trade_ids=tuple(one for one in trade_ids if isinstance(one, str)) if isinstance(trade_ids, list) else (),
+        matched_shares=matched_of(entry),
+        trade_ids=texts_of(entry.get("associate_trades")),
         at_ms=epoch_ms_of(entry.get("timestamp") or 0),
     )

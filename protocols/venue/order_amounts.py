@@ -17,6 +17,7 @@ RESTING_MIN_SHARES = Decimal(5)
 SIZE_PLACES = 2
 _MICRO = Decimal(1_000_000)
 _EXACT = Context(prec=60)
+_BELOW = Decimal(10) ** 13
 
 
 @attrs.frozen
@@ -76,7 +77,7 @@ def floored(value: Decimal, places: int) -> Decimal:
 
 def limit_amounts(side: str, price: Decimal, shares: Decimal, tick: Decimal) -> Amounts:
     """Returns the amounts of an order that targets shares. Raises `RejectedError` for a price off its tick or no shares."""
-    known = _checked(price, tick)
+    known = _checked(price, tick, shares)
     size = floored(shares, SIZE_PLACES)
     _positive(size, "shares")
     cash = _amount(_EXACT.multiply(size, price), known)
@@ -90,7 +91,7 @@ def market_buy_amounts(usd: Decimal, price: Decimal, tick: Decimal) -> Amounts:
     Shares are rounded down, so that the price that the venue computes is not below the one that is meant. Raises
     `RejectedError`.
     """
-    known = _checked(price, tick)
+    known = _checked(price, tick, usd)
     cash = floored(usd, 2)
     _positive(cash, "USD")
     shares = _amount(_EXACT.divide(cash, price), known)
@@ -100,7 +101,7 @@ def market_buy_amounts(usd: Decimal, price: Decimal, tick: Decimal) -> Amounts:
 
 def market_sell_amounts(shares: Decimal, price: Decimal, tick: Decimal) -> Amounts:
     """Returns the amounts of a SELL that takes. Raises `RejectedError`."""
-    known = _checked(price, tick)
+    known = _checked(price, tick, shares)
     size = floored(shares, SIZE_PLACES)
     _positive(size, "shares")
     cash = _amount(_EXACT.multiply(size, price), known)
@@ -114,7 +115,9 @@ def spend_before_fee(max_spend_usd: Decimal, price: Decimal, fee_rate: Decimal, 
     return _EXACT.divide(max_spend_usd, 1 + per_usd)
 
 
-def _checked(price: Decimal, tick: Decimal) -> Tick:
+def _checked(price: Decimal, tick: Decimal, amount: Decimal) -> Tick:
+    if not all(value.is_finite() and value < _BELOW for value in (price, tick, amount)):
+        raise RejectedError(f"no amounts of an order: {amount} at {price} on {tick}")
     known = tick_of(tick)
     if not is_on_tick(price, tick):
         raise RejectedError(f"price {price} is not on the tick {tick}")

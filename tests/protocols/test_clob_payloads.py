@@ -129,19 +129,47 @@ def test_who_mints_with_the_taker_buys_the_other_token(recorded):
     assert sides[False] == trade["side"]
 
 
+MAKERS = [
+    {"order_id": "0x1", "owner": "a", "matched_amount": "4", "price": "0.50", "asset_id": "yes"},
+    {"order_id": "0x2", "owner": "b", "matched_amount": "6", "price": "0.45", "asset_id": "no"},
+]
+TAKEN = {
+    "id": "t", "taker_order_id": "0xAA", "market": "0xc", "asset_id": "yes", "side": "BUY", "size": "10",
+    "price": "0.60", "status": "TRADE_STATUS_CONFIRMED", "match_time": "1795132800", "trader_side": "TAKER",
+    "maker_orders": MAKERS,
+}  # fmt: skip
+
+
 def test_a_takers_price_is_what_his_makers_sold_at():
-    trade = {
-        "id": "t", "taker_order_id": "0xAA", "market": "0xc", "asset_id": "yes", "side": "BUY", "size": "10",
-        "price": "0.60", "status": "TRADE_STATUS_CONFIRMED", "match_time": "1795132800", "trader_side": "TAKER",
-        "maker_orders": [
-            {"order_id": "0x1", "owner": "a", "matched_amount": "4", "price": "0.50", "asset_id": "yes"},
-            {"order_id": "0x2", "owner": "b", "matched_amount": "6", "price": "0.45", "asset_id": "no"},
-        ],
-    }  # fmt: skip
-    [fill] = read_trade(trade, NOBODY)
+    [fill] = read_trade(TAKEN, NOBODY)
     assert (fill.price, fill.order_hash, fill.match_ms) == (D("0.53"), "0xaa", 1_795_132_800_000)
-    [fill] = read_trade({**trade, "maker_orders": []}, NOBODY)
-    assert fill.price == D("0.60")
+    more = {"order_id": "0x3", "owner": "c", "matched_amount": "5", "price": "0.5", "asset_id": "yes"}
+    for makers in ([], None, MAKERS[:1], [*MAKERS, more], [{**MAKERS[0], "price": "?"}, MAKERS[1]]):
+        # Those who do not make up his size say nothing of his price.
+        [fill] = read_trade({**TAKEN, "maker_orders": makers}, NOBODY)
+        assert fill.price == D("0.60")
+
+
+def test_a_trade_with_ourselves_is_two_fills():
+    fills = read_trade(TAKEN, OwnWallet("b", NOBODY.address))
+    assert [(one.role, one.side, one.token_id, one.shares, one.price) for one in fills] == [
+        ("MAKER", "BUY", "no", D(6), D("0.45")),
+        ("TAKER", "BUY", "yes", D(10), D("0.53")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("size", "0"), ("size", "0.0000001"), ("size", "-1"), ("size", "1E13"), ("size", "NaN"), ("size", ""), ("size", None),
+        ("price", "1.01"), ("price", "-0.01"), ("price", ""), ("side", "HOLD"), ("side", ""), ("status", "SETTLED"),
+        ("id", 5), ("id", "\x00"), ("id", "x" * 501), ("asset_id", None), ("taker_order_id", "\ud800"), ("maker_orders", 5),
+        ("maker_orders", {"a": 1}), ("match_time", "-1"), ("match_time", "99999999999999999"), ("transaction_hash", 5),
+    ],
+)  # fmt: skip
+def test_a_trade_that_cannot_be_is_malformed(field, value):
+    with pytest.raises(MalformedError):
+        read_trade({**TAKEN, field: value}, NOBODY)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +193,7 @@ def test_recorded_events_of_orders_are_read(recorded, name):
 @pytest.mark.parametrize(
     ("value", "ms"),
     [("1725842520", 1_725_842_520_000), ("1725842520990", 1_725_842_520_990), (1725842520, 1_725_842_520_000),
-     ("2024-09-09T00:42:00Z", 1_725_842_520_000)],
+     ("2024-09-09T00:42:00Z", 1_725_842_520_000), ("2024-09-09T00:42:00", 1_725_842_520_000)],
 )  # fmt: skip
 def test_times_come_as_seconds_milliseconds_or_text(value, ms):
     assert epoch_ms_of(value) == ms

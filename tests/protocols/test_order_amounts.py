@@ -5,11 +5,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from polymarket._internal.actions.orders.limit import _compute_limit_order_amounts
 from polymarket._internal.actions.orders.market import _compute_market_order_amounts, adjust_buy_amount_for_fees
 from property.examples import MANY
+from py_clob_client_v2.order_builder.builder import ROUNDING_CONFIG, OrderBuilder
+from py_clob_client_v2.order_builder.helpers import round_down
 
 from protocols.errors import RejectedError
 from protocols.venue.order_amounts import (
@@ -56,13 +58,59 @@ def test_every_vector(recorded):
 
 @given(priced(), SIZES, st.sampled_from(["BUY", "SELL"]))
 @MANY
-def test_orders_for_shares_are_those_of_the_unified_client(at, size, side):
+def test_orders_for_shares_are_those_of_the_unified_client_and_what_the_venue_takes(at, size, side):
     tick, price = at
     try:
         found = limit_amounts(side, price, size, tick)
     except RejectedError:
         return
     assert (found.maker, found.taker) == _compute_limit_order_amounts(price=price, size=size, side=side, tick_size=tick)
+    cash, shares = (found.maker, found.taker) if side == "BUY" else (found.taker, found.maker)
+    # The venue's rule: shares have two decimals, USD those of the tick, and together they are the very price (venue.md §4.3).
+    assert shares % 10_000 == 0
+    assert cash % 10 ** (6 - TICKS[tick].amount_places) == 0
+    assert Fraction(cash, shares) == Fraction(price)
+
+
+@given(priced(), SIZES, st.sampled_from(["BUY", "SELL"]), st.booleans())
+@MANY
+def test_amounts_are_those_of_the_older_client_but_for_its_floating_point(at, size, side, takes):
+    tick, price = at
+    make = market_buy_amounts if side == "BUY" else market_sell_amounts
+    try:
+        found = make(size, price, tick) if takes else limit_amounts(side, price, size, tick)
+    except RejectedError:
+        return
+    places = ROUNDING_CONFIG[str(tick)]
+    # To it 0.0003 is 0.0002 when it takes.
+    assume(not takes or D(str(round_down(float(price), places.price))) == price)
+    builder = OrderBuilder(None)
+    theirs = builder.get_market_order_amounts if takes else builder.get_order_amounts
+    _, maker, taker = theirs(side, float(size), float(price), places)
+    given_first = takes or side == "SELL"
+    (first, second), (their_first, their_second) = (
+        ((found.maker, found.taker), (maker, taker)) if given_first else ((found.taker, found.maker), (taker, maker))
+    )
+    # It cuts what it has in binary: 0.29 may be 0.28, and then the other amount is that of 0.28.
+    assert first - their_first in (0, 10_000)
+    if first == their_first:
+        assert abs(second - their_second) <= max(10 ** (6 - places.amount), second >> 50)
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity", "-5", "0", "1E+70", "1E-70"])
+def test_no_number_at_all_is_refused(number):
+    value, half, tick = D(number), D("0.5"), D("0.01")
+    for attempt in (
+        lambda: limit_amounts("BUY", half, value, tick),
+        lambda: limit_amounts("SELL", value, D(5), tick),
+        lambda: limit_amounts("BUY", half, D(5), value),
+        lambda: market_buy_amounts(value, half, tick),
+        lambda: market_buy_amounts(D(5), value, tick),
+        lambda: market_sell_amounts(value, half, tick),
+        lambda: market_sell_amounts(D(5), value, tick),
+    ):
+        with pytest.raises(RejectedError):
+            attempt()
 
 
 @given(priced(), SIZES, st.sampled_from(["BUY", "SELL"]))

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 from typing import Any
 
@@ -97,7 +98,7 @@ def random_order(rng: Random) -> tuple[Order, Exchange]:
     return order, exchange
 
 
-def by_the_unified_client(order: Order, exchange: Exchange) -> str:
+def by_the_unified_client(order: Order, exchange: Exchange) -> tuple[str, str]:
     unsigned = UnsignedOrder(
         chain_id=exchange.chain_id, builder=order.builder, exchange_address=exchange.address, expiration=0,
         maker=order.maker, maker_amount=order.maker_amount, metadata=order.metadata, order_type="GTC", salt=order.salt,
@@ -106,7 +107,13 @@ def by_the_unified_client(order: Order, exchange: Exchange) -> str:
     )  # fmt: skip
     message = encode_typed_data(full_message=build_order_typed_data(unsigned))
     signed = Account.sign_message(message, private_key=SECRET)
-    return build_order_signature(unsigned, "0x" + signed.signature.hex())
+    wire = build_order_signature(unsigned, "0x" + signed.signature.hex())
+    # A deposit wallet signs a wrapping; domain and hash of the plain order stand behind its signature.
+    wrapped = order.signature_type == DEPOSIT_WALLET
+    header, body = (
+        (bytes.fromhex(wire[132:196]), bytes.fromhex(wire[196:260])) if wrapped else (message.header, message.body)
+    )
+    return "0x" + keccak256(b"\x19\x01" + header + body).hex(), wire
 
 
 def by_the_older_client(order: Order, exchange: Exchange) -> str:
@@ -128,9 +135,9 @@ def compared(count: int, seed: int) -> set[tuple[int, ExchangeKind]]:
     rng, kinds = Random(seed), set()
     for _ in range(count):
         order, exchange = random_order(rng)
-        _, signature = SIGNER.sign_order(order, exchange)
-        assert signature == by_the_unified_client(order, exchange)
-        assert signature == by_the_older_client(order, exchange)
+        signed = SIGNER.sign_order(order, exchange)
+        assert signed == by_the_unified_client(order, exchange)
+        assert signed[1] == by_the_older_client(order, exchange)
         kinds.add((order.signature_type, exchange.kind))
     return kinds
 
@@ -185,6 +192,12 @@ def test_api_credentials_show_the_first_digits_of_their_key():
         ApiCreds("key", "not base64", "phrase")
 
 
+@pytest.mark.parametrize("secret", ["-_-_", "+/+/", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="])
+def test_the_socket_is_told_the_secret_as_the_venue_spelt_it(secret):
+    creds = ApiCreds("key", secret, "phrase")
+    assert creds.socket_auth() == {"apiKey": "key", "secret": secret, "passphrase": "phrase"}
+
+
 @pytest.mark.parametrize("content", [SECRET.hex(), f"0x{SECRET.hex()}\n", f"  {SECRET.hex().upper()} "])
 def test_a_key_file_is_read(tmp_path, content):
     path = tmp_path / "key"
@@ -225,3 +238,9 @@ def test_a_link_or_a_folder_is_no_key_file(tmp_path):
         read_key_file(tmp_path)
     with pytest.raises(KeyFileError, match="No such file"):
         read_key_file(tmp_path / "missing")
+
+
+def test_a_pipe_is_no_key_file_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "key", 0o600)
+    with pytest.raises(KeyFileError, match="not a regular file"):
+        read_key_file(tmp_path / "key")

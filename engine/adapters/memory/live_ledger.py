@@ -15,9 +15,10 @@ from engine.adapters.memory.live_batch import apply_batch
 from engine.adapters.memory.live_state import KeptCooldown, KeptOrder, LiveState, MemoryStrategy
 from protocols.clock import WallClock
 from protocols.decisions import Decision
+from protocols.errors import RejectedError
 from protocols.live.events import OrderEvent
 from protocols.live.exits import ExitKind, ExitSignal, ExitStatus, LiveExit
-from protocols.live.money import CooldownEntry, DayFigures, LiveBalance, Posting, PostingKind
+from protocols.live.money import CooldownEntry, LiveBalance, Posting, PostingKind
 from protocols.live.orders import MANUAL, LiveIntent, LiveOrder, OrderOrigin, OrderStatus, Side, SignedOrder
 from protocols.live.ports import Applied, Declined, Journaled, LiveSnapshot, Settled, SettledLot
 from protocols.paper import Payouts
@@ -40,15 +41,24 @@ class MemoryLiveLedger:
     def add_strategy(self, strategy_id: str, strategy: MemoryStrategy, capital_usd: Decimal) -> None:
         """Makes a strategy with its capital."""
         self.state.strategies[strategy_id] = strategy
-        empty = LiveBalance(strategy_id=strategy_id, initial=Decimal(0), available=Decimal(0))
+        zero = Decimal(0)
+        self.state.balances[strategy_id] = LiveBalance(strategy_id=strategy_id, initial=zero, available=zero)
+        self.change_capital(strategy_id, capital_usd)
+
+    def change_capital(self, strategy_id: str, delta_usd: Decimal) -> None:
+        """Gives or takes capital. Raises `RejectedError` when more would be taken than is available."""
+        old = self.state.balances[strategy_id]
+        if old.available + delta_usd < 0:
+            raise RejectedError(f"{strategy_id} has {old.available} USD available")
         posting = Posting(
-            strategy_id=strategy_id,
-            cause="capital:1",
-            kind=PostingKind.CAPITAL,
-            initial=capital_usd,
-            available=capital_usd,
-        )
-        self._post({strategy_id: post(Money(empty), posting)})
+            strategy_id=strategy_id, cause=f"capital:{old.version}", kind=PostingKind.CAPITAL, initial=delta_usd,
+            available=delta_usd,
+        )  # fmt: skip
+        money = post(Money(old), posting)
+        assert money.balance is not None
+        # Capital that was given or taken is no profit and no loss: the peak moves with it (D20).
+        peak = max(old.peak_equity + delta_usd, money.balance.equity)
+        self._post({strategy_id: Money(attrs.evolve(money.balance, peak_equity=peak), money.lines)})
 
     def claim_decided(
         self, decisions: Sequence[Decision]
@@ -193,7 +203,7 @@ class MemoryLiveLedger:
             return None
         held = sum((order.shares_open for order in buys), Decimal(0))
         promised = sum((other.left_shares for other in self._rivals(one)), Decimal(0))
-        target = min(max(Decimal(0), held - promised), target_shares(one.share, held))
+        target = min(max(Decimal(0), held - promised), target_shares(one.share, held, self.state.carry_dust(one)))
         status = ExitStatus.OPEN if target else ExitStatus.VOID
         self.state.exits[exit_id] = fixed = attrs.evolve(one, target_shares=target, status=status)
         return fixed
@@ -201,10 +211,6 @@ class MemoryLiveLedger:
     async def latch(self, strategy_id: str, reason: str | None, at_ms: int) -> None:
         """Latches the breaker of a strategy, or clears it with None."""
         self.state.strategies[strategy_id].breaker = reason
-
-    def figures(self, at_ms: int) -> Mapping[str, DayFigures]:
-        """Returns the figures of a UTC day, by strategy."""
-        return self.state.day(at_ms)
 
     def _locks(self, kept: KeptOrder, signed: SignedOrder, moneys: dict[str, Money]) -> bool:
         strategy_id = kept.order.strategy_id

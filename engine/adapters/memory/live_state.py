@@ -9,7 +9,7 @@ import msgspec
 
 from actors.rules.live.ledger import Line
 from protocols.errors import RejectedError
-from protocols.live.exits import ExitKind, LiveExit, Lot, LotSale
+from protocols.live.exits import ExitKind, ExitStatus, LiveExit, Lot, LotSale
 from protocols.live.money import CooldownEntry, DayFigures, LiveBalance
 from protocols.live.orders import MANUAL, Fill, LiveIntent, LiveOrder, Side
 from protocols.timestamps import utc_datetime
@@ -147,6 +147,18 @@ class LiveState:
             if one.order.shares_open > 0
             and (one.order.strategy_id, one.order.intent.token_id) == (strategy_id, token_id)
         ]
+
+    def carry_dust(self, one: LiveExit) -> Decimal:
+        """Takes over what earlier obligations of the same lots left as dust."""
+        carried = Decimal(0)
+        for other in list(self.exits.values()):
+            same = (other.strategy_id, other.token_id, other.trader) == (one.strategy_id, one.token_id, one.trader)
+            if same and other.status is ExitStatus.DUST and other.kind is ExitKind.TRADER_SELL and other.left_shares:
+                carried += other.left_shares
+                self.exits[other.exit_id] = attrs.evolve(
+                    other, target_shares=other.sold_shares, detail="too little by itself: sold with the next"
+                )
+        return carried
 
     def buys_for(self, one: LiveExit) -> list[LiveOrder]:
         """Returns buys that an obligation sells of: open ones, and those that still work."""
