@@ -72,13 +72,11 @@ class LiveTrading:
     def committed(self, receipts: Sequence[Receipt]) -> None:
         """Hands on what commit 1 claimed; never waits. What its channel cannot take is read from the database."""
         claims = [claim for receipt in receipts for claim in receipt.claims]
-        if claims and self.claims.send_many_nowait(claims) < len(claims):
+        # Perhaps the word of an earlier commit was lost: then its claims are in the database all the same.
+        repeated = not all(receipt.applied for receipt in receipts)
+        if (claims and self.claims.send_many_nowait(claims) < len(claims)) or repeated:
             self.executor.missed_some()
-        if any(receipt.exits for receipt in receipts):
-            self.exits.look()
-        if not all(receipt.applied for receipt in receipts):
-            # Perhaps the word of an earlier commit was lost: then its claims are in the database all the same.
-            self.executor.missed_some()
+        if repeated or any(receipt.exits for receipt in receipts):
             self.exits.look()
 
 
@@ -98,7 +96,7 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         doubt=reconciler.ask,
         missed=executor.missed_some,
     )
-    keeper, settler = _booking(base, _Told(exits))
+    keeper, settler = _booking(base, _Told(exits), executor.missed_some)
     logs = LogWriter(lines=base.log_lines.inbox, store=io.logs, rng=rng)
     return LiveTrading(
         registry=base.registry,
@@ -235,7 +233,7 @@ def _ordering(
     return sender, executor, manual
 
 
-def _booking(base: _Base, told: "_Told") -> tuple[OrderKeeper, LiveSettler]:
+def _booking(base: _Base, told: "_Told", doubtful: Callable[[], None]) -> tuple[OrderKeeper, LiveSettler]:
     """Who writes money."""
     keeper = OrderKeeper(
         events=base.order_events.inbox,
@@ -244,6 +242,7 @@ def _booking(base: _Base, told: "_Told") -> tuple[OrderKeeper, LiveSettler]:
         clock=base.clock,
         rng=base.rng,
         changed=told.applied,
+        doubtful=doubtful,
     )
     settler = LiveSettler(
         store=base.io.orders,
@@ -258,6 +257,7 @@ def _booking(base: _Base, told: "_Told") -> tuple[OrderKeeper, LiveSettler]:
         rng=base.rng,
         interval_s=base.config.live.settle_interval_s,
         settled=told.settled,
+        doubtful=doubtful,
     )
     return keeper, settler
 
