@@ -42,7 +42,8 @@ async def main(dsn: str, takes_s: float) -> None:
     async with database_loop():
         scheduler = Scheduler(
             jobs=[SlowJob(connection=Connection(options, "slow job"), takes_s=takes_s)],
-            settings={"slow": JobConfig(cron="* * * * *")},
+            # Not each minute: the slot that a test owes must not be followed by another one while it runs.
+            settings={"slow": JobConfig(cron="0 * * * *")},
             store=PostgresJobStore(Connection(options, "jobs")),
             clock=SystemClock(),
             rng=system_random(),

@@ -100,7 +100,9 @@ def audit_end(orders: list[asyncpg.Record], account: dict[str, Any], start_usd: 
         if order["order_hash"] is not None and order["order_hash"] not in accepted:
             # A killed order is listed nowhere; the user socket may tell of it before its own answer does.
             killed = order["status"] == "CANCELLED" and "no orders found" in str(order["detail"]).lower()
-            assert killed or order["status"] in ("LOST", "REJECTED"), f"never at the venue, and ended otherwise: {dict(order)}"
+            assert killed or order["status"] in ("LOST", "REJECTED"), (
+                f"never at the venue, and ended otherwise: {dict(order)}"
+            )
             assert order["filled_shares"] == 0
     held: Counter[str] = Counter()
     cash = start_usd + redeemed

@@ -17,7 +17,15 @@ from protocols.clock import Random
 LIFE_MAX_S = 6.0
 REST_S = 60.0
 STOP_S = 15.0
-FAULTS = ("answer_lost", "accepted_late", "error_after", "error_before", "trade_failed", "trade_retrying", "socket_lost")
+FAULTS = (
+    "answer_lost",
+    "accepted_late",
+    "error_after",
+    "error_before",
+    "trade_failed",
+    "trade_retrying",
+    "socket_lost",
+)
 
 
 async def one_life(live: LiveWorld, point: str, rng: Random, *, resend: bool = False) -> bool:

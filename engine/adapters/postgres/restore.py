@@ -28,6 +28,8 @@ _BOOKKEEPING: Final = frozenset(
         "strategy_version",
         "token_version",
         "job_schedulers",
+        # A halt leaves a row in lt_halts as well.
+        "lt_control",
     }
 )
 _PSQL_SCRIPT_ERROR: Final = 3
