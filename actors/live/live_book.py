@@ -50,7 +50,11 @@ class LiveBook:
 
     def load(self, snapshot: LiveSnapshot, now_ms: int) -> None:
         """Takes over what the database had."""
-        self.balances = {one.strategy_id: one for one in snapshot.balances}
+        # The table of strategies comes over another connection, and may be younger.
+        known = self.balances
+        self.balances = {}
+        self._take_balances(snapshot.balances)
+        self._take_balances(known[id_] for id_ in self.balances.keys() & known.keys())
         self._claims = {one.order_id: one for one in snapshot.claims}
         self._working, self._by_hash = {}, {}
         self._bound.clear()

@@ -42,7 +42,9 @@ class Desk:
 
     async def checked(self) -> None:
         """Tables add up, and the venue has nothing that the journal does not."""
-        audit_venue(await audit(self.live.world.database), await self.live.account())
+        # The venue first: what it has by then was journaled before.
+        account = await self.live.account()
+        audit_venue(await audit(self.live.world.database), account)
 
 
 @asynccontextmanager
