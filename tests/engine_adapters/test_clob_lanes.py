@@ -122,7 +122,7 @@ async def test_a_connection_that_the_other_side_closed_meanwhile_is_not_used():
         assert isinstance(await post(lanes), Answered)
         # The server has no more answers and hangs up.
         with trio.fail_after(2):
-            while not lanes.lines[0]._socket.is_readable():
+            while not lanes.lines.lines[0]._socket.is_readable():
                 await trio.sleep(0.001)
         server.answers = [OK]
         assert isinstance(await post(lanes), Answered)
@@ -133,7 +133,7 @@ async def test_an_idle_connection_is_not_trusted_for_long():
     server = Server(OK, OK)
     async with lanes_to(server) as (lanes, _):
         await post(lanes)
-        lanes.lines[0]._idle_since_s -= IDLE_MAX_S
+        lanes.lines.lines[0]._idle_since_s -= IDLE_MAX_S
         await post(lanes)
     assert server.connections == 2
 

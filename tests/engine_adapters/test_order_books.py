@@ -5,6 +5,7 @@ from decimal import Decimal
 import attrs
 import httpx
 import pytest
+from engine_adapters.answering_lines import AnsweringLines
 
 from engine.adapters.order_books import ClobOrderBooks
 from engine.adapters.rate_limit import TokenBucket
@@ -30,9 +31,9 @@ class Clob:
     upstream: ClobOrderBooks = attrs.field(init=False)
 
     def __attrs_post_init__(self):
-        client = httpx.AsyncClient(base_url="http://clob", transport=httpx.MockTransport(self.answer))
+        lines = AnsweringLines(self.answer)
         bucket = TokenBucket(rate_per_s=1e6, burst=10_000)
-        api = Upstream(name="clob", client=client, bucket=bucket, total_timeout_s=5, requests=Counter())
+        api = Upstream(name="clob", lines=lines, bucket=bucket, total_timeout_s=5, requests=Counter())
         self.upstream = ClobOrderBooks(api=api)
 
     def answer(self, request):

@@ -3,6 +3,7 @@ from collections import Counter
 import attrs
 import httpx
 import pytest
+from engine_adapters.answering_lines import AnsweringLines
 
 from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.trade_history import V1_FOR_MS, DataApiHistory
@@ -29,9 +30,9 @@ class Server:
     history: DataApiHistory = attrs.field(init=False)
 
     def __attrs_post_init__(self):
-        client = httpx.AsyncClient(base_url="http://data", transport=httpx.MockTransport(self.answer))
+        lines = AnsweringLines(self.answer)
         bucket = TokenBucket(rate_per_s=1e6, burst=1_000)
-        api = Upstream(name="data", client=client, bucket=bucket, total_timeout_s=5, requests=Counter())
+        api = Upstream(name="data", lines=lines, bucket=bucket, total_timeout_s=5, requests=Counter())
         self.history = DataApiHistory(api=api, clock=self.clock)
 
     def answer(self, request):

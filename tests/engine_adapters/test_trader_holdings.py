@@ -7,13 +7,15 @@ from decimal import Decimal
 import attrs
 import httpx
 import pytest
+from engine_adapters.answering_lines import AnsweringLines
 from engine_simulator.simulator_clients import row, running
 
+from config.schema import VenueConfig
 from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.trader_holdings import V1_FOR_MS, DataApiHoldings
-from engine.adapters.upstream import Upstream
+from engine.adapters.upstream import Upstream, open_upstream
 from protocols.errors import RejectedError, TransientError
 
 WALLET, MARKET = "0x" + "a" * 40, "0x" + "1" * 64
@@ -37,9 +39,9 @@ class Server:
     clock: SetClock = attrs.field(factory=SetClock)
 
     def upstream(self):
-        client = httpx.AsyncClient(base_url="http://data", transport=httpx.MockTransport(self.answer))
+        lines = AnsweringLines(self.answer)
         bucket = TokenBucket(rate_per_s=1e6, burst=1_000)
-        return Upstream(name="data", client=client, bucket=bucket, total_timeout_s=5, requests=Counter())
+        return Upstream(name="data", lines=lines, bucket=bucket, total_timeout_s=5, requests=Counter())
 
     def holdings(self):
         return DataApiHoldings(api=self.upstream(), clock=self.clock)
@@ -118,9 +120,8 @@ async def test_the_simulated_venue_says_what_a_trader_holds_and_what_it_is_worth
         market = (await venue.gamma("/markets", {"limit": 1})).json()[0]
         token = json.loads(market["clobTokenIds"])[1]
         await venue.emit(row(asset=token, conditionId=market["conditionId"], size=7.25, price=0.4))
-        async with httpx.AsyncClient(base_url=venue.urls.data_url) as client:
-            bucket = TokenBucket(rate_per_s=1e6, burst=1_000)
-            api = Upstream(name="data", client=client, bucket=bucket, total_timeout_s=5, requests=Counter())
+        venue_config, counts = VenueConfig(), Counter()
+        async with open_upstream("data", venue.urls.data_url, venue_config, rate_per_s=1e6, requests=counts) as api:
             holdings = DataApiHoldings(api=api, clock=SystemClock())
             wallet = row()["proxyWallet"]
             assert await holdings.holding_micro(wallet, market["conditionId"], token) == 7_250_000
