@@ -17,6 +17,7 @@ from protocols.live.events import OrderEvent
 from protocols.live.ports import Applied, LiveOrderStore
 
 _log = logging.getLogger(__name__)
+PACE_S = 0.01
 BATCH_MAX = 200
 
 
@@ -53,6 +54,8 @@ class OrderKeeper:
         task_status.started()
         while batch := await self.events.batch(BATCH_MAX):
             await self._keep(batch)
+            # What comes meanwhile is one transaction with the next: each takes its turn with orders that want to be journaled.
+            await trio.sleep(PACE_S)
 
     async def _keep(self, batch: Sequence[OrderEvent]) -> None:
         backoff = Backoff(first_s=0.1, max_s=5.0, rng=self.rng)

@@ -1,5 +1,8 @@
 """Leases as rows: who may ingest, fenced by epoch (no session state, so poolers do not matter)."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
 import asyncpg
 import attrs
 
@@ -86,3 +89,24 @@ class LeaseOffice:
             return await raw.execute(RELEASE, hold.name, hold.owner, hold.epoch)
 
         await self.connection.run(work)
+
+
+@asynccontextmanager
+async def fenced(raw: asyncpg.Connection, lease: LeaseHold) -> AsyncIterator[bool]:
+    """A transaction that begins with the row of a lease, in one round trip; yields whether the lease is still ours.
+
+    The next statement sees what whoever had the row before has committed.
+    """
+    who = " AND ".join(f"{name} = {_literal(value)}" for name, value in (("name", lease.name), ("owner", lease.owner)))
+    begin = f"BEGIN; SELECT 1 FROM engine_leases WHERE {who} AND epoch = {lease.epoch:d} FOR UPDATE"  # noqa: S608 - quoted
+    try:
+        yield await raw.execute(begin) == "SELECT 1"
+    except BaseException:
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await raw.execute("ROLLBACK")
+        raise
+    await raw.execute("COMMIT")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -7,10 +7,12 @@ import asyncpg
 from actors.rules.live.batch import Books
 from engine.adapters.postgres.live_booking_writes import write_bookings
 from engine.adapters.postgres.live_order_rows import (
+    BALANCE_COLUMNS,
     EXIT_COLUMNS,
+    LISTED_BALANCE,
     ORDER_COLUMNS,
+    balance_of,
     exit_of,
-    lock_balances,
     lot_of,
     order_of,
 )
@@ -19,19 +21,24 @@ from protocols.live.exits import LotSale
 from protocols.live.orders import Fill, LiveOrder, OrderOrigin, Side
 from protocols.live.ports import Applied
 
+_FILL = ("trade_id", "shares", "price", "fee_usd", "role", "status", "transaction_hash", "match_ms")
+# One reading of what a batch is about: its orders, the balances that pay for them, and their fills as columns.
 ORDERS = f"""
-SELECT found.* FROM unnest($1::text[]) AS wanted (hash) CROSS JOIN LATERAL (
+SELECT found.*, {", ".join(f"paying.{name} AS balance_{name}" for name in BALANCE_COLUMNS)},
+    (SELECT cooldown_hours FROM lt_strategies WHERE lt_strategies.strategy_id = found.strategy_id) AS cooldown_hours,
+    {", ".join(f"filled.{name} AS fill_{name}" for name in _FILL)}
+FROM unnest($1::text[]) AS wanted (hash) CROSS JOIN LATERAL (
     SELECT {ORDER_COLUMNS} FROM lt_orders WHERE lt_orders.order_hash = wanted.hash LIMIT 1 FOR UPDATE
-) AS found
+) AS found LEFT JOIN LATERAL (
+    SELECT {LISTED_BALANCE} FROM lt_balances WHERE lt_balances.strategy_id = found.strategy_id LIMIT 1 FOR UPDATE
+) AS paying ON true CROSS JOIN LATERAL (
+    SELECT {", ".join(f"array_agg({name}) AS {name}" for name in _FILL)} FROM (
+        SELECT trade_id, shares, trim_scale(price) AS price, fee_usd, role, status, transaction_hash,
+            (extract(epoch FROM matched_at) * 1000)::bigint AS match_ms
+        FROM lt_fills WHERE lt_fills.order_hash = wanted.hash
+    ) AS each
+) AS filled
 """  # noqa: S608
-FILLS = """
-SELECT found.* FROM unnest($1::text[]) AS wanted (hash) CROSS JOIN LATERAL (
-    SELECT trade_id, order_hash, shares, trim_scale(price) AS price, fee_usd, role, status, transaction_hash,
-        (extract(epoch FROM matched_at) * 1000)::bigint AS match_ms
-    FROM lt_fills WHERE lt_fills.order_hash = wanted.hash
-) AS found
-"""
-COOLDOWNS = "SELECT strategy_id, cooldown_hours FROM lt_strategies WHERE strategy_id = ANY ($1::text[])"
 # What is open, and what the orders at hand have sold before: their sales may have failed.
 LOTS = f"""
 WITH ids AS MATERIALIZED (
@@ -80,15 +87,18 @@ async def apply_events(raw: asyncpg.Connection, events: Sequence[OrderEvent], no
 
 
 async def _loaded(raw: asyncpg.Connection, hashes: list[str]) -> Books:
-    orders = {row["order_hash"]: order_of(row) for row in await raw.fetch(ORDERS, hashes)}
-    fills: dict[str, dict[str, Fill]] = {}
-    for row in await raw.fetch(FILLS, list(orders)):
-        fills.setdefault(row["order_hash"], {})[row["trade_id"]] = Fill(**row)
-    owners = sorted({order.strategy_id for order in orders.values()})
-    balances = await lock_balances(raw, owners)
-    hours = {row["strategy_id"]: row["cooldown_hours"] for row in await raw.fetch(COOLDOWNS, owners)}
-    books = Books(orders=orders, fills=fills, balances=balances, cooldown_hours=hours)
-    sells = {hash_: order for hash_, order in orders.items() if order.intent.side is Side.SELL}
+    books = Books(orders={}, fills={}, balances={}, cooldown_hours={})
+    for row in await raw.fetch(ORDERS, hashes):
+        order, hash_ = order_of(row), row["order_hash"]
+        books.orders[hash_] = order
+        if row["balance_strategy_id"] is not None:
+            books.balances[order.strategy_id] = balance_of(row, "balance_")
+        if row["cooldown_hours"] is not None:
+            books.cooldown_hours[order.strategy_id] = row["cooldown_hours"]
+        values = zip(*(row[f"fill_{name}"] or () for name in _FILL), strict=True)
+        fills = (Fill(order_hash=hash_, **dict(zip(_FILL, one, strict=True))) for one in values)
+        books.fills[hash_] = {fill.trade_id: fill for fill in fills}
+    sells = {hash_: order for hash_, order in books.orders.items() if order.intent.side is Side.SELL}
     if sells:
         await _load_sales(raw, books, sells)
     return books

@@ -10,12 +10,14 @@ import attrs
 from actors.rules.live.batch import Books
 from actors.rules.live.booking import Booking
 from actors.rules.live.ledger import Line
+from engine.adapters.postgres.balance_rows import shifted
 from engine.adapters.postgres.live_order_rows import (
     EXIT_COLUMNS,
     LOT_COLUMNS,
+    SAVE_BALANCES,
+    balance_columns,
     columns,
     exit_of,
-    save_balances,
     time_or_none,
 )
 from protocols.live.exits import LiveExit
@@ -96,6 +98,16 @@ ON CONFLICT (strategy_id, day) DO UPDATE SET spent_usd = old.spent_usd + exclude
     lost_usd = old.lost_usd + excluded.lost_usd, pnl_usd = old.pnl_usd + excluded.pnl_usd
 RETURNING strategy_id, day = (now() AT TIME ZONE 'UTC')::date AS is_today, spent_usd, lost_usd, pnl_usd
 """
+# What nearly every batch writes, in one round trip. Its parts touch different tables: none needs to see what another wrote.
+BOOKED = f"""
+WITH saved AS ({SAVE_ORDERS}), filled AS ({shifted(SAVE_FILLS, 19)}), lines AS ({shifted(SAVE_LEDGER, 29)}),
+paid AS ({shifted(SAVE_BALANCES, 39)}), days AS ({shifted(ADD_DAYS, 48)})
+SELECT saved.*, today.* FROM saved CROSS JOIN (
+    SELECT array_agg(strategy_id) AS day_owners, array_agg(spent_usd) AS spent, array_agg(lost_usd) AS lost,
+        array_agg(pnl_usd) AS pnl
+    FROM days WHERE is_today
+) AS today
+"""  # noqa: S608 - constants only
 # Half a hundredth of a share: what was sold has two decimals, what was to be sold has six.
 SELL_EXITS = f"""
 UPDATE lt_exits AS old SET sold_shares = greatest(0, old.sold_shares + new.sold),
@@ -121,21 +133,32 @@ class Written:
 async def write_bookings(raw: asyncpg.Connection, books: Books) -> Written:
     """Writes a batch. Of an order and a balance only the last state is written, of everything else all."""
     done = books.done
-    rows = [_order_row(order, books.first_fill_ms(order)) for order in books.latest().values()]
-    found = await raw.fetch(SAVE_ORDERS, *columns(rows, 19))
-    await _save_fills(raw, done)
-    await save_lines(raw, [line for one in done for line in one.money.lines])
-    owners = {one.order.strategy_id for one in done if one.money.lines}
-    await save_balances(raw, [books.balances[id_] for id_ in sorted(owners)])
+    orders = [_order_row(order, books.first_fill_ms(order)) for order in books.latest().values()]
+    owners = sorted({one.order.strategy_id for one in done if one.money.lines})
+    found = await raw.fetch(
+        BOOKED,
+        *columns(orders, 19),
+        *columns(_fill_rows(done), 10),
+        *columns(_line_rows([line for one in done for line in one.money.lines]), 10),
+        *balance_columns([books.balances[id_] for id_ in owners]),
+        *columns(_day_rows([(one.order.strategy_id, day, sums) for one in done for day, sums in one.days.items()]), 5),
+    )
+    await _save_sales(raw, done)
     await save_cooldowns(raw, [(one.cooldown, one.order.order_id) for one in done if one.cooldown is not None])
     if cooled := [(one.order.strategy_id, one.cooled) for one in done if one.cooled is not None]:
         await raw.execute(DROP_COOLDOWNS, *columns(cooled, 2))
-    days = await add_days(raw, [(one.order.strategy_id, day, sums) for one in done for day, sums in one.days.items()])
     sold = books.sold_by_exit()
     changed = await raw.fetch(SELL_EXITS, *columns(list(sold.items()), 2)) if sold else []
     return Written(
-        lots=[row for row in found if row["side"] == "BUY"], days=days, exits=tuple(exit_of(row) for row in changed)
+        lots=[row for row in found if row["side"] == "BUY"],
+        days=_days_of(found[0]),
+        exits=tuple(exit_of(row) for row in changed),
     )
+
+
+def _days_of(row: asyncpg.Record) -> dict[str, DayFigures]:
+    sums = zip(*(row[name] or () for name in ("day_owners", "spent", "lost", "pnl")), strict=True)
+    return {owner: DayFigures(spent_usd=spent, lost_usd=lost, pnl_usd=pnl) for owner, spent, lost, pnl in sums}
 
 
 def _order_row(order: LiveOrder, first_fill_ms: int | None) -> tuple[Any, ...]:
@@ -147,17 +170,18 @@ def _order_row(order: LiveOrder, first_fill_ms: int | None) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-async def _save_fills(raw: asyncpg.Connection, done: Sequence[Booking]) -> None:
+def _fill_rows(done: Sequence[Booking]) -> list[tuple[Any, ...]]:
     fills = {(one.step.fill.order_hash, one.step.fill.trade_id): (one, one.step.fill) for one in done if one.step.fill}
-    rows = [
+    return [
         (
             fill.order_hash, fill.trade_id, one.order.order_id, fill.shares, fill.price, fill.fee_usd, fill.role, fill.status,
             fill.transaction_hash, time_or_none(fill.match_ms),
         )
         for one, fill in fills.values()
     ]  # fmt: skip
-    if rows:
-        await raw.execute(SAVE_FILLS, *columns(rows, 10))
+
+
+async def _save_sales(raw: asyncpg.Connection, done: Sequence[Booking]) -> None:
     sales = [
         (
             one.step.fill.order_hash,
@@ -180,7 +204,12 @@ async def _save_fills(raw: asyncpg.Connection, done: Sequence[Booking]) -> None:
 
 async def save_lines(raw: asyncpg.Connection, lines: Sequence[Line]) -> None:
     """Writes lines of the ledger. A cause that is there already is an error: it would have been booked twice."""
-    rows = [
+    if lines:
+        await raw.execute(SAVE_LEDGER, *columns(_line_rows(lines), 10))
+
+
+def _line_rows(lines: Sequence[Line]) -> list[tuple[Any, ...]]:
+    return [
         (
             line.posting.strategy_id, line.posting.cause, line.posting.kind.value, line.posting.order_id,
             line.posting.initial, line.available, line.posting.locked, line.posting.cooldown, line.posting.realized,
@@ -188,8 +217,6 @@ async def save_lines(raw: asyncpg.Connection, lines: Sequence[Line]) -> None:
         )
         for line in lines
     ]  # fmt: skip
-    if rows:
-        await raw.execute(SAVE_LEDGER, *columns(rows, 10))
 
 
 async def save_cooldowns(raw: asyncpg.Connection, entries: Sequence[tuple[CooldownEntry, str]]) -> None:
@@ -205,8 +232,13 @@ async def save_cooldowns(raw: asyncpg.Connection, entries: Sequence[tuple[Cooldo
         await raw.execute(SAVE_COOLDOWNS, *columns(rows, 8))
 
 
-async def add_days(raw: asyncpg.Connection, rows: Sequence[tuple[str, date, DayFigures]]) -> dict[str, DayFigures]:
-    """Adds to the figures of UTC days, and returns those of today where they changed. Orders by hand have none."""
+async def add_days(raw: asyncpg.Connection, figures: Sequence[tuple[str, date, DayFigures]]) -> None:
+    """Adds to the figures of UTC days. Orders by hand have none."""
+    if rows := _day_rows(figures):
+        await raw.execute(ADD_DAYS, *columns(rows, 5))
+
+
+def _day_rows(rows: Sequence[tuple[str, date, DayFigures]]) -> list[tuple[Any, ...]]:
     sums: dict[tuple[str, date], DayFigures] = {}
     for strategy_id, day, figures in rows:
         if strategy_id.startswith(_MANUAL):
@@ -217,12 +249,4 @@ async def add_days(raw: asyncpg.Connection, rows: Sequence[tuple[str, date, DayF
             lost_usd=old.lost_usd + figures.lost_usd,
             pnl_usd=old.pnl_usd + figures.pnl_usd,
         )
-    if not sums:
-        return {}
-    values = [(*key, one.spent_usd, one.lost_usd, one.pnl_usd) for key, one in sorted(sums.items())]
-    found = await raw.fetch(ADD_DAYS, *columns(values, 5))
-    return {
-        row["strategy_id"]: DayFigures(spent_usd=row["spent_usd"], lost_usd=row["lost_usd"], pnl_usd=row["pnl_usd"])
-        for row in found
-        if row["is_today"]
-    }
+    return [(*key, one.spent_usd, one.lost_usd, one.pnl_usd) for key, one in sorted(sums.items())]

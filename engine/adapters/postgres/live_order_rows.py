@@ -161,9 +161,9 @@ def exit_of(row: asyncpg.Record) -> LiveExit:
     return LiveExit(**{**row, "kind": ExitKind(row["kind"]), "status": ExitStatus(row["status"])})
 
 
-def balance_of(row: asyncpg.Record) -> LiveBalance:
-    """Returns the balance in a row that has its columns."""
-    return LiveBalance(**{name: row[name] for name in BALANCE_COLUMNS})
+def balance_of(row: asyncpg.Record, prefix: str = "") -> LiveBalance:
+    """Returns the balance in a row that has its columns, each with a prefix."""
+    return LiveBalance(**{name: row[prefix + name] for name in BALANCE_COLUMNS})
 
 
 async def lock_balances(raw: asyncpg.Connection, strategy_ids: Iterable[str]) -> dict[str, LiveBalance]:
@@ -175,7 +175,12 @@ async def lock_balances(raw: asyncpg.Connection, strategy_ids: Iterable[str]) ->
 async def save_balances(raw: asyncpg.Connection, balances: Sequence[LiveBalance]) -> None:
     """Writes balances that are locked."""
     if balances:
-        await raw.execute(SAVE_BALANCES, *([getattr(one, name) for one in balances] for name in BALANCE_COLUMNS))
+        await raw.execute(SAVE_BALANCES, *balance_columns(balances))
+
+
+def balance_columns(balances: Sequence[LiveBalance]) -> list[list[Any]]:
+    """Returns the values of `SAVE_BALANCES`."""
+    return [[getattr(one, name) for one in balances] for name in BALANCE_COLUMNS]
 
 
 def time_or_none(at_ms: int | None) -> Any:

@@ -6,9 +6,8 @@ from typing import TypeVar
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.balance_rows import LOCK_LEASE
 from engine.adapters.postgres.database import RunsWork
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import LeaseHold, fenced
 from engine.adapters.postgres.live_booking import apply_events
 from engine.adapters.postgres.live_claims import claim
 from engine.adapters.postgres.live_exit_rows import fix_target, insert_exits, update_exits
@@ -207,13 +206,11 @@ class PostgresLiveOrderStore:
         """Runs work in a transaction that holds the lease. Raises `TransientError`, `RejectedError` and `FencedError`."""
         lease = self.lease
 
-        async def fenced(raw: asyncpg.Connection) -> tuple[bool, T | None]:
-            async with raw.transaction():
-                if not await raw.fetchval(LOCK_LEASE, lease.name, lease.owner, lease.epoch):
-                    return False, None
-                return True, await work(raw)
+        async def whole(raw: asyncpg.Connection) -> tuple[bool, T | None]:
+            async with fenced(raw, lease) as is_ours:
+                return (True, await work(raw)) if is_ours else (False, None)
 
-        held, result = await self.connection.run(fenced)
+        held, result = await self.connection.run(whole)
         if not held:
             raise self._lost()
         return result  # type: ignore[return-value]
