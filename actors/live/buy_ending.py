@@ -1,14 +1,15 @@
-"""Ends buys of what has to be sold: one that rests is cancelled, the others end by themselves. Part of exit_keeper."""
+"""Cancels buys that rest: of what has to be sold, and those that have rested long enough. Part of exit_keeper."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import trio
 
 from actors.live.live_book import LiveBook
 from actors.live.order_asking import hash_of
+from protocols.clock import WallClock
 from protocols.live.exits import ExitKind, LiveExit
-from protocols.live.orders import LiveOrder, Side
+from protocols.live.orders import LiveOrder, OrderOrigin, Side
 from protocols.live.ports import ClobAccount
 
 CANCEL_AGAIN_S = 5.0
@@ -20,6 +21,7 @@ class BuyEnding:
 
     book: LiveBook
     accounts: Mapping[str, ClobAccount]
+    clock: WallClock
     doubt: Callable[[str], None]
     """Told a buy that was cancelled, so that its end is heard of soon; never waits."""
     cancelled: int = attrs.field(init=False, default=0)
@@ -30,6 +32,21 @@ class BuyEnding:
     async def end(self, one: LiveExit) -> bool:
         """Returns whether a buy of what has to be sold is still working. Raises `TransientError` and `RejectedError`."""
         buys = [order for order in self.book.working_orders() if _brings(order, one)]
+        await self._cancel(buys)
+        return bool(buys)
+
+    async def end_rested(self) -> None:
+        """Cancels entries after `resting_s` of their strategy; the venue itself ends only GTD. Raises as `end` does."""
+        now_ms = self.clock.now_ms()
+        await self._cancel([order for order in self.book.working_orders() if self._has_rested(order, now_ms)])
+
+    def _has_rested(self, order: LiveOrder, now_ms: int) -> bool:
+        strategy = self.book.strategies.get(order.strategy_id)
+        if strategy is None or order.signed is None or order.intent.origin is not OrderOrigin.COPY:
+            return False
+        return now_ms - order.signed.signed_ms >= strategy.settings.resting_s * 1000
+
+    async def _cancel(self, buys: Sequence[LiveOrder]) -> None:
         resting = [order for order in buys if order.signed is not None and order.signed.order_type.rests]
         now_s = trio.current_time()
         by_account: dict[str, list[str]] = {}
@@ -46,7 +63,6 @@ class BuyEnding:
                 self.cancelled += len(order_hashes)
                 for order_hash in order_hashes:
                     self.doubt(order_hash)
-        return bool(buys)
 
 
 def _brings(order: LiveOrder, one: LiveExit) -> bool:

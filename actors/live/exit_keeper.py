@@ -12,6 +12,7 @@ from actors.live.book_reader import BookReader
 from actors.live.buy_ending import BuyEnding
 from actors.live.live_book import LiveBook
 from actors.live.position_watch import PositionWatch
+from actors.live.short_positions import ShortPositions
 from actors.rules.live.exits import DUST_SHARES, Dust, Try, covers, next_try, pause_s
 from actors.rules.live.signals import order_id_of
 from actors.rules.log_limit import LogLimit
@@ -32,6 +33,8 @@ FIND_S = 5.0
 BUY_PAUSE_S = 1.0
 """How often it is looked whether a buy has ended whose shares are to be sold."""
 NO_BOOK_PAUSE_S = 30.0
+SHORT_PAUSE_S = 30.0
+"""How often it is looked whether shares have come that the account should have."""
 TROUBLE_PAUSE_S = 2.0
 UNCLEAR_S = 10.0
 """Twice the time in which the executor reads claims that it was not handed."""
@@ -66,12 +69,14 @@ class ExitKeeper:
     _unclear_s: dict[tuple[str, str], float] = attrs.field(init=False, factory=dict)
     """By strategy and token: until when a claim may exist that memory does not have."""
     _buys: BuyEnding = attrs.field(init=False)
+    _short: ShortPositions = attrs.field(init=False)
     _wake: trio.Event = attrs.field(init=False, factory=trio.Event)
     _look: trio.Event = attrs.field(init=False, factory=trio.Event)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     def __attrs_post_init__(self) -> None:
-        self._buys = BuyEnding(book=self.book, accounts=self.accounts, doubt=self.doubt)
+        self._buys = BuyEnding(book=self.book, accounts=self.accounts, clock=self.clock, doubt=self.doubt)
+        self._short = ShortPositions(book=self.book, accounts=self.accounts)
         self.positions = PositionWatch(
             store=self.store,
             book=self.book,
@@ -92,6 +97,7 @@ class ExitKeeper:
 
     def changed(self, orders: Sequence[LiveOrder], exits: Sequence[LiveExit]) -> None:
         """Told what was committed: an attempt or a buy that ended lets an obligation go on; never waits."""
+        self._short.note(orders)
         ended = {(order.strategy_id, order.intent.token_id) for order in orders if order.ended}
         for one in self.book.exits():
             if (one.strategy_id, one.token_id) in ended:
@@ -124,6 +130,10 @@ class ExitKeeper:
                 if found:
                     self.book.take_exits(found)
                     self._wake.set()
+            try:
+                await self._buys.end_rested()
+            except (TransientError, RejectedError) as error:
+                self._failed("entries that have rested long enough not cancelled", error)
             with trio.move_on_after(FIND_S):
                 await self._look.wait()
 
@@ -187,13 +197,16 @@ class ExitKeeper:
         if left < DUST_SHARES:
             await self._close(fixed, ExitStatus.DUST, f"{left} shares are left")
             return
+        sellable = await self._short.sellable(fixed.strategy_id, fixed.token_id, left)
         order_book = await self.reader.book(fixed.token_id)
         if order_book is None:
             # A market that is closed or being resolved has none: settling ends the obligation then.
             self._put_off(fixed, NO_BOOK_PAUSE_S, "no_book")
             return
-        step = next_try(fixed, strategy.settings, order_book, left, self.clock.now_ms())
-        if isinstance(step, Dust):
+        step = next_try(fixed, strategy.settings, order_book, sellable, self.clock.now_ms())
+        if isinstance(step, Dust) and sellable < left:
+            await self._lack(fixed, left, sellable)
+        elif isinstance(step, Dust):
             await self._close(fixed, ExitStatus.DUST, step.why)
         elif isinstance(step, Try):
             await self._try(fixed, step)
@@ -208,6 +221,15 @@ class ExitKeeper:
 
     def _open_shares(self, one: LiveExit) -> Decimal:
         return sum((lot.shares for lot in self.book.lots() if covers(one, lot)), ZERO)
+
+    async def _lack(self, one: LiveExit, left: Decimal, held: Decimal) -> None:
+        """The shares may come late; people should know."""
+        said = f"the account holds {held} of the {left} shares"
+        if one.detail != said:
+            saved = attrs.evolve(one, detail=said)
+            await self.store.save_exits([saved])
+            self.book.take_exits([saved])
+        self._put_off(one, SHORT_PAUSE_S, "not_held")
 
     async def _wait(self, one: LiveExit, why: str, order_book: OrderBook) -> None:
         """Nobody bids enough: the next limit is lower, as after an attempt. Where nobody bids at all it stays."""

@@ -141,6 +141,8 @@ class Selling(Watched):
     books: Books = attrs.field(factory=Books)
     refuses: int = 0
     """So many sales come to nothing."""
+    is_short: bool = False
+    """The venue refuses who sells more than `venue.held_micro` says."""
     intents: Channel[LiveIntent] = attrs.field(init=False)
     exits: ExitKeeper = attrs.field(init=False)
     reader: BookReader = attrs.field(init=False)
@@ -189,10 +191,15 @@ class Selling(Watched):
         self.journal(order)
         await trio.sleep(0.1)
         self.sales.append((trio.current_time(), shares, limit))
+        if self.is_short and shares > Decimal(self.venue.held_micro.get(intent.token_id, 0)) / 1_000_000:
+            self.end(order, status=OrderStatus.REJECTED, reason="not_enough_balance")
+            return
         sold = min(shares, self.books.depth) if self.books.bid is not None and self.books.bid >= limit else ZERO
         if self.refuses:
             self.refuses -= 1
             sold = ZERO
+        if self.is_short:
+            self.venue.held_micro[intent.token_id] -= int(sold * 1_000_000)
         self.fill(order, sold)
 
     def fill(self, order: LiveOrder, sold: Decimal) -> None:
@@ -216,12 +223,13 @@ class Selling(Watched):
             before, sold_shares=total, status=ExitStatus.DONE if done else before.status
         )
         status = OrderStatus.FILLED if sold else OrderStatus.CANCELLED
-        ended = msgspec.structs.replace(
-            order, status=status, ended=True, filled_shares=sold, ended_ms=self.clock.now_ms()
-        )
+        self.end(order, lots=changed, exits=(after,), status=status, filled_shares=sold)
+
+    def end(self, order: LiveOrder, lots: Sequence[Lot] = (), exits: Sequence[LiveExit] = (), **what: Any) -> None:
+        ended = msgspec.structs.replace(order, ended=True, ended_ms=self.clock.now_ms(), **what)
         assert ended.signed is not None
         self.store.orders[ended.signed.order_hash] = ended
-        applied = Applied(orders=(ended,), balances=(), days={}, lots=tuple(changed), exits=(after,), unknown=())
+        applied = Applied(orders=(ended,), balances=(), days={}, lots=tuple(lots), exits=tuple(exits), unknown=())
         self.book.applied(applied, self.clock.now_ms())
         self.exits.changed(applied.orders, applied.exits)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 import trio
 from actors_live_flow.selling_world import Selling, lot, obligation
-from actors_live_flow.watched_venue import bought, hash_for
+from actors_live_flow.watched_venue import TOKEN, bought, hash_for
 from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import FEW
@@ -111,6 +111,46 @@ def test_a_buy_that_rests_is_cancelled_first_and_no_target_is_fixed_while_it_liv
     world.run(main, run_jumping)
     assert only(world).status is ExitStatus.DONE
     assert world.venue.cancelled == [hash_for(7)]
+
+
+def test_an_entry_that_rests_is_cancelled_after_its_time():
+    world = Selling()
+
+    async def main():
+        now_ms = world.clock.now_ms()
+        world.hold()
+        rests_ms = world.settings.resting_s * 1000
+        world.journal(bought(7, type_=OrderType.GTC, signed_ms=now_ms - rests_ms + 30_000))
+        world.journal(bought(8, type_=OrderType.GTC, signed_ms=now_ms))
+        await trio.sleep(25)
+        assert world.venue.cancelled == []
+        await trio.sleep(10)
+        assert set(world.venue.cancelled) == {hash_for(7)}
+
+    world.run(main, run_jumping)
+
+
+def test_what_the_account_does_not_hold_is_not_offered_and_the_rest_is_sold():
+    """Shares of a buy that failed on the chain were sold as another strategy's: what is left is less than the lots say."""
+    world = Selling()
+
+    async def main():
+        now_ms = world.clock.now_ms()
+        world.hold(lot(1, signal_ms=now_ms), exits=[obligation(now_ms)])
+        world.is_short, world.venue.held_micro = True, {TOKEN: 12_345_678}
+        await trio.sleep(5)
+        assert [shares for _, shares, _ in world.sales] == [20, Decimal("12.34")]
+        await trio.sleep(200)
+        # Nothing is offered that would be refused, and the venue is asked now and then.
+        assert len(world.sales) == 2
+        assert 5 <= world.venue.calls["conditional"] <= 10
+        assert only(world).detail == "the account holds 0.00 of the 7.66 shares"
+        world.venue.held_micro = {TOKEN: 7_660_000}
+        await trio.sleep(40)
+
+    world.run(main, run_jumping)
+    assert [shares for _, shares, _ in world.sales] == [20, Decimal("12.34"), Decimal("7.66")]
+    assert only(world).status is ExitStatus.DONE
 
 
 @pytest.mark.parametrize(

@@ -150,14 +150,15 @@ class Auditor:
                 yield f"{balance.strategy_id} still has {balance.locked} locked and {balance.cooldown} cooling down"
 
     def _is_short(self, one: Any) -> bool:
-        """Whether an account holds less than its strategies: a buy failed whose shares had been sold before."""
+        """Whether an account has nothing left that is worth selling: a buy failed whose shares had been sold before."""
         name = self.world.table.strategies[one.strategy_id].account
         lots = [kept.order for kept in self.state.orders.values() if kept.account == name]
         ours = sum((lot.shares_open for lot in lots if lot.intent.token_id == one.token_id), ZERO)
         [funder] = [account.funder for account in self.world.accounts if account.name == name]
         account = self.world.venue.exchange.accounts.get(funder)
         assert account is not None
-        return ours > account.shares_micro(one.token_id) / MICRO
+        held = account.shares_micro(one.token_id) / MICRO
+        return ours > held and str(one.detail).startswith("the account holds")
 
     def _is_open(self, condition_id: str) -> bool:
         market = self.world.venue.markets.with_condition(condition_id)
