@@ -149,14 +149,10 @@ class _Base:
         self.times = watch_times(config.live)
         self.accounts = {name: ports.account for name, ports in io.accounts.items()}
         self.venues = {name: account.venue for name, account in self.accounts.items()}
-        self.registry = LiveRegistry(
-            store=io.strategies,
-            config=config.filter,
-            rng=rng,
-            # Strategies are made and given capital while the engine runs.
-            read=lambda table: self.book.take_balances(table.balances),
-        )
-        self.book = LiveBook(registry=self.registry)
+        self.registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng)
+        self.book = book = LiveBook(registry=self.registry)
+        # Strategies are made and given capital while the engine runs.
+        self.registry.read = lambda table: book.take_balances(table.balances)
         self.reader = BookReader(upstream=io.books, max_age_s=config.live.max_price_age_ms / 1000)
         self.breaker = Breaker(registry=self.registry, store=io.orders, clock=clock, rng=rng)
 
