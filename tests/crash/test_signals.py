@@ -19,6 +19,12 @@ async def wallets_of(world):
     return sorted(found)
 
 
+async def until_writes_wait(world):
+    with trio.fail_after(20):
+        while not await world.fetch(WAITING_WRITES):
+            await trio.sleep(0.05)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 async def test_a_signal_under_load_drains_and_exits_0(number, database, tmp_path):
     async with ingest_world(database, tmp_path / "spill", **LOADED) as world:
@@ -43,7 +49,7 @@ async def test_a_stalled_database_does_not_hold_up_the_stop_and_nothing_is_lost(
             await engine.until_ready()
             await world.until_stored()
             async with world.locked_trades():
-                await trio.sleep(0.5)
+                await until_writes_wait(world)
                 engine.send(signal.SIGTERM)
                 assert await engine.wait(timeout_s=8) == 0, engine.log_text()
             assert any((tmp_path / "spill").rglob("*.spill"))
@@ -56,9 +62,7 @@ async def test_a_second_signal_exits_at_once(database, tmp_path):
         async with engine_process(settings) as engine:
             await engine.until_ready()
             async with world.locked_trades():
-                with trio.fail_after(20):
-                    while not await world.fetch(WAITING_WRITES):
-                        await trio.sleep(0.05)
+                await until_writes_wait(world)
                 engine.send(signal.SIGTERM)
                 await trio.sleep(0.3)
                 assert engine.process.poll() is None

@@ -113,7 +113,7 @@ def test_names_and_outcomes_come_out_of_the_payload(source, database):
 def test_users_follows_and_traders(source, database):
     _, tables = report_of(source, database)
     users = fetch(
-        database.dsn, "SELECT id::text, user_name, is_admin FROM profiles WHERE id::text LIKE '0%' ORDER BY id"
+        database.dsn, "SELECT id::text, user_name, is_admin FROM profiles WHERE id::text LIKE '0000000%' ORDER BY id"
     )
     assert users == [(ref.ANN, "ann", True), (ref.BOB, "bob.b-00000002", False), (ref.EVE, "admin-00000003", False)]
     follows = fetch(database.dsn, "SELECT user_id::text, trader_wallet, active FROM follows ORDER BY 1, 2")

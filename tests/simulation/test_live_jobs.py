@@ -15,6 +15,7 @@ from engine.adapters.postgres.strategy_store import StrategyStore
 from protocols.strategies import StrategySettings
 
 TOKEN = "bootstrap-token-of-live-jobs"
+ADMIN = {"http.admin_token": TOKEN, "http.admin_per_minute": "1000000"}
 JOBS = ("lt-execute", "lt-sync-order-status", "lt-resolve")
 
 
@@ -23,7 +24,9 @@ async def ended(http: httpx.AsyncClient, name: str) -> dict[str, Any]:
     assert (await http.post(f"/api/admin/jobs/{name}/run")).status_code == 200
     with trio.fail_after(20):
         while True:
-            runs = (await http.get(f"/api/admin/jobs/{name}/runs")).json()["runs"]
+            answer = await http.get(f"/api/admin/jobs/{name}/runs")
+            assert answer.status_code == 200, answer.text
+            runs = answer.json()["runs"]
             if asked := [run for run in runs if run["requestedBy"] and run["status"] != "running"]:
                 assert asked[0]["status"] == "succeeded", asked[0]
                 return dict(asked[0]["figures"])
@@ -64,7 +67,7 @@ async def make_late(live: LiveWorld) -> None:
 
 
 async def test_jobs_find_the_running_actors_and_metrics_show_them():
-    async with live_world(51) as live, armed_engine({**live.world.settings, "http.admin_token": TOKEN}) as engine:
+    async with live_world(51) as live, armed_engine({**live.world.settings, **ADMIN}) as engine:
         await engine.until_ready(30)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(
