@@ -107,9 +107,9 @@ async def test_flatten_sells_what_is_held():
         await desk.ask("POST", "/api/lt/strategies/LT_MIRROR/flatten", {"confirm": True})
 
         async def held() -> Decimal:
-            # What is worth less than a dollar stays; a market that closed has nobody to sell to.
+            # What is worth less than a dollar stays, and hundredths of a share; a market that closed has nobody to sell to.
             rows = await desk.live.world.fetch(
-                "SELECT coalesce(sum(shares_open), 0) AS held FROM lt_orders AS o WHERE NOT EXISTS ("
+                "SELECT coalesce(sum(shares_open), 0) AS held FROM lt_orders AS o WHERE shares_open >= 0.01 AND NOT EXISTS ("
                 " SELECT 1 FROM lt_exits AS x WHERE x.token_id = o.token_id AND x.status IN ('DUST', 'OPEN'))"
             )
             return Decimal(rows[0]["held"])
