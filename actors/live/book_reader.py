@@ -119,6 +119,11 @@ class BookReader:
         known = self._books.get(token_id)
         return known if known is not None and trio.current_time() - known.observed_s <= self.max_age_s else None
 
+    def terms_at_hand(self, condition_id: str) -> MarketTerms | None:
+        """Returns the terms of a market that are fresh enough; never waits."""
+        known = self._terms.get(condition_id)
+        return known.terms if known is not None and known.is_good(trio.current_time()) else None
+
     async def terms(self, condition_id: str) -> MarketTerms | None:
         """Returns the terms of a market at most a minute old, or None when the venue does not know it.
 

@@ -11,7 +11,7 @@ from actors.rules.backoff import Backoff
 from actors.rules.live.post_outcome import Outcome
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
-from protocols.live.orders import LiveOrder, OrderOrigin
+from protocols.live.orders import LiveOrder, OrderOrigin, Side
 from protocols.live.ports import LiveOrderStore
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,8 @@ class Breaker:
         """Says that the venue refused an order; never waits."""
         if outcome.reason in _MARKET_SAYS or order.signed is None:
             return
-        if outcome.latch:
+        # A sale lacks shares, or leave to move them: that says nothing of cash.
+        if outcome.latch and order.intent.side is Side.BUY:
             self._pause(order.signed.account)
         strategy = self.registry.strategies.get(order.strategy_id)
         if strategy is None or order.intent.origin is not OrderOrigin.COPY:

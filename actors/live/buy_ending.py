@@ -1,4 +1,4 @@
-"""Cancels buys that rest: of what has to be sold, and those that have rested long enough. Part of exit_keeper."""
+"""Cancels buys that rest: of what has to be sold, and those that may not rest any longer. Part of exit_keeper."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -36,7 +36,10 @@ class BuyEnding:
         return bool(buys)
 
     async def end_rested(self) -> None:
-        """Cancels entries after `resting_s` of their strategy; the venue itself ends only GTD. Raises as `end` does."""
+        """Cancels entries after `resting_s` (the venue itself ends only GTD), and all of strategies that may not enter now.
+
+        Raises as `end` does.
+        """
         now_ms = self.clock.now_ms()
         await self._cancel([order for order in self.book.working_orders() if self._has_rested(order, now_ms)])
 
@@ -44,6 +47,9 @@ class BuyEnding:
         strategy = self.book.strategies.get(order.strategy_id)
         if strategy is None or order.signed is None or order.intent.origin is not OrderOrigin.COPY:
             return False
+        table = self.book.registry.table
+        if table.halt is not None or not strategy.enters or order.strategy_id in table.breakers:
+            return True
         return now_ms - order.signed.signed_ms >= strategy.settings.resting_s * 1000
 
     async def _cancel(self, buys: Sequence[LiveOrder]) -> None:

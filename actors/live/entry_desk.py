@@ -1,7 +1,7 @@
 """Turns a claim into a signed order, or says why not: stake, risk rules, price, rounding, signature."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
@@ -12,6 +12,7 @@ from actors.live.book_reader import BookReader
 from actors.live.breaker import Breaker
 from actors.live.commitments import Reserved
 from actors.live.live_book import LiveBook
+from actors.rules.live.exits import DUST_SHARES
 from actors.rules.live.pricing import Refusal, entry_plan, exit_plan, manual_plan
 from actors.rules.live.risk import EntryFacts, RiskReport, RiskState, first_failure, risk_reports
 from actors.rules.live.sizing import stake_for
@@ -35,6 +36,17 @@ UNPRICED = Unpriced()
 Prepared = SignedOrder | Declined | Unpriced
 
 
+@attrs.frozen
+class _Fetched:
+    """What a claim is priced by."""
+
+    order_book: OrderBook | None
+    """None: the venue says that there is none; the market is closed."""
+    terms: MarketTerms | None
+    at_s: float
+    """When it came."""
+
+
 @attrs.define(eq=False, kw_only=True)
 class EntryDesk:
     """Claims → signed orders. What it lets through is held in the book until it is journaled: the next is judged with it."""
@@ -44,33 +56,38 @@ class EntryDesk:
     breaker: Breaker
     accounts: Mapping[str, TradingAccount]
     clock: WallClock
-    _books: dict[str, OrderBook] = attrs.field(init=False, factory=dict)
-    _terms: dict[str, MarketTerms | None] = attrs.field(init=False, factory=dict)
-    _bookless: set[str] = attrs.field(init=False, factory=set)
-    """Tokens of which the venue says that they have no book: closed markets."""
+    _fetched: dict[str, _Fetched] = attrs.field(init=False, factory=dict)
+    """By order_id: what had to be waited for."""
 
-    async def fetch(self, intents: Sequence[LiveIntent]) -> None:
-        """Has books and terms at hand for some claims; what cannot be had is missing, and costs nobody else anything."""
-        self._books, self._terms, self._bookless = {}, {}, set()
-        fresh = [intent for intent in intents if self._age_limit_passed(intent) is None]
-        for intent in fresh:
-            self.reader.warm(intent.token_id, intent.condition_id)
-        for intent in fresh:
-            try:
-                order_book = await self.reader.book(intent.token_id)
-                self._terms[intent.condition_id] = await self.reader.terms(intent.condition_id)
-            except TransientError as error:
-                _log.warning("no order book to price by", extra={"error": str(error), "token_id": intent.token_id})
-                continue
-            if order_book is None:
-                self._bookless.add(intent.token_id)
-            else:
-                self._books[intent.token_id] = order_book
+    def is_ready(self, intent: LiveIntent) -> bool:
+        """Returns whether a claim can be judged without waiting; has its book and terms fetched if not."""
+        if self._age_limit_passed(intent) is not None:
+            return True
+        if (
+            self.reader.at_hand(intent.token_id) is not None
+            and self.reader.terms_at_hand(intent.condition_id) is not None
+        ):
+            return True
+        self.reader.warm(intent.token_id, intent.condition_id)
+        return False
+
+    async def fetch(self, intent: LiveIntent) -> None:
+        """Waits for book and terms of a claim, two seconds at most; what does not come is missing when it is judged."""
+        try:
+            order_book = await self.reader.book(intent.token_id)
+            terms = await self.reader.terms(intent.condition_id)
+        except TransientError as error:
+            _log.warning("no order book to price by", extra={"error": str(error), "token_id": intent.token_id})
+        else:
+            self._fetched[intent.order_id] = _Fetched(order_book, terms, trio.current_time())
 
     def prepare(self, intent: LiveIntent) -> Prepared:
         """Returns the signed order of a claim, or why there is none."""
         try:
             return self._prepare(intent)
+        except TransientError:
+            # No credentials to sign for just now.
+            return UNPRICED
         except Exception as error:
             # A rule that fails costs only this claim (D72).
             _log.error("a claim could not be judged", extra={"order_id": intent.order_id}, exc_info=error)
@@ -85,16 +102,17 @@ class EntryDesk:
         too_old = self._age_limit_passed(intent)
         if too_old is not None:
             return self._declined(intent, "SIGNAL_AGE", too_old)
-        order_book, terms = self._books.get(intent.token_id), self._terms.get(intent.condition_id)
-        if order_book is None or terms is None:
-            return self._without_book(intent, strategy)
+        found = self._found(intent)
+        if found is None or found.order_book is None or found.terms is None:
+            return self._without_book(intent, strategy, is_bookless=found is not None and found.order_book is None)
+        order_book, terms = found.order_book, found.terms
         plan: OrderPlan | Refusal | Declined
         if intent.origin is OrderOrigin.COPY:
             if strategy is None:
                 return self._declined(intent, "NO_STRATEGY", "the strategy is gone")
             plan = self._entry(intent, strategy, order_book, terms)
         elif intent.origin is OrderOrigin.EXIT:
-            plan = exit_plan(intent, order_book, terms, account_name)
+            plan = self._exit(intent, order_book, terms, account_name)
         else:
             plan = self._manual(intent, account_name, order_book, terms)
         if isinstance(plan, Declined):
@@ -159,6 +177,14 @@ class EntryDesk:
             entries_last_minute=book.entries_last_minute(id_, now_ms),
         )
 
+    def _exit(self, intent: LiveIntent, order_book: OrderBook, terms: MarketTerms, account: str) -> OrderPlan | Refusal:
+        """An earlier attempt that was taken for lost may have sold meanwhile: no more is sold than is held."""
+        held = sum((lot.shares for lot in self.book.lots_of(intent.strategy_id, intent.token_id)), Decimal(0))
+        if held < DUST_SHARES:
+            return Refusal("NOTHING_HELD", f"{held} shares are open")
+        wanted = held if intent.wanted_shares is None else min(intent.wanted_shares, held)
+        return exit_plan(msgspec.structs.replace(intent, wanted_shares=wanted), order_book, terms, account)
+
     def _manual(
         self, intent: LiveIntent, account: str, order_book: OrderBook, terms: MarketTerms
     ) -> OrderPlan | Refusal | Declined:
@@ -173,9 +199,20 @@ class EntryDesk:
             return self._declined(intent, "ACCOUNT_BALANCE", f"{spendable} USD, it may cost {plan.lock_usd}")
         return plan
 
-    def _without_book(self, intent: LiveIntent, strategy: LiveStrategy | None) -> Declined | Unpriced:
+    def _found(self, intent: LiveIntent) -> _Fetched | None:
+        """Returns what a claim is priced by, None where it would be older than prices may be."""
+        now_s = trio.current_time()
+        found = self._fetched.pop(intent.order_id, None)
+        order_book, terms = self.reader.at_hand(intent.token_id), self.reader.terms_at_hand(intent.condition_id)
+        if order_book is not None and terms is not None:
+            return _Fetched(order_book, terms, now_s)
+        return found if found is not None and now_s - found.at_s <= self.reader.max_age_s else None
+
+    def _without_book(
+        self, intent: LiveIntent, strategy: LiveStrategy | None, *, is_bookless: bool
+    ) -> Declined | Unpriced:
         """Waiting for a book costs an entry its age; what sells, or was placed by hand, has a patience of its own."""
-        if intent.token_id in self._bookless:
+        if is_bookless:
             return self._declined(intent, "MARKET_CLOSED", "the venue has no order book for it")
         age_s = (self.clock.now_ms() - max(intent.signal_ms, intent.decided_ms)) / 1000
         patience_s = strategy.settings.max_signal_age_s if strategy is not None else 30

@@ -52,6 +52,10 @@ class Executor:
     """Claims that found their channel full, or came after a restart: read from the database."""
     _queue: FairQueue = attrs.field(init=False, factory=FairQueue)
     _busy: set[Key] = attrs.field(init=False, factory=set)
+    _ready: list[LiveIntent] = attrs.field(init=False, factory=list)
+    """Picked, and nothing has to be waited for to judge them."""
+    _picked: set[str] = attrs.field(init=False, factory=set)
+    """Order ids of what was picked and is not judged yet."""
     _wake: trio.Event = attrs.field(init=False, factory=trio.Event)
     _rescan: bool = attrs.field(init=False, default=True)
     _idle: trio.Event = attrs.field(init=False, factory=trio.Event)
@@ -59,7 +63,7 @@ class Executor:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Executes until the claims end; what is on its way then is seen to its answer."""
-        self._queue, self._busy, self._rescan = FairQueue(), set(), True
+        self._queue, self._busy, self._ready, self._picked, self._rescan = FairQueue(), set(), [], set(), True
         async with trio.open_nursery() as nursery:
             task_status.started()
             await self._load()
@@ -106,14 +110,30 @@ class Executor:
             self._wake = trio.Event()
             if self._rescan:
                 await self._read_missed()
-            picked = self._pick()
-            if picked:
-                await self._round(picked, nursery)
+            self._take_turns(nursery)
+            if self._ready:
+                ready, self._ready = self._ready, []
+                await self._round(ready, nursery)
                 continue
             if not len(self._queue) and not self._busy:
                 self._idle.set()
             with trio.move_on_after(RESCAN_S):
                 await self._wake.wait()
+
+    def _take_turns(self, nursery: trio.Nursery) -> None:
+        """Picks claims whose turn it is. One whose book is not at hand waits for it by itself: it holds up no other."""
+        for intent in self._pick():
+            self._busy.add((intent.strategy_id, intent.condition_id))
+            self._picked.add(intent.order_id)
+            if self.desk.is_ready(intent):
+                self._ready.append(intent)
+            else:
+                nursery.start_soon(self._fetch, intent)
+
+    async def _fetch(self, intent: LiveIntent) -> None:
+        await self.desk.fetch(intent)
+        self._ready.append(intent)
+        self._wake.set()
 
     def _pick(self) -> list[LiveIntent]:
         taken: set[Key] = set()
@@ -135,27 +155,26 @@ class Executor:
             return
         self._rescan = False
         self.book.refresh(snapshot, self.clock.now_ms())
-        known = {one.order_id for one in self.book.working_orders()}
+        known = {one.order_id for one in self.book.working_orders()} | self._picked
         found = [one for one in snapshot.claims if one.order_id not in self._queue and one.order_id not in known]
         self.missed += len(found)
         self.offer(found)
 
     async def _round(self, picked: Sequence[LiveIntent], nursery: trio.Nursery) -> None:
-        keys = {(intent.strategy_id, intent.condition_id): intent for intent in picked}
-        self._busy.update(keys)
         signed: dict[str, SignedOrder] = {}
         declined: list[Declined] = []
-        await self.desk.fetch(picked)
         for intent in picked:
             result = self.desk.prepare(intent)
             if isinstance(result, SignedOrder):
                 signed[intent.order_id] = result
             elif isinstance(result, Unpriced):
                 nursery.start_soon(self._again, intent)
+                continue
             else:
                 declined.append(result)
                 self._say_declined(intent, result)
                 self._free(intent)
+            self._picked.discard(intent.order_id)
         if signed:
             by_id = {one.order_id: one for one in picked}
             await self._journal([(by_id[id_], order) for id_, order in signed.items()], declined, nursery)
@@ -197,6 +216,7 @@ class Executor:
         """Puts a claim back that could not be priced; its age ends it."""
         await trio.sleep(RETRY_S)
         self._busy.discard((intent.strategy_id, intent.condition_id))
+        self._picked.discard(intent.order_id)
         self.offer([intent])
 
     async def _decline(self, declined: Sequence[Declined]) -> None:

@@ -10,9 +10,11 @@ import trio
 
 from actors.live.book_reader import BookReader
 from actors.live.buy_ending import BuyEnding
+from actors.live.exit_times import ExitTimes
 from actors.live.live_book import LiveBook
 from actors.live.position_watch import PositionWatch
 from actors.live.short_positions import ShortPositions
+from actors.rules.exact import EXACT
 from actors.rules.live.exits import DUST_SHARES, Dust, Try, covers, next_try, pause_s
 from actors.rules.live.signals import order_id_of
 from actors.rules.log_limit import LogLimit
@@ -20,7 +22,6 @@ from protocols.channels import Outbox
 from protocols.clock import WallClock
 from protocols.errors import RejectedError, TransientError
 from protocols.live.exits import ExitStatus, LiveExit
-from protocols.live.market import OrderBook
 from protocols.live.orders import LiveIntent, LiveOrder, OrderOrigin, Side
 from protocols.live.ports import ClobAccount, LiveOrderStore
 from protocols.live.watching import ExitRows
@@ -64,8 +65,7 @@ class ExitKeeper:
     """Looks at obligations, by what came of each."""
     failures: int = attrs.field(init=False, default=0)
     positions: PositionWatch = attrs.field(init=False)
-    _not_before_s: dict[str, float] = attrs.field(init=False, factory=dict)
-    """By exit_id."""
+    _times: ExitTimes = attrs.field(init=False)
     _unclear_s: dict[tuple[str, str], float] = attrs.field(init=False, factory=dict)
     """By strategy and token: until when a claim may exist that memory does not have."""
     _buys: BuyEnding = attrs.field(init=False)
@@ -76,6 +76,7 @@ class ExitKeeper:
 
     def __attrs_post_init__(self) -> None:
         self._buys = BuyEnding(book=self.book, accounts=self.accounts, clock=self.clock, doubt=self.doubt)
+        self._times = ExitTimes(clock=self.clock)
         self._short = ShortPositions(book=self.book, accounts=self.accounts)
         self.positions = PositionWatch(
             store=self.store,
@@ -101,7 +102,7 @@ class ExitKeeper:
         ended = {(order.strategy_id, order.intent.token_id) for order in orders if order.ended}
         for one in self.book.exits():
             if (one.strategy_id, one.token_id) in ended:
-                self._not_before_s.pop(one.exit_id, None)
+                self._times.came(one.exit_id)
         if ended or exits:
             self._wake.set()
 
@@ -112,8 +113,7 @@ class ExitKeeper:
     @property
     def overdue(self) -> list[LiveExit]:
         """Returns the open obligations whose deadline has passed: they sell at any price, and people should know."""
-        now_ms = self.clock.now_ms()
-        return [one for one in self.book.exits() if one.deadline_ms <= now_ms]
+        return [one for one in self.book.exits() if self._times.is_late(one.exit_id)]
 
     async def _find_rows(self) -> None:
         """Takes over obligations that somebody else made."""
@@ -143,25 +143,20 @@ class ExitKeeper:
             due = self._due()
             for one in due:
                 self.reader.warm(one.token_id)
-            for one in due:
-                try:
-                    await self._pursue(one)
-                except (TransientError, RejectedError) as error:
-                    self._failed("an obligation to sell waits", error)
-                    self._put_off(one, TROUBLE_PAUSE_S)
+            # Side by side: a book that does not come holds up no other position.
+            async with trio.open_nursery() as nursery:
+                for one in due:
+                    nursery.start_soon(self._pursue_safely, one)
             with trio.move_on_after(TICK_S if self.book.exits() else FIND_S):
                 await self._wake.wait()
 
     def _due(self) -> list[LiveExit]:
         """Returns the obligations whose turn it is, the oldest first, one for each strategy and token."""
-        now_s, now_ms = trio.current_time(), self.clock.now_ms()
-        busy = self._being_sold()
-        open_now = self.book.exits()
-        self._not_before_s = {one.exit_id: self._not_before_s.get(one.exit_id, now_s) for one in open_now}
-        due = []
+        busy, due, open_now = self._being_sold(), [], self.book.exits()
+        self._times.follow(open_now)
         for one in sorted(open_now, key=lambda one: (one.created_ms, one.exit_id)):
             place = (one.strategy_id, one.token_id)
-            if place not in busy and one.next_try_ms <= now_ms and self._not_before_s[one.exit_id] <= now_s:
+            if place not in busy and self._times.is_due(one.exit_id):
                 busy.add(place)
                 due.append(one)
         return due
@@ -171,6 +166,13 @@ class ExitKeeper:
         now_s = trio.current_time()
         self._unclear_s = {place: at_s for place, at_s in self._unclear_s.items() if at_s > now_s}
         return {(one.strategy_id, one.token_id) for one in under_way if one.side is Side.SELL} | self._unclear_s.keys()
+
+    async def _pursue_safely(self, one: LiveExit) -> None:
+        try:
+            await self._pursue(one)
+        except (TransientError, RejectedError) as error:
+            self._failed("an obligation to sell waits", error)
+            self._put_off(one, TROUBLE_PAUSE_S)
 
     async def _pursue(self, one: LiveExit) -> None:
         """Takes the next step with one obligation. Raises `TransientError` and `RejectedError`."""
@@ -189,7 +191,9 @@ class ExitKeeper:
         if fixed.status is not ExitStatus.OPEN:
             self.results[fixed.status.value] += 1
             return
-        left = min(fixed.left_shares, self._open_shares(fixed))
+        lots = [lot for lot in self.book.lots() if covers(fixed, lot)]
+        held = sum((lot.shares for lot in lots), ZERO)
+        left = min(fixed.left_shares, held)
         if left <= 0:
             status = ExitStatus.DONE if fixed.sold_shares > 0 else ExitStatus.VOID
             await self._close(fixed, status, "nothing of it is left")
@@ -203,7 +207,9 @@ class ExitKeeper:
             # A market that is closed or being resolved has none: settling ends the obligation then.
             self._put_off(fixed, NO_BOOK_PAUSE_S, "no_book")
             return
-        step = next_try(fixed, strategy.settings, order_book, sellable, self.clock.now_ms())
+        paid_price = EXACT.divide(sum((lot.cost for lot in lots), ZERO), held)
+        is_late = self._times.is_late(fixed.exit_id)
+        step = next_try(fixed, strategy.settings, order_book, sellable, paid_price=paid_price, is_late=is_late)
         if isinstance(step, Dust) and sellable < left:
             await self._lack(fixed, left, sellable)
         elif isinstance(step, Dust):
@@ -211,7 +217,9 @@ class ExitKeeper:
         elif isinstance(step, Try):
             await self._try(fixed, step)
         else:
-            await self._wait(fixed, step.why, order_book)
+            # Nobody bids enough: the next limit is lower, as after an attempt. Where nobody bids at all it stays.
+            await self._save(fixed, fixed.attempts + bool(order_book.bids), step.why)
+            self.results["waits"] += 1
 
     def _reread_claims(self) -> None:
         """Has the executor read what is claimed, and gives it the time to do so."""
@@ -219,23 +227,12 @@ class ExitKeeper:
         self._unclear_s = {place: min(at_s, until_s) for place, at_s in self._unclear_s.items()}
         self.missed()
 
-    def _open_shares(self, one: LiveExit) -> Decimal:
-        return sum((lot.shares for lot in self.book.lots() if covers(one, lot)), ZERO)
-
     async def _lack(self, one: LiveExit, left: Decimal, held: Decimal) -> None:
         """The shares may come late; people should know."""
         said = f"the account holds {held} of the {left} shares"
         if one.detail != said:
-            saved = attrs.evolve(one, detail=said)
-            await self.store.save_exits([saved])
-            self.book.take_exits([saved])
+            await self._keep(attrs.evolve(one, detail=said))
         self._put_off(one, SHORT_PAUSE_S, "not_held")
-
-    async def _wait(self, one: LiveExit, why: str, order_book: OrderBook) -> None:
-        """Nobody bids enough: the next limit is lower, as after an attempt. Where nobody bids at all it stays."""
-        attempts = one.attempts + 1 if order_book.bids else one.attempts
-        await self._save(one, attempts, why)
-        self.results["waits"] += 1
 
     async def _try(self, one: LiveExit, step: Try) -> None:
         attempt = one.attempts + 1
@@ -262,7 +259,7 @@ class ExitKeeper:
         self._unclear_s[place] = float("inf")
         try:
             claimed = await self.store.claim([intent])
-        except TransientError:
+        except (TransientError, RejectedError):
             self._reread_claims()
             raise
         del self._unclear_s[place]
@@ -278,18 +275,19 @@ class ExitKeeper:
 
     async def _save(self, one: LiveExit, attempts: int, detail: str) -> None:
         next_try_ms = self.clock.now_ms() + round(pause_s(attempts) * 1000)
-        saved = attrs.evolve(one, attempts=attempts, next_try_ms=next_try_ms, detail=detail)
-        await self.store.save_exits([saved])
-        self.book.take_exits([saved])
+        await self._keep(attrs.evolve(one, attempts=attempts, next_try_ms=next_try_ms, detail=detail))
+        self._times.pause(one.exit_id, pause_s(attempts))
 
     async def _close(self, one: LiveExit, status: ExitStatus, detail: str) -> None:
-        closed = attrs.evolve(one, status=status, detail=detail)
-        await self.store.save_exits([closed])
-        self.book.take_exits([closed])
+        await self._keep(attrs.evolve(one, status=status, detail=detail))
         self.results[status.value] += 1
 
+    async def _keep(self, one: LiveExit) -> None:
+        await self.store.save_exits([one])
+        self.book.take_exits([one])
+
     def _put_off(self, one: LiveExit, seconds: float, result: str | None = None) -> None:
-        self._not_before_s[one.exit_id] = trio.current_time() + seconds
+        self._times.put_off(one.exit_id, seconds)
         if result is not None:
             self.results[result] += 1
 

@@ -16,7 +16,7 @@ from actors.live.commitments import Commitments, Reserved
 from actors.live.live_registry import LiveRegistry
 from protocols.live.exits import ExitStatus, LiveExit, Lot
 from protocols.live.money import DayFigures, LiveBalance
-from protocols.live.orders import MANUAL, LiveIntent, LiveOrder, Side
+from protocols.live.orders import MANUAL, LiveIntent, LiveOrder
 from protocols.live.ports import Applied, Journaled, LiveSnapshot, Settled
 from protocols.live.settings import LiveStrategy
 from protocols.venue.clob_account import BalanceAllowance
@@ -45,6 +45,8 @@ class LiveBook:
     _exits: dict[str, LiveExit] = attrs.field(init=False, factory=dict)
     _entries_ms: dict[str, deque[int]] = attrs.field(init=False, factory=dict)
     _reserved: dict[str, Reserved] = attrs.field(init=False, factory=dict)
+    in_hand: set[str] = attrs.field(init=False, factory=set)
+    """Hashes of journaled orders that this process may still be about to send: their absence at the venue says nothing."""
     cash: AccountCash = attrs.field(init=False, factory=AccountCash)
     _bound: Commitments = attrs.field(init=False, factory=Commitments)
 
@@ -110,8 +112,9 @@ class LiveBook:
     def applied(self, result: Applied, now_ms: int) -> None:
         """Takes what events did."""
         self._take_balances(result.balances)
+        for account, usd in result.spent_usd.items():
+            self.cash.spend(account, usd, trio.current_time())
         for order in result.orders:
-            self._note_spent(order)
             self._keep(order)
         for lot in result.lots:
             self._take_lot(lot)
@@ -119,13 +122,15 @@ class LiveBook:
         self._turn_day(now_ms)
         self._days.update(result.days)
 
-    def settled(self, result: Settled) -> None:
+    def settled(self, result: Settled, now_ms: int) -> None:
         """Takes what resolutions did."""
         self._take_balances(result.balances)
         for lot in result.lots:
             self._lots.pop(lot.order_id, None)
             self._bound.lots.drop(lot.order_id)
         self._take_exits(result.exits)
+        self._turn_day(now_ms)
+        self._days.update(result.days)
 
     def take_balances(self, balances: Iterable[LiveBalance]) -> None:
         """Takes balances that were committed."""
@@ -160,6 +165,10 @@ class LiveBook:
     def lots(self) -> Sequence[Lot]:
         """Returns open positions."""
         return list(self._lots.values())
+
+    def lots_of(self, strategy_id: str, token_id: str) -> Sequence[Lot]:
+        """Returns open positions of a strategy in a token."""
+        return [lot for lot in self._lots.values() if (lot.strategy_id, lot.token_id) == (strategy_id, token_id)]
 
     def exits(self) -> Sequence[LiveExit]:
         """Returns open obligations to sell."""
@@ -258,14 +267,6 @@ class LiveBook:
         self._working.pop(order.order_id, None)
         if order.signed is not None:
             self._by_hash.pop(order.signed.order_hash, None)
-
-    def _note_spent(self, order: LiveOrder) -> None:
-        account = _signed_for(order)
-        if account is None or order.intent.side is not Side.BUY:
-            return
-        before = self._working.get(order.order_id)
-        known = before.filled_usd + before.fee_usd if before else ZERO
-        self.cash.spend(account, order.filled_usd + order.fee_usd - known, trio.current_time())
 
     def _take_lot(self, lot: Lot) -> None:
         self._bound.take_lot(lot)

@@ -141,8 +141,9 @@ class LiveSettler:
         ]
 
     async def _settle(self, payouts: Sequence[Payouts]) -> int:
-        result = await self.store.settle(payouts)
-        self.book.settled(result)
+        now_ms = self.clock.now_ms()
+        result = await self.store.settle(payouts, now_ms)
+        self.book.settled(result, now_ms)
         self.settled_by_outcome.update(lot.outcome for lot in result.lots)
         if result.lots or result.exits:
             self.settled(result)

@@ -54,7 +54,7 @@ class ManualDesk:
     async def dry_run(self, order: ManualOrder) -> OrderView:
         """Prices, rounds and signs an order, and sends nothing. Raises `RejectedError` with the reason, `TransientError`."""
         intent = self._intent(order, f"dry:{order.intent_id}")
-        await self.desk.fetch([intent])
+        await self.desk.fetch(intent)
         result = self.desk.prepare(intent)
         # What it would lock is not held: nobody will journal it.
         self.book.declined([intent.order_id])

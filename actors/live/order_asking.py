@@ -157,7 +157,11 @@ class OrderAsking:
     async def _say_not_found(self, order_hash: str) -> None:
         now_s = trio.current_time()
         last_s = self._not_found_s.get(order_hash)
-        if not self.says_not_found or (last_s is not None and now_s - last_s < self.times.not_found_interval_s):
+        if (
+            order_hash in self.book.in_hand
+            or not self.says_not_found
+            or (last_s is not None and now_s - last_s < self.times.not_found_interval_s)
+        ):
             return
         self.not_found += 1
         if len(self._not_found_s) >= NOT_FOUND_KEPT_MAX:
@@ -180,9 +184,11 @@ class OrderAsking:
         """Returns whether the venue may not have heard of an order yet. What an earlier run signed it has, or never will."""
         if order.status is not OrderStatus.PLACED or order.signed is None:
             return False
+        if order.signed.order_hash in self.book.in_hand:
+            return True
         if self._began_ms is None or order.signed.signed_ms < self._began_ms:
             return False
-        return now_ms - order.signed.signed_ms < self.times.in_flight_s * 1000
+        return 0 <= now_ms - order.signed.signed_ms < self.times.in_flight_s * 1000
 
 
 def hash_of(order: LiveOrder) -> str:

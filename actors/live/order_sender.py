@@ -9,7 +9,7 @@ import trio
 
 from actors.live.breaker import Breaker
 from actors.live.live_book import LiveBook
-from actors.rules.live.post_outcome import Outcome, OutcomeKind, outcome_of
+from actors.rules.live.post_outcome import RESTARTING, UNAUTHORIZED, Outcome, OutcomeKind, outcome_of
 from config.live_trading import LiveTradingConfig
 from protocols.channels import Outbox
 from protocols.clock import WallClock
@@ -40,41 +40,64 @@ class OrderSender:
     """Told account and hash of what may be at the venue now, so that somebody watches it; never waits."""
     doubt: Callable[[str], None] = lambda _order_hash: None
     """Told an order whose fate is open; never waits."""
+    _turns: dict[str, trio.CapacityLimiter] = attrs.field(init=False, factory=dict)
+    """By account: as many at once as there are connections for orders."""
     outcomes: Counter[str] = attrs.field(init=False, factory=Counter)
     """Answers by what they prove."""
     posts: int = attrs.field(init=False, default=0)
 
     async def send(self, order: LiveOrder) -> None:
         """Returns when the answer has been handed on, or that there is none."""
-        signed = order.signed
-        assert signed is not None
+        assert order.signed is not None
+        self.book.in_hand.add(order.signed.order_hash)
+        try:
+            await self._send(order, order.signed)
+        finally:
+            self.book.in_hand.discard(order.signed.order_hash)
+
+    async def _send(self, order: LiveOrder, signed: SignedOrder) -> None:
         account = self.accounts[signed.account]
-        tries = 0
+        turns = self._turns.setdefault(signed.account, trio.CapacityLimiter(self.config.lanes))
+        tries, is_proved = 0, True
         while True:
             await account.gate.take()
-            if self._is_stale(order):
-                await self._end(order, "expired", "too old when its turn came; never sent")
-                return
-            began_s = trio.current_time()
-            if tries == 0 and order.intent.seen_s is not None:
-                self.trade_to_order.observe(began_s - order.intent.seen_s)
-            self.posts += 1
-            self.sent(signed.account, signed.order_hash)
-            reply = await account.venue.post_order(signed.body)
-            outcome = outcome_of(reply, signed, order.intent.side, self.clock.now_ms())
-            self.outcomes[outcome.kind.value] += 1
-            self._say(order, outcome, trio.current_time() - began_s)
+            # Judged when a connection is free, not when it began to wait for one.
+            async with turns:
+                if self.book.order(signed.order_hash) is None:
+                    return
+                if self._is_stale(order):
+                    await self._end(order, "expired", "too old when its turn came", is_proved)
+                    return
+                outcome = await self._post(order, signed, tries)
             if outcome.kind is not OutcomeKind.NOT_SENT_RETRY:
                 await self._conclude(order, signed, outcome)
                 return
             tries += 1
-            if tries > self.config.unsent_retry_max:
-                await self._end(order, "unsent", f"{outcome.reason}; tried {tries} times")
+            is_proved = is_proved and outcome.reason != RESTARTING
+            if tries > (1 if outcome.reason == UNAUTHORIZED else self.config.unsent_retry_max):
+                if outcome.reason == UNAUTHORIZED:
+                    self.breaker.refused(order, outcome)
+                await self._end(order, "unsent", f"{outcome.reason}; tried {tries} times", is_proved)
                 return
-            pause_s = outcome.retry_after_s if outcome.retry_after_s is not None else 0.05 * 2**tries
-            if outcome.retry_after_s is not None:
-                account.gate.block_for(outcome.retry_after_s)
-            await trio.sleep(min(pause_s, self.config.retry_pause_max_s))
+            await self._pause(account, outcome, tries)
+
+    async def _post(self, order: LiveOrder, signed: SignedOrder, tries: int) -> Outcome:
+        began_s = trio.current_time()
+        if tries == 0 and order.intent.seen_s is not None:
+            self.trade_to_order.observe(began_s - order.intent.seen_s)
+        self.posts += 1
+        self.sent(signed.account, signed.order_hash)
+        reply = await self.accounts[signed.account].venue.post_order(signed.body)
+        outcome = outcome_of(reply, signed, order.intent.side, self.clock.now_ms())
+        self.outcomes[outcome.kind.value] += 1
+        self._say(order, outcome, trio.current_time() - began_s)
+        return outcome
+
+    async def _pause(self, account: TradingAccount, outcome: Outcome, tries: int) -> None:
+        pause_s = outcome.retry_after_s if outcome.retry_after_s is not None else 0.05 * 2**tries
+        if outcome.retry_after_s:
+            account.gate.block_for(outcome.retry_after_s)
+        await trio.sleep(min(pause_s, self.config.retry_pause_max_s))
 
     async def _conclude(self, order: LiveOrder, signed: SignedOrder, outcome: Outcome) -> None:
         assert outcome.event is not None
@@ -86,12 +109,16 @@ class OrderSender:
         else:
             self.breaker.accepted(order)
 
-    async def _end(self, order: LiveOrder, reason: str, detail: str) -> None:
-        """An order of which it is proved that it never left: its lock is given back."""
+    async def _end(self, order: LiveOrder, reason: str, detail: str, is_proved: bool) -> None:
+        """An order that is not sent any more: its lock is given back where it is proved that it never was."""
         assert order.signed is not None
         self.outcomes[reason] += 1
-        at_ms = self.clock.now_ms()
-        await self.events.send(Refused(order_hash=order.signed.order_hash, reason=reason, detail=detail, at_ms=at_ms))
+        at_ms, order_hash = self.clock.now_ms(), order.signed.order_hash
+        if is_proved:
+            await self.events.send(Refused(order_hash=order_hash, reason=reason, detail=detail, at_ms=at_ms))
+            return
+        await self.events.send(Unknown(order_hash=order_hash, why=f"{reason}: {detail}", at_ms=at_ms))
+        self.doubt(order_hash)
 
     def _is_stale(self, order: LiveOrder) -> bool:
         """An entry waits for its turn no longer than its signal is worth; what sells waits."""

@@ -34,8 +34,9 @@ Place = tuple[str, str]
 class PositionWatch:
     """lots, books → obligations to sell. A token is looked at once in two seconds, whoever holds it and how often.
 
-    What a strategy holds of a token is one position: its mean cost is compared with the best bid. Of the greatest age only what
-    is that old is sold. While something of a position is being sold no other obligation is made.
+    What a strategy holds of a token is one position: its mean cost is compared with the best bid, twice in a row, so that no
+    single quote sells anything. Of the greatest age only what is that old is sold. While something of a position is being sold
+    no other obligation is made.
     """
 
     store: LiveOrderStore
@@ -47,6 +48,8 @@ class PositionWatch:
     failures: int = attrs.field(init=False, default=0)
     _made: dict[str, None] = attrs.field(init=False, factory=dict)
     """Ids of obligations that were made: one that ended as dust is not made again for the same position."""
+    _seen: frozenset[str] = attrs.field(init=False, default=frozenset())
+    """Ids of obligations that the last look would have made by the market."""
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     async def run(self) -> None:
@@ -70,6 +73,8 @@ class PositionWatch:
             if (one := _exit_of(strategy_id, settings, lots, books.get(token_id), now_ms)) is not None
             and one.exit_id not in self._made
         ]
+        seen, self._seen = self._seen, frozenset(one.exit_id for one in due)
+        due = [one for one in due if one.kind is ExitKind.MAX_HOLD or one.exit_id in seen]
         if not due:
             return
         made = await self.store.open_exits(due)
@@ -117,7 +122,8 @@ def _exit_of(
     best_bid = order_book.bids[0][0] if order_book is not None and order_book.bids else None
     cost = sum((lot.cost for lot in lots), ZERO)
     whole = attrs.evolve(lots[0], shares=shares, cost=cost, bought_ms=now_ms)
-    kind, share, marker = due_exit(whole, settings, best_bid, now_ms), ONE, lots[0]
+    # By the newest: what is left of an old one that was sold for the same reason must not hide what was bought since.
+    kind, share, marker = due_exit(whole, settings, best_bid, now_ms), ONE, lots[-1]
     aged = [lot for lot in lots if due_exit(lot, settings, None, now_ms) is ExitKind.MAX_HOLD]
     if kind is None or kind is ExitKind.MAX_HOLD:
         if not aged:

@@ -80,11 +80,11 @@ class ClobAccountApi:
 
     async def post_order(self, body: bytes) -> PostReply:
         """Sends signed bytes once. Without credentials nothing is sent."""
-        if self._creds is None:
-            return Unsent("no API credentials yet")
-        reply = await self.lanes.send(
-            "POST", "/order", headers=self._headers(self._creds, "POST", "/order", body), body=body
-        )
+        try:
+            creds = self._creds or await self.creds()
+        except (TransientError, RejectedError) as error:
+            return Unsent(f"no API credentials: {error}"[:200])
+        reply = await self.lanes.send("POST", "/order", headers=self._headers(creds, "POST", "/order", body), body=body)
         self._note(reply)
         return reply
 

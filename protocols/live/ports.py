@@ -80,6 +80,8 @@ class Applied:
     exits: tuple[LiveExit, ...]
     unknown: tuple[str, ...]
     """Hashes that are no order of ours."""
+    spent_usd: Mapping[str, Decimal] = attrs.field(factory=dict)
+    """What fills cost that are new, by account; less than 0 where more failed than came."""
 
 
 @attrs.frozen(kw_only=True)
@@ -121,6 +123,8 @@ class Settled:
     lots: tuple[SettledLot, ...]
     balances: tuple[LiveBalance, ...]
     exits: tuple[LiveExit, ...]
+    days: Mapping[str, DayFigures] = attrs.field(factory=dict)
+    """Of today, by strategy, where they changed."""
 
 
 class LiveOrderStore(Protocol):
@@ -149,7 +153,7 @@ class LiveOrderStore(Protocol):
         """Books events in their order, each exactly once however often it comes."""
         ...
 
-    async def settle(self, payouts: Sequence[Payouts]) -> Settled:
+    async def settle(self, payouts: Sequence[Payouts], now_ms: int) -> Settled:
         """Closes open positions of resolved markets. A lot leaves OPEN once, whoever settles how often."""
         ...
 

@@ -15,6 +15,7 @@ from actors.rules.live.exits import (
     Wait,
     covers,
     due_exit,
+    fixed,
     limit_of,
     needs_bid,
     next_try,
@@ -58,10 +59,12 @@ def book(*bids: tuple[str, str], tick: str = "0.01") -> OrderBook:
     [
         ("1", "20.123456", "20.123456"),
         ("0.5", "20", "10"),
-        ("0.333333333333333333", "10", "3.33"),
-        ("0.999999", "10", "9.99"),
-        ("0.9999", "20", "19.99"),
-        ("0.0001", "20", "0.00"),
+        ("0.333333333333333333", "10", "3.333333"),
+        ("0.999999", "10", "10"),
+        ("0.9999", "20", "20"),
+        ("0.999", "20", "19.98"),
+        ("0.0001", "20", "0.002"),
+        ("0.00000001", "20", "0"),
         # A rest below a hundredth of a share could never be sold: it goes with what is sold.
         ("0.999999", "9.995", "9.995"),
     ],
@@ -119,31 +122,58 @@ def test_a_slippage_of_zero_sells_at_his_price_or_not_at_all():
 
 def test_it_waits_while_the_best_bid_is_below_the_limit_and_sells_at_the_best():
     settings = LiveSettings(exit_slippage_pct=D(3), exit_step_pct=D(5))
-    assert isinstance(next_try(obligation(), settings, book(("0.47", "99")), D(10), T0), Wait)
-    found = next_try(obligation(), settings, book(("0.48", "1"), ("0.10", "99")), D("10.019"), T0)
+    assert isinstance(next_try(obligation(), settings, book(("0.47", "99")), D(10)), Wait)
+    found = next_try(obligation(), settings, book(("0.48", "1"), ("0.10", "99")), D("10.019"))
     assert found == Try(shares=D("10.01"), limit_price=D("0.48"))
 
 
 def test_after_the_deadline_any_price_will_do():
     settings = LiveSettings()
     cheap = book(("0.11", "99"))
-    assert isinstance(next_try(obligation(), settings, cheap, D(10), DEADLINE - 1), Wait)
-    assert next_try(obligation(), settings, cheap, D(10), DEADLINE) == Try(shares=D(10), limit_price=D("0.01"))
+    assert isinstance(next_try(obligation(), settings, cheap, D(10)), Wait)
+    assert next_try(obligation(), settings, cheap, D(10), is_late=True) == Try(shares=D(10), limit_price=D("0.01"))
     thousandths = book(("0.11", "99"), tick="0.001")
-    assert next_try(obligation(), settings, thousandths, D(10), DEADLINE) == Try(shares=D(10), limit_price=D("0.001"))
+    assert next_try(obligation(), settings, thousandths, D(10), is_late=True) == Try(
+        shares=D(10), limit_price=D("0.001")
+    )
 
 
 def test_nobody_bids():
-    assert isinstance(next_try(obligation(), LiveSettings(), book(), D(10), DEADLINE), Wait)
+    assert isinstance(next_try(obligation(), LiveSettings(), book(), D(10), is_late=True), Wait)
 
 
-def test_dust_is_less_than_a_hundredth_of_a_share_or_a_dollar_at_the_best_bid():
+def test_one_low_bid_makes_no_dust_of_what_was_worth_more():
+    low = book(("0.04", "99"))
+    assert isinstance(next_try(obligation(), LiveSettings(), low, D(20)), Wait)
+    assert next_try(obligation(), LiveSettings(), low, D(20), is_late=True) == Try(shares=D(20), limit_price=D("0.01"))
+    # A stop-loss has the low bid for its price; what was paid says that it is no dust.
+    stop = obligation(signal_price=D("0.04"))
+    assert isinstance(next_try(stop, LiveSettings(), low, D(20)), Dust)
+    assert isinstance(next_try(stop, LiveSettings(), low, D(20), paid_price=D("0.5")), Try)
+
+
+@pytest.mark.parametrize(
+    ("share", "held", "promised", "carried", "target", "status"),
+    [
+        ("0.5", "20", "10", "0", "5", "OPEN"),
+        ("1", "20", "20", "0", "0", "VOID"),
+        ("0.00045", "20", "0", "0", "0.009", "DUST"),
+        ("0.00045", "20", "0", "0.009", "0.017995", "OPEN"),
+        ("0.00045", "0.001", "0", "0", "0.001", "DUST"),
+    ],
+)
+def test_a_target_is_a_share_of_what_nobody_has_promised(share, held, promised, carried, target, status):
+    found = fixed(obligation(share=D(share)), D(held), D(promised), D(carried))
+    assert (found.target_shares, found.status.value) == (D(target), status)
+
+
+def test_dust_is_less_than_a_hundredth_of_a_share_or_of_a_dollar():
     rich = book(("0.50", "99"))
-    assert isinstance(next_try(obligation(), LiveSettings(), rich, D("0.0099"), T0), Dust)
-    assert isinstance(next_try(obligation(), LiveSettings(), book(), D("0.0099"), T0), Dust)
-    assert isinstance(next_try(obligation(), LiveSettings(), rich, D("1.99"), T0), Dust)
+    assert isinstance(next_try(obligation(), LiveSettings(), rich, D("0.0099")), Dust)
+    assert isinstance(next_try(obligation(), LiveSettings(), book(), D("0.0099")), Dust)
+    assert isinstance(next_try(obligation(), LiveSettings(), rich, D("1.99")), Dust)
     # Fewer than five shares are sold all the same.
-    assert isinstance(next_try(obligation(), LiveSettings(), rich, D("2"), T0), Try)
+    assert isinstance(next_try(obligation(), LiveSettings(), rich, D("2")), Try)
 
 
 def test_pauses_grow_to_half_a_minute():

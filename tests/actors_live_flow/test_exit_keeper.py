@@ -163,7 +163,7 @@ def test_what_is_too_little_to_be_sold_stays_as_dust(shares, bid, status):
         now_ms = world.clock.now_ms()
         world.books.bid = Decimal(bid)
         one = obligation(now_ms, signal_price=Decimal(bid))
-        world.hold(lot(1, shares, signal_ms=now_ms), exits=[one])
+        world.hold(lot(1, shares, cost=Decimal(shares) * Decimal(bid), signal_ms=now_ms), exits=[one])
         await trio.sleep(5)
 
     world.run(main, run_jumping)

@@ -54,7 +54,7 @@ class Money:
             tokens.setdefault(lot.condition_id, set()).add(lot.token_id)
         return [(id_, frozenset(tokens[id_])) for id_ in sorted(tokens) if id_ > after][:markets_max]
 
-    async def settle(self, payouts):
+    async def settle(self, payouts, now_ms: int):
         await trio.lowlevel.checkpoint()
         paid = {token: usd for one in payouts for token, usd in one.by_token.items()}
         found = []

@@ -84,7 +84,7 @@ async def desk(**words_lost):
 
 def filled():
     return [
-        told(1, "t1", "20"),
+        told(1, "t1", "20", status="CONFIRMED"),
         Seen(order_hash=hash_of(1), venue_status="MATCHED", matched_shares=D(20), at_ms=T0 + 60),
     ]
 

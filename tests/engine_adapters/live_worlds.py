@@ -34,6 +34,9 @@ SELECT strategy_id, cause, kind, initial, available, locked, cooldown, realized,
 """
 OUTCOMES = "SELECT lt_order_id::text AS id, outcome FROM lt_orders"
 
+LATER = T0 + 7_200_000
+"""When no fill can be undone any more."""
+
 
 class Today:
     """The day of the orders is not the day of the server, so figures of today are looked up, not told."""
@@ -221,9 +224,9 @@ def resolved(payout: str, token_id: str = "77", condition_id: str = "0xc0") -> P
     return Payouts(condition_id=condition_id, by_token={token_id: D(payout)}, source="gamma")
 
 
-async def journaled(world, number, **changes):
-    """Claims and journals an order."""
-    claim = buy(number)
+async def journaled(world, number, *, claim=None, **changes):
+    """Claims and journals an order; `claim` changes what is claimed."""
+    claim = buy(number, **(claim or {}))
     await world.store.claim([claim])
     result = await world.store.journal([(claim, bytes_for(claim, number, **changes))])
     assert not result.refused

@@ -12,7 +12,7 @@ from engine.adapters.clob_account_api import ClobAccountApi, create_or_derive_ke
 from engine.adapters.signer import Signer
 from protocols.errors import RejectedError, TransientError
 from protocols.venue.clob_auth import ApiCreds, l1_digest
-from protocols.venue.clob_orders import Answered, Unsent
+from protocols.venue.clob_orders import Answered
 from protocols.venue.order_typed_data import keccak256
 
 NOW_S = 1_795_000_000
@@ -127,21 +127,19 @@ async def test_credentials_that_do_not_come_are_refused_or_weather(derived, made
             await create_or_derive_key(api.lanes, SIGNER, chain_id=137, clock=At())
 
 
-async def test_an_order_is_not_sent_without_credentials_and_they_are_got_anew_after_a_401():
+async def test_credentials_are_got_before_an_order_and_anew_after_a_401():
     answers = {
         "order": [(401, error("Unauthorized/Invalid api key")), (200, {})],
         "data__trades": [(200, {"data": []})],
     }
     async with account(**answers) as (venue, api):
-        assert isinstance(await api.post_order(b"{}"), Unsent)
-        assert not venue.asked
-        await api.creds()
-        assert isinstance(await api.post_order(b'{"order":1}'), Answered)
-        assert isinstance(await api.post_order(b"{}"), Unsent)
-        await api.trades()
-        reply = await api.post_order(b"{}")
-        assert isinstance(reply, Answered)
-        assert reply.status == 200
+        first = await api.post_order(b'{"order":1}')
+        assert isinstance(first, Answered)
+        assert first.status == 401
+        assert venue.asked[-1] == "POST /order"
+        again = await api.post_order(b'{"order":1}')
+        assert isinstance(again, Answered)
+        assert again.status == 200
         assert venue.asked.count("GET /auth/derive-api-key") == 2
 
 

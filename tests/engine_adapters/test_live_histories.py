@@ -4,6 +4,7 @@ import attrs
 import trio
 from engine_adapters.live_worlds import (
     INTERVAL_MS,
+    LATER,
     OTHER,
     T0,
     D,
@@ -121,7 +122,7 @@ async def stepped(store, step):
     if kind == "exit":
         return await _sell(store, *step[1:])
     if kind == "settle":
-        settled = await store.settle([resolved(step[1], token) for token in ("0", "1")])
+        settled = await store.settle([resolved(step[1], token) for token in ("0", "1")], LATER)
         lots = sorted(settled.lots, key=lambda lot: lot.order_id)
         return lots, by_owner(settled.balances), sorted(settled.exits, key=_id)
     redeemed = [(owner, "0xc0") for owner in STRATEGIES[:2]] if step[2] else []

@@ -1,9 +1,12 @@
 """One suite for every store of real money: sales, obligations, cool-down, resolved markets."""
 
+from decimal import ROUND_DOWN
+
 import attrs
 import msgspec
 import pytest
 from engine_adapters.live_worlds import (
+    LATER,
     T0,
     D,
     bought,
@@ -19,9 +22,11 @@ from engine_adapters.live_worlds import (
     told,
 )
 
-from protocols.live.events import Refused
+from protocols.live.events import Refused, Seen
 from protocols.live.exits import ExitKind, ExitStatus
 from protocols.live.orders import OrderOrigin, Side
+
+SOMEBODY = "0x" + "22" * 20
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -131,7 +136,9 @@ async def test_a_resolved_position_waits_for_its_redemption(world):
     [(market, tokens)] = await world.store.open_markets("", 5)
     assert (market, tokens) == ("0xc0", {"77"})
     assert await world.store.open_markets("0xc0", 5) == []
-    settled = await world.store.settle([resolved("1"), resolved("1"), resolved("1", "78"), resolved("0", "77", "0xd0")])
+    settled = await world.store.settle(
+        [resolved("1"), resolved("1"), resolved("1", "78"), resolved("0", "77", "0xd0")], LATER
+    )
     [lot] = settled.lots
     assert (lot.order_id, lot.outcome, lot.value, lot.pnl) == (claim.order_id, "WON", 20, D("9.75"))
     [balance] = settled.balances
@@ -142,7 +149,7 @@ async def test_a_resolved_position_waits_for_its_redemption(world):
         D("109.75"),
     )
     assert [one.status for one in settled.exits] == [ExitStatus.SETTLED]
-    again = await world.store.settle([resolved("1")])
+    again = await world.store.settle([resolved("1")], LATER)
     assert (again.lots, again.balances, again.exits) == ((), (), ())
     assert await world.store.release(T0 + 10**10) == ()
     [released] = await world.store.release(T0, [("LT_A", "0xc0")])
@@ -153,10 +160,10 @@ async def test_a_resolved_position_waits_for_its_redemption(world):
 
 async def test_a_fill_that_comes_after_the_resolution_is_settled_too(world):
     claim = await bought(world, 1, "8")
-    assert len((await world.store.settle([resolved("0")])).lots) == 1
+    assert len((await world.store.settle([resolved("0")], LATER)).lots) == 1
     late = await world.store.apply([told(1, "t2", "12")])
     assert (late.lots[0].shares, await world.outcomes()) == (12, {claim.order_id: "OPEN"})
-    [lot] = (await world.store.settle([resolved("0.5")])).lots
+    [lot] = (await world.store.settle([resolved("0.5")], LATER)).lots
     assert (lot.outcome, lot.value) == ("VOID", 6)
     assert (await world.balance()).realized_pnl == D("-4.1") + 6 - D("6.15")
 
@@ -168,7 +175,7 @@ async def test_an_order_by_hand_has_fills_and_lots_and_no_money_of_ours(world):
     assert ([one.order_id for one in result.orders], result.balances) == ([claim.order_id], ())
     applied = await world.store.apply([told(1, "t1", "20")])
     assert (applied.balances, applied.days, applied.lots[0].shares) == ((), {}, 20)
-    settled = await world.store.settle([resolved("1")])
+    settled = await world.store.settle([resolved("1")], LATER)
     assert (settled.lots[0].pnl, settled.balances) == (D("9.75"), ())
     assert [line[0] for line in await world.ledger()] == ["LT_A"]
 
@@ -209,3 +216,81 @@ async def test_claims_of_exits_outlive_the_archive_of_their_strategy(world):
     assert await world.store.claim([claim, buy(1)]) == (claim,)
     kept = (await world.store.snapshot(T0)).claims
     assert kept == (msgspec.structs.replace(claim, inputs=None),)
+
+
+async def test_two_traders_in_one_token_are_followed_out_each_by_himself(world):
+    await bought(world, 1)
+    await bought(world, 2, claim={"trader": SOMEBODY})
+    his, other = owed(3, share=D(1)), owed(4, share=D(1), trader=SOMEBODY)
+    await world.store.open_exits([his, other])
+    assert (await world.store.fixed_target(his.exit_id)).target_shares == 20
+    fixed = await world.store.fixed_target(other.exit_id)
+    assert (fixed.target_shares, fixed.status) == (20, ExitStatus.OPEN)
+
+
+async def test_a_second_sale_takes_its_share_of_what_the_first_one_leaves(world):
+    await bought(world, 1)
+    await world.store.open_exits([owed(3), owed(4)])
+    targets = [(await world.store.fixed_target(owed(number).exit_id)).target_shares for number in (3, 4)]
+    assert targets == [10, 5]
+
+
+async def test_many_small_sales_come_to_what_one_large_one_would(world):
+    await bought(world, 1)
+    total = D(0)
+    for number in range(3, 43):
+        one = owed(number, share=D("0.00045"))
+        await world.store.open_exits([one])
+        fixed = await world.store.fixed_target(one.exit_id)
+        assert fixed.status in (ExitStatus.DUST, ExitStatus.OPEN)
+        if fixed.status is ExitStatus.OPEN:
+            shares = fixed.left_shares.quantize(D("0.01"), ROUND_DOWN)
+            total += shares
+            [left] = (await sold(world, 100 + number, fixed, str(shares))).exits
+            await world.store.save_exits([attrs.evolve(left, status=ExitStatus.DUST)])
+    assert D("0.34") <= total <= D("0.36")
+
+
+async def test_a_sale_that_fails_reopens_an_obligation_that_ended_as_dust(world):
+    await bought(world, 1)
+    [one] = await world.store.open_exits([owed(3, share=D(1))])
+    fixed = await world.store.fixed_target(one.exit_id)
+    await sold(world, 10, fixed, "19")
+    await world.store.save_exits([attrs.evolve(fixed, status=ExitStatus.DUST, detail="1 share is left")])
+    failed = await world.store.apply([told(10, "s10", "19", "0.6", role="MAKER", status="FAILED")])
+    [again] = failed.exits
+    assert (again.status, again.left_shares) == (ExitStatus.OPEN, 20)
+    assert [left.exit_id for left in (await world.store.snapshot(T0)).exits] == [one.exit_id]
+
+
+async def test_nothing_is_settled_that_a_sale_on_its_way_may_have_sold(world):
+    await bought(world, 1)
+    [one] = await world.store.open_exits([owed(3, share=D(1))])
+    fixed = await world.store.fixed_target(one.exit_id)
+    claim = sell(1, fixed, "20")
+    await world.store.claim([claim])
+    await world.store.journal([(claim, bytes_for(claim, 10))])
+    assert (await world.store.settle([resolved("1")], LATER)).lots == ()
+    over = Seen(order_hash=hash_of(10), venue_status="MATCHED", matched_shares=D(20), at_ms=T0 + 70)
+    await world.store.apply([told(10, "s10", "20", "0.6"), over])
+    assert (await world.store.settle([resolved("1")], LATER)).lots == ()
+    assert await world.outcomes() == {buy(1).order_id: "SOLD", claim.order_id: "NONE"}
+
+
+async def test_a_fresh_purchase_is_settled_when_the_chain_cannot_undo_it_any_more(world):
+    await bought(world, 1)
+    assert (await world.store.settle([resolved("1")], T0 + 60_000)).lots == ()
+    await world.store.apply([told(1, "t1", "20", status="CONFIRMED")])
+    [lot] = (await world.store.settle([resolved("1")], T0 + 60_000)).lots
+    assert lot.outcome == "WON"
+
+
+async def test_what_fills_cost_is_told_once_however_often_they_are_told(world):
+    claim = await journaled(world, 1)
+    told_usd = []
+    for status in ("MATCHED", "MATCHED", "MINED", "CONFIRMED"):
+        over = Seen(order_hash=hash_of(1), venue_status="MATCHED", matched_shares=D(20), at_ms=T0 + 60)
+        told_usd.append((await world.store.apply([told(1, "t1", "20", status=status), over])).spent_usd)
+    cost = (await world.store.snapshot(T0)).lots[0].cost
+    assert claim.side is Side.BUY
+    assert [dict(one) for one in told_usd] == [{"main": cost}, {}, {}, {}]

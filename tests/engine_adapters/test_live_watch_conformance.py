@@ -3,6 +3,7 @@
 import attrs
 import pytest
 from engine_adapters.live_worlds import (
+    LATER,
     T0,
     D,
     buy,
@@ -75,7 +76,7 @@ async def test_settled_positions_are_awaited_by_token_until_they_are_redeemed(wo
     watch = watch_of(world)
     await bought(world, 1)
     await bought(world, 2, token_id="78", condition_id="0xc1")
-    await world.store.settle([resolved("1"), resolved("0.5", token_id="78", condition_id="0xc1")])
+    await world.store.settle([resolved("1"), resolved("0.5", token_id="78", condition_id="0xc1")], LATER)
     first, second = (
         AwaitedRedemption(strategy_id="LT_A", condition_id=market, token_id=token)
         for market, token in (("0xc0", "77"), ("0xc1", "78"))

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import trio
 from actors_live.live_cases import T0, intent
-from engine_adapters.live_worlds import D, buy, bytes_for, hash_of, owed, postgres_live, sell, told
+from engine_adapters.live_worlds import LATER, D, buy, bytes_for, hash_of, owed, postgres_live, sell, told
 from engine_adapters.paper_worlds import decided, traded
 
 from engine.adapters.postgres.database import Connection
@@ -57,7 +57,7 @@ async def test_who_lost_the_lease_writes_nothing(world):
         store.journal([(claim, bytes_for(claim, 1))]),
         store.journal([]),
         store.apply([told(1, "t1", "3")]),
-        store.settle([]),
+        store.settle([], LATER),
         store.release(T0),
         store.open_exits([owed(1)]),
         store.save_exits([]),
@@ -190,7 +190,7 @@ async def test_old_orders_cost_nothing(world):
         "sale": lambda: world.store.apply([told(2, "s1", "5", "0.6", role="MAKER")]),
         "not found": lambda: world.store.apply([NotFound(order_hash=hash_of(2), at_ms=T0)]),
         "markets": lambda: world.store.open_markets("", 10),
-        "settle": lambda: world.store.settle([]),
+        "settle": lambda: world.store.settle([], LATER),
         "release": lambda: world.store.release(T0),
     }
     # The first pass prepares; the second one does the same again, the same way.

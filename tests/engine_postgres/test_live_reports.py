@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import trio
 from actors_live.live_cases import T0
-from engine_adapters.live_worlds import D, buy, bytes_for, hash_of, owed, postgres_live, resolved, sell, told
+from engine_adapters.live_worlds import LATER, D, buy, bytes_for, hash_of, owed, postgres_live, resolved, sell, told
 from engine_adapters.paper_worlds import decided, order, traded
 from engine_postgres.test_live_order_store import OLD_ORDERS
 
@@ -53,7 +53,7 @@ async def test_a_strategy_is_shown_with_its_money_its_rates_and_what_waits(world
     await bought(world, 1)
     await bought(world, 2, "10", token_id="78")
     await world.store.open_exits([owed(3)])
-    await world.store.settle([resolved("1")])
+    await world.store.settle([resolved("1")], LATER)
     [row] = await reports.strategies()
     balance = await world.balance()
     assert {name: row[name] for name in ("initial", "available", "locked", "cooldown", "realized_pnl", "drift")} == {
@@ -85,7 +85,7 @@ async def test_an_order_is_compared_with_its_paper_twin(world, reports):
     claim = await bought(world, 1, ft_order_id=twin.order_id)
     assert (await reports.orders())[0]["performance_diff_pct"] is None
     await world.fetch(SETTLE_TWIN)
-    await world.store.settle([resolved("1")])
+    await world.store.settle([resolved("1")], LATER)
     [row] = await reports.orders(cause=claim.cause)
     # We: 20 - 10.2 - 0.25 in fees and cents; the twin: 4.
     assert row["ft_pnl"] == 4

@@ -31,6 +31,8 @@ class Books:
     cooling: set[str] = attrs.field(factory=set)
     """Causes."""
     done: list[Booking] = attrs.field(factory=list)
+    spent_usd: dict[str, Decimal] = attrs.field(factory=dict)
+    """What fills of this batch cost, by account; less than 0 where more failed than came."""
 
     def book_all(self, events: Sequence[OrderEvent], *, not_found_interval_ms: int) -> None:
         """Books events in their order; those of orders that are not here are left out."""
@@ -40,6 +42,7 @@ class Books:
                 continue
             booking = book(order, event, self.held_for(order, event), not_found_interval_ms=not_found_interval_ms)
             if booking.step.changed:
+                self._note_spent(order, booking.order)
                 self.keep(booking)
 
     def latest(self) -> dict[str, LiveOrder]:
@@ -104,6 +107,12 @@ class Books:
         if booking.cooled is not None:
             self.cooling.discard(booking.cooled)
         self.done.append(booking)
+
+    def _note_spent(self, before: LiveOrder, after: LiveOrder) -> None:
+        cost = after.filled_usd + after.fee_usd - before.filled_usd - before.fee_usd
+        if cost and after.signed is not None and after.intent.side is Side.BUY:
+            account = after.signed.account
+            self.spent_usd[account] = self.spent_usd.get(account, Decimal(0)) + cost
 
     def _lots_of(self, order: LiveOrder, key: FillKey) -> tuple[LiveOrder, ...]:
         """Open buys that an order sells: those of its obligation first, then any of the token, oldest first."""

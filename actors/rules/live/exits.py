@@ -6,7 +6,7 @@ import attrs
 
 from actors.rules.exact import EXACT, ONE, ZERO
 from actors.rules.live.pricing import HUNDRED
-from protocols.live.exits import ExitKind, LiveExit, Lot
+from protocols.live.exits import ExitKind, ExitStatus, LiveExit, Lot
 from protocols.live.market import OrderBook
 from protocols.live.settings import LiveSettings
 from protocols.venue.order_amounts import SIZE_PLACES, floored, price_on_tick
@@ -14,7 +14,10 @@ from protocols.venue.order_amounts import SIZE_PLACES, floored, price_on_tick
 DUST_SHARES = Decimal("0.01")
 """Less than this cannot be sold at all: orders have two decimals."""
 DUST_USD = Decimal(1)
-"""What is worth less at the best bid is not worth a try: a taker's order below a dollar may be refused (venue.md §4.4)."""
+"""A position that was worth less when it was to be sold, and cost less, is not worth a try. What became worth less since is:
+the venue refuses small purchases only (venue.md §4.4), and one low bid says nothing of the next."""
+KEPT_PLACES = 6
+"""Decimals of shares in the database."""
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -41,16 +44,27 @@ class Dust:
 
 
 def target_shares(share: Decimal, open_shares: Decimal, carried: Decimal = ZERO) -> Decimal:
-    """Returns the shares that have to be sold, on two decimals down; all of them where the rest would be dust (D41).
+    """Returns the shares that have to be sold, on six decimals down; all of them where the rest would be dust (D41).
 
-    `carried` is what earlier sales of the trader obliged to, and was too little to be sold then: it is sold with this one, so
-    that many small sales come to what one large sale would have.
+    `carried` is what earlier sales of the trader obliged to and was not sold, since orders have two decimals: it is sold with
+    this one, so that many small sales come to what one large sale would have.
     """
     carried = min(carried, open_shares)
     if share >= ONE:
         return open_shares
-    wanted = floored(EXACT.multiply(share, open_shares - carried) + carried, SIZE_PLACES)
+    wanted = floored(EXACT.multiply(share, open_shares - carried) + carried, KEPT_PLACES)
     return open_shares if open_shares - wanted < DUST_SHARES else wanted
+
+
+def fixed(one: LiveExit, held: Decimal, promised: Decimal, carried: Decimal) -> LiveExit:
+    """Returns an obligation with its target: its share of `held` less what others have `promised` to sell of that.
+
+    A share of the position that is too little to be sold by itself is dust from the beginning, and carried to the next one.
+    """
+    target = target_shares(one.share, max(ZERO, held - promised), carried)
+    status = ExitStatus.OPEN if target >= DUST_SHARES else ExitStatus.DUST if target else ExitStatus.VOID
+    detail = f"{target} shares are too little by themselves" if status is ExitStatus.DUST else one.detail
+    return attrs.evolve(one, target_shares=target, status=status, detail=detail)
 
 
 def covers(one: LiveExit, lot: Lot) -> bool:
@@ -60,8 +74,16 @@ def covers(one: LiveExit, lot: Lot) -> bool:
     return same and is_his and (one.kind is not ExitKind.TRADER_SELL or lot.signal_ms <= one.signal_ms)
 
 
-def next_try(one: LiveExit, settings: LiveSettings, book: OrderBook, left: Decimal, now_ms: int) -> Try | Wait | Dust:
-    """Returns the next attempt to sell `left` shares.
+def next_try(
+    one: LiveExit,
+    settings: LiveSettings,
+    book: OrderBook,
+    left: Decimal,
+    *,
+    paid_price: Decimal = ZERO,
+    is_late: bool = False,
+) -> Try | Wait | Dust:
+    """Returns the next attempt to sell `left` shares, which cost `paid_price` USD each; `is_late`: the deadline has passed.
 
     The limit begins `exit_slippage_pct` below the price of the signal, or of the best bid where the signal has none, and falls
     by `exit_step_pct` with each attempt; after the deadline any price will do.
@@ -72,9 +94,10 @@ def next_try(one: LiveExit, settings: LiveSettings, book: OrderBook, left: Decim
     if not book.bids:
         return Wait("nobody bids")
     best = book.bids[0][0]
-    if EXACT.multiply(shares, best) < DUST_USD:
-        return Dust(f"{shares} shares are worth less than {DUST_USD} USD at {best}")
-    limit = book.tick if now_ms >= one.deadline_ms else limit_of(one, settings, best, book.tick)
+    worth = max(best, one.signal_price, paid_price)
+    if EXACT.multiply(shares, worth) < DUST_USD:
+        return Dust(f"{shares} shares are worth less than {DUST_USD} USD at {worth}")
+    limit = book.tick if is_late else limit_of(one, settings, best, book.tick)
     if best < limit:
         return Wait(f"the best bid {best} is below the limit {limit}")
     return Try(shares=shares, limit_price=limit)
@@ -119,6 +142,7 @@ __all__ = [
     "Wait",
     "covers",
     "due_exit",
+    "fixed",
     "limit_of",
     "needs_bid",
     "next_try",

@@ -142,9 +142,9 @@ def _refuse(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill], _in
 
 
 def _count(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill], interval_ms: int) -> Step:
-    """At most one not-found in an interval counts (D28)."""
+    """At most one not-found in an interval counts (D28). A clock that was put back has no say in that."""
     assert isinstance(event, NotFound)
-    if order.not_found_ms is not None and event.at_ms - order.not_found_ms < interval_ms:
+    if order.not_found_ms is not None and 0 <= event.at_ms - order.not_found_ms < interval_ms:
         return Step(order=order, changed=False)
     counted = _replace(order, not_found=order.not_found + 1, not_found_ms=event.at_ms)
     if counted.not_found >= NOT_FOUND_LIMIT:

@@ -26,6 +26,9 @@ from protocols.venue.clob_orders import (
 )
 
 RETRY_AFTER_DEFAULT_S = 1.0
+UNAUTHORIZED = "unauthorized"
+RESTARTING = "restarting"
+"""Said by a server whose engine is coming up: the same bytes may go out again, but that it never took them is not proved."""
 ACCEPTED_STATUSES = frozenset({"live", "matched", "delayed", "unmatched"})
 
 
@@ -127,12 +130,14 @@ def _of_error(reply: Answered, text: str, signed: SignedOrder, at_ms: int) -> Ou
     status = reply.status
     if status == 400:
         return _refused_by_text(text, signed, at_ms)
-    if status in (401, 403, 404):
-        reason = {401: "unauthorized", 403: "forbidden", 404: "no_book"}[status]
-        return _refused(signed, reason, text, at_ms)
+    if status == 401:
+        # Old credentials, or a clock that went astray: both are got anew with the next request.
+        return Outcome(kind=OutcomeKind.NOT_SENT_RETRY, reason=UNAUTHORIZED, detail=text, retry_after_s=0.0)
+    if status in (403, 404):
+        return _refused(signed, {403: "forbidden", 404: "no_book"}[status], text, at_ms)
     if status in (425, 429):
         # Not taken in: the engine restarts, or too much was asked of it.
-        reason = "restarting" if status == 425 else "rate_limited"
+        reason = RESTARTING if status == 425 else "rate_limited"
         retry_s = reply.retry_after_s if reply.retry_after_s is not None else RETRY_AFTER_DEFAULT_S
         return Outcome(kind=OutcomeKind.NOT_SENT_RETRY, reason=reason, detail=text, retry_after_s=retry_s)
     if status == 503 and _is_mode(reply, text):

@@ -11,6 +11,9 @@ from protocols.live.money import CooldownEntry, DayFigures, LiveBalance, Posting
 from protocols.live.orders import LiveOrder
 from protocols.live.ports import SettledLot
 
+FINAL_AFTER_S = 3_600
+"""A fill that nobody called final by then is taken for one: the chain takes minutes (venue.md §7)."""
+
 
 @attrs.frozen(kw_only=True)
 class Settlement:

@@ -33,6 +33,7 @@ def apply_batch(state: LiveState, events: Sequence[OrderEvent], not_found_interv
         lots=tuple(state.orders[id_].lot for id_, order in latest.items() if order.intent.side is Side.BUY),
         exits=tuple(_sell(state, exit_id, sold) for exit_id, sold in books.sold_by_exit().items()),
         unknown=tuple(one for one in hashes if one not in books.orders),
+        spent_usd=books.spent_usd,
     )
 
 
@@ -106,7 +107,7 @@ def _outcome(kept: KeptOrder, order: LiveOrder) -> str:
 def _sell(state: LiveState, exit_id: str, sold: Decimal) -> LiveExit:
     one = state.exits[exit_id]
     total, status = one.sold_shares + sold, one.status
-    if status is ExitStatus.DONE and sold < 0:
+    if status in (ExitStatus.DONE, ExitStatus.DUST) and sold < 0:
         status = ExitStatus.OPEN
     elif status is ExitStatus.OPEN and one.target_shares is not None and total >= one.target_shares - _TOLERANCE:
         status = ExitStatus.DONE

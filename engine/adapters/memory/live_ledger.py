@@ -7,7 +7,7 @@ import attrs
 import msgspec
 
 from actors.rules.live.booking import HOUR_MS, lock_posting
-from actors.rules.live.exits import target_shares
+from actors.rules.live.exits import fixed
 from actors.rules.live.ledger import Money, can_lock, post
 from actors.rules.live.settlement import release, settle_lot
 from actors.rules.live.signals import exit_id_of
@@ -136,11 +136,15 @@ class MemoryLiveLedger:
         """Books events in their order, each exactly once however often it comes."""
         return apply_batch(self.state, events, self.not_found_interval_ms, self.clock.now_ms())
 
-    async def settle(self, payouts: Sequence[Payouts]) -> Settled:
+    async def settle(self, payouts: Sequence[Payouts], now_ms: int) -> Settled:
         """Closes open positions of resolved markets. A lot leaves OPEN once, whoever settles how often."""
         paid = {(one.condition_id, token_id): usd for one in payouts for token_id, usd in one.by_token.items()}
-        found = [one for one in self.state.orders.values() if one.order.shares_open > 0 and _market(one) in paid]
-        lots, moneys, today = list[SettledLot](), dict[str, Money](), utc_datetime(self.clock.now_ms()).date()
+        found = [
+            one
+            for one in self.state.orders.values()
+            if one.order.shares_open > 0 and _market(one) in paid and self.state.is_at_rest(one, now_ms)
+        ]
+        lots, moneys, today = list[SettledLot](), dict[str, Money](), utc_datetime(now_ms).date()
         for kept in sorted(found, key=lambda one: (one.order.strategy_id, one.number))[:LOTS_MAX]:
             strategy_id = kept.order.strategy_id
             money = moneys.get(strategy_id) or Money(self.state.balances.get(strategy_id))
@@ -152,7 +156,9 @@ class MemoryLiveLedger:
                 self.state.cooldowns[strategy_id, one.cooldown.cause] = KeptCooldown(entry=one.cooldown)
             lots.append(one.settled)
         tokens = {(one.order.strategy_id, one.order.intent.token_id) for one in found}
-        return Settled(lots=tuple(lots), balances=self._post(moneys), exits=self._end_exits(tokens))
+        dated = {lot.strategy_id for lot in lots}
+        days = {id_: figures for id_, figures in self.state.day(now_ms).items() if id_ in dated}
+        return Settled(lots=tuple(lots), balances=self._post(moneys), exits=self._end_exits(tokens), days=days)
 
     async def open_markets(self, after: str, markets_max: int) -> list[tuple[str, frozenset[str]]]:
         """Returns markets with open positions and their tokens, in the order of their ids."""
@@ -202,11 +208,9 @@ class MemoryLiveLedger:
         if any(not order.ended for order in buys):
             return None
         held = sum((order.shares_open for order in buys), Decimal(0))
-        promised = sum((other.left_shares for other in self._rivals(one)), Decimal(0))
-        target = min(max(Decimal(0), held - promised), target_shares(one.share, held, self.state.carry_dust(one)))
-        status = ExitStatus.OPEN if target else ExitStatus.VOID
-        self.state.exits[exit_id] = fixed = attrs.evolve(one, target_shares=target, status=status)
-        return fixed
+        promised = sum((other.left_shares for other in self.state.rivals(one)), Decimal(0))
+        self.state.exits[exit_id] = one = fixed(one, held, promised, self.state.carry_dust(one))
+        return one
 
     async def latch(self, strategy_id: str, reason: str | None, at_ms: int) -> None:
         """Latches the breaker of a strategy, or clears it with None."""
@@ -236,16 +240,6 @@ class MemoryLiveLedger:
                 self.state.balances[strategy_id] = money.balance
                 balances.append(money.balance)
         return tuple(balances)
-
-    def _rivals(self, one: LiveExit) -> list[LiveExit]:
-        return [
-            other
-            for other in self.state.exits.values()
-            if (other.strategy_id, other.token_id) == (one.strategy_id, one.token_id)
-            and other.status is ExitStatus.OPEN
-            and other.target_shares is not None
-            and other.exit_id != one.exit_id
-        ]
 
     def _open_exit(self, one: LiveExit) -> bool:
         key = (one.strategy_id, one.cause, one.token_id)

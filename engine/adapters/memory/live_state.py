@@ -8,6 +8,7 @@ import attrs
 import msgspec
 
 from actors.rules.live.ledger import Line
+from actors.rules.live.settlement import FINAL_AFTER_S
 from protocols.errors import RejectedError
 from protocols.live.exits import ExitKind, ExitStatus, LiveExit, Lot, LotSale
 from protocols.live.money import CooldownEntry, DayFigures, LiveBalance
@@ -148,17 +149,43 @@ class LiveState:
             and (one.order.strategy_id, one.order.intent.token_id) == (strategy_id, token_id)
         ]
 
+    def is_at_rest(self, kept: KeptOrder, now_ms: int) -> bool:
+        """Returns whether nothing is on its way that may still sell or undo what a BUY has bought."""
+        order = kept.order
+        place = (order.strategy_id, order.intent.token_id)
+        selling = any(
+            one.order.intent.side is Side.SELL and one.order.signed is not None and not one.order.ended
+            for one in self.orders.values()
+            if (one.order.strategy_id, one.order.intent.token_id) == place
+        )
+        fills = self.fills.get(order.signed.order_hash, {}).values() if order.signed is not None else ()
+        fresh_ms = now_ms - FINAL_AFTER_S * 1000
+        return not selling and all(one.status in ("CONFIRMED", "FAILED") or one.match_ms <= fresh_ms for one in fills)
+
     def carry_dust(self, one: LiveExit) -> Decimal:
-        """Takes over what earlier obligations of the same lots left as dust."""
+        """Takes over what earlier obligations of the same lots did not sell, since it was too little."""
         carried = Decimal(0)
         for other in list(self.exits.values()):
             same = (other.strategy_id, other.token_id, other.trader) == (one.strategy_id, one.token_id, one.trader)
-            if same and other.status is ExitStatus.DUST and other.kind is ExitKind.TRADER_SELL and other.left_shares:
+            ended = other.status in (ExitStatus.DUST, ExitStatus.DONE) and other.kind is ExitKind.TRADER_SELL
+            if same and ended and other.left_shares:
                 carried += other.left_shares
                 self.exits[other.exit_id] = attrs.evolve(
-                    other, target_shares=other.sold_shares, detail="too little by itself: sold with the next"
+                    other, target_shares=other.sold_shares, detail="the rest is sold with the next"
                 )
         return carried
+
+    def rivals(self, one: LiveExit) -> list[LiveExit]:
+        """Returns other obligations that sell of the same lots, as far as they are fixed."""
+        return [
+            other
+            for other in self.exits.values()
+            if (other.strategy_id, other.token_id) == (one.strategy_id, one.token_id)
+            and other.status is ExitStatus.OPEN
+            and other.target_shares is not None
+            and other.exit_id != one.exit_id
+            and (other.trader is None or one.trader is None or other.trader == one.trader)
+        ]
 
     def buys_for(self, one: LiveExit) -> list[LiveOrder]:
         """Returns buys that an obligation sells of: open ones, and those that still work."""

@@ -83,6 +83,7 @@ async def apply_events(raw: asyncpg.Connection, events: Sequence[OrderEvent], no
         lots=tuple(lot_of(row) for row in written.lots),
         exits=written.exits,
         unknown=unknown,
+        spent_usd=books.spent_usd,
     )
 
 

@@ -111,9 +111,9 @@ SELECT saved.*, today.* FROM saved CROSS JOIN (
 # Half a hundredth of a share: what was sold has two decimals, what was to be sold has six.
 SELL_EXITS = f"""
 UPDATE lt_exits AS old SET sold_shares = greatest(0, old.sold_shares + new.sold),
-    status = CASE WHEN old.status = 'DONE' AND new.sold < 0 THEN 'OPEN'
+    status = CASE WHEN old.status IN ('DONE', 'DUST') AND new.sold < 0 THEN 'OPEN'
         WHEN old.status = 'OPEN' AND old.sold_shares + new.sold >= old.target_shares - 0.005 THEN 'DONE' ELSE old.status END,
-    closed_at = CASE WHEN old.status = 'DONE' AND new.sold < 0 THEN NULL
+    closed_at = CASE WHEN old.status IN ('DONE', 'DUST') AND new.sold < 0 THEN NULL
         WHEN old.status = 'OPEN' AND old.sold_shares + new.sold >= old.target_shares - 0.005 THEN now() ELSE old.closed_at END
 FROM unnest($1::text[]::uuid[], $2::numeric[]) AS new (id, sold) WHERE old.exit_id = new.id
 RETURNING {EXIT_COLUMNS}
@@ -232,10 +232,15 @@ async def save_cooldowns(raw: asyncpg.Connection, entries: Sequence[tuple[Cooldo
         await raw.execute(SAVE_COOLDOWNS, *columns(rows, 8))
 
 
-async def add_days(raw: asyncpg.Connection, figures: Sequence[tuple[str, date, DayFigures]]) -> None:
-    """Adds to the figures of UTC days. Orders by hand have none."""
-    if rows := _day_rows(figures):
-        await raw.execute(ADD_DAYS, *columns(rows, 5))
+async def add_days(raw: asyncpg.Connection, figures: Sequence[tuple[str, date, DayFigures]]) -> dict[str, DayFigures]:
+    """Adds to the figures of UTC days; returns those of today that changed. Orders by hand have none."""
+    rows = _day_rows(figures)
+    found = await raw.fetch(ADD_DAYS, *columns(rows, 5)) if rows else []
+    return {
+        row["strategy_id"]: DayFigures(spent_usd=row["spent_usd"], lost_usd=row["lost_usd"], pnl_usd=row["pnl_usd"])
+        for row in found
+        if row["is_today"]
+    }
 
 
 def _day_rows(rows: Sequence[tuple[str, date, DayFigures]]) -> list[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from actors.rules.live.exits import target_shares
+from actors.rules.live.exits import fixed
 from engine.adapters.postgres.live_order_rows import EXIT_COLUMNS, columns, exit_of, time_or_none
 from protocols.live.exits import ExitStatus, LiveExit
 
@@ -36,26 +36,27 @@ SELECT coalesce(sum(shares_open), 0) AS shares, bool_or(NOT ended) AS works FROM
 WHERE token_id = $1 AND strategy_id = $2 AND side = 'BUY' AND (shares_open > 0 OR NOT ended)
     AND ($3::text IS NULL OR ft_trader_wallet = $3) AND ($5::text <> 'trader_sell' OR signal_at <= $4)
 """
-# Other obligations may be selling the same shares.
+# Other obligations may be selling the same shares: those of the same trader, and those that sell whosever they are.
 PROMISED = """
 SELECT coalesce(sum(greatest(0, target_shares - sold_shares)), 0) FROM lt_exits
 WHERE strategy_id = $1 AND token_id = $2 AND status = 'OPEN' AND target_shares IS NOT NULL AND exit_id <> $3::text::uuid
+    AND (trader IS NULL OR $4::text IS NULL OR trader = $4)
 """
-# What earlier obligations of these lots left as dust is sold with the next one, once.
+# What earlier obligations of these lots did not sell, since it was too little, is sold with the next one, once.
 CARRY = """
 WITH dust AS (
     SELECT exit_id, target_shares - sold_shares AS shares FROM lt_exits
-    WHERE strategy_id = $1 AND token_id = $2 AND status = 'DUST' AND trader IS NOT DISTINCT FROM $3 AND kind = 'trader_sell'
-        AND target_shares > sold_shares FOR UPDATE
+    WHERE strategy_id = $1 AND token_id = $2 AND trader IS NOT DISTINCT FROM $3 AND kind = 'trader_sell'
+        AND status IN ('DUST', 'DONE') AND target_shares > sold_shares FOR UPDATE
 ), carried AS (
-    UPDATE lt_exits SET target_shares = sold_shares, detail = 'too little by itself: sold with the next' FROM dust
+    UPDATE lt_exits SET target_shares = sold_shares, detail = 'the rest is sold with the next' FROM dust
     WHERE lt_exits.exit_id = dust.exit_id
 )
 SELECT coalesce(sum(shares), 0) FROM dust
 """
 FIX = f"""
-UPDATE lt_exits SET target_shares = $2, status = CASE WHEN $2::numeric = 0 THEN 'VOID' ELSE status END,
-    closed_at = CASE WHEN $2::numeric = 0 THEN now() ELSE closed_at END
+UPDATE lt_exits SET target_shares = $2, status = $3::text, detail = $4,
+    closed_at = CASE WHEN $3::text = 'OPEN' THEN closed_at ELSE now() END
 WHERE exit_id = $1::text::uuid RETURNING {EXIT_COLUMNS}
 """  # noqa: S608
 
@@ -94,9 +95,9 @@ async def fix_target(raw: asyncpg.Connection, exit_id: str) -> LiveExit | None:
     assert held is not None
     if held["works"]:
         return None
-    promised = await raw.fetchval(PROMISED, one.strategy_id, one.token_id, exit_id)
+    promised = await raw.fetchval(PROMISED, one.strategy_id, one.token_id, exit_id, one.trader)
     carried = await raw.fetchval(CARRY, one.strategy_id, one.token_id, one.trader)
-    free = max(held["shares"] - promised, 0)
-    fixed = await raw.fetchrow(FIX, exit_id, min(free, target_shares(one.share, held["shares"], carried)))
-    assert fixed is not None
-    return exit_of(fixed)
+    one = fixed(one, held["shares"], promised, carried)
+    row = await raw.fetchrow(FIX, exit_id, one.target_shares, one.status.value, one.detail)
+    assert row is not None
+    return exit_of(row)

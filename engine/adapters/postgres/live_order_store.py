@@ -172,9 +172,9 @@ class PostgresLiveOrderStore:
         """Books events in their order, each exactly once however often it comes."""
         return await self._fenced(lambda raw: apply_events(raw, events, self.not_found_interval_ms))
 
-    async def settle(self, payouts: Sequence[Payouts]) -> Settled:
+    async def settle(self, payouts: Sequence[Payouts], now_ms: int) -> Settled:
         """Closes open positions of resolved markets. A lot leaves OPEN once, whoever settles how often."""
-        return await self._fenced(lambda raw: settle_lots(raw, payouts))
+        return await self._fenced(lambda raw: settle_lots(raw, payouts, now_ms))
 
     async def open_markets(self, after: str, markets_max: int) -> list[tuple[str, frozenset[str]]]:
         """Returns markets with open positions and their tokens, in the order of their ids."""

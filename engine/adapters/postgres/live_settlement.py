@@ -6,7 +6,7 @@ from decimal import Decimal
 import asyncpg
 
 from actors.rules.live.ledger import Line
-from actors.rules.live.settlement import Settlement, release, settle_lot
+from actors.rules.live.settlement import FINAL_AFTER_S, Settlement, release, settle_lot
 from engine.adapters.postgres.live_booking_writes import add_days, save_cooldowns, save_lines
 from engine.adapters.postgres.live_order_rows import (
     EXIT_COLUMNS,
@@ -27,11 +27,20 @@ OPEN_MARKETS = """
 SELECT condition_id, array_agg(DISTINCT token_id) AS token_ids FROM lt_orders
 WHERE shares_open > 0 AND condition_id > $1 GROUP BY condition_id ORDER BY condition_id LIMIT $2
 """
+# A sale that is on its way may have sold it, and the chain may still undo a fresh purchase: their words come first.
 LOTS = f"""
 SELECT found.*, wanted.payout FROM unnest($1::text[], $2::text[], $3::numeric[])
     AS wanted (condition_id, token_id, payout) CROSS JOIN LATERAL (
     SELECT {ORDER_COLUMNS} FROM lt_orders
     WHERE shares_open > 0 AND lt_orders.condition_id = wanted.condition_id AND lt_orders.token_id = wanted.token_id
+        AND (
+            SELECT count(*) FROM lt_orders AS sale WHERE sale.strategy_id = lt_orders.strategy_id
+                AND sale.token_id = lt_orders.token_id AND sale.side = 'SELL' AND sale.order_hash IS NOT NULL AND NOT sale.ended
+        ) = 0 AND (
+            SELECT count(*) FROM lt_fills WHERE lt_fills.lt_order_id = lt_orders.lt_order_id
+                AND lt_fills.status NOT IN ('CONFIRMED', 'FAILED')
+                AND lt_fills.matched_at > $5
+        ) = 0
     ORDER BY strategy_id, created_at LIMIT $4 FOR UPDATE
 ) AS found LIMIT $4
 """  # noqa: S608
@@ -66,13 +75,14 @@ RETURNING strategy_id, cause, amount
 """
 
 
-async def settle_lots(raw: asyncpg.Connection, payouts: Sequence[Payouts]) -> Settled:
+async def settle_lots(raw: asyncpg.Connection, payouts: Sequence[Payouts], now_ms: int) -> Settled:
     """Closes open positions of resolved markets, some hundreds at once; what is left is found by the next call."""
     by_token = {(one.condition_id, token_id): usd for one in payouts for token_id, usd in one.by_token.items()}
     wanted = [(*key, usd) for key, usd in by_token.items()]
-    rows = await raw.fetch(LOTS, *columns(wanted, 3), LOTS_MAX) if wanted else []
+    final = time_or_none(now_ms - FINAL_AFTER_S * 1000)
+    rows = await raw.fetch(LOTS, *columns(wanted, 3), LOTS_MAX, final) if wanted else []
     if not rows:
-        return Settled(lots=(), balances=(), exits=())
+        return Settled(lots=(), balances=(), exits=(), days={})
     found = [(order_of(row), row["payout"]) for row in rows]
     balances = await lock_balances(raw, (lot.strategy_id for lot, _ in found))
     done, lines = list[Settlement](), list[Line]()
@@ -88,13 +98,14 @@ async def settle_lots(raw: asyncpg.Connection, payouts: Sequence[Payouts]) -> Se
     await save_balances(raw, list(balances.values()))
     await save_cooldowns(raw, [(one.cooldown, one.lot.order_id) for one in done if one.cooldown is not None])
     today = await raw.fetchval("SELECT (now() AT TIME ZONE 'UTC')::date")
-    await add_days(raw, [(one.lot.strategy_id, today, one.day) for one in done])
+    days = await add_days(raw, [(one.lot.strategy_id, today, one.day) for one in done])
     pairs = sorted({(one.lot.strategy_id, one.lot.intent.token_id) for one in done})
     exits = await raw.fetch(END_EXITS, *columns(pairs, 2))
     return Settled(
         lots=tuple(one.settled for one in done),
         balances=tuple(balances.values()),
         exits=tuple(exit_of(row) for row in exits),
+        days=days,
     )
 
 
