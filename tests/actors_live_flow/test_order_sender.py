@@ -32,6 +32,8 @@ class Desk(Venue):
 
     first: list[PostReply] = attrs.field(factory=list)
     answer_s: float = 0.05
+    is_key_stale: bool = False
+    """Answers 401 to the first try of every order."""
     posts: list[float] = attrs.field(factory=list)
     bodies: list[str] = attrs.field(factory=list)
 
@@ -39,6 +41,8 @@ class Desk(Venue):
         self.posts.append(trio.current_time())
         self.bodies.append(body.decode())
         await trio.sleep(self.answer_s)
+        if self.is_key_stale and self.bodies.count(body.decode()) == 1:
+            return STALE_KEY
         if self.first:
             return self.first.pop(0)
         return Answered(status=200, body=TAKEN % body)
@@ -143,7 +147,7 @@ def test_what_a_server_said_whose_engine_comes_up_is_no_proof_and_is_asked_for(o
 
 def test_stale_credentials_are_got_anew_once_and_cost_no_order():
     world = World(venue_type=Desk)
-    world.venue.first = [STALE_KEY] * 5
+    world.venue.is_key_stale = True
     sender = sending(world)
 
     async def main():
