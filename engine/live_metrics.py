@@ -99,15 +99,22 @@ def _stops(live: LiveTrading | None) -> Iterator[Metric]:
     strategies = GaugeMetricFamily(
         "polycopy_live_strategies", "Live strategies that are not archived", labels=["state"]
     )
+    paused_s = GaugeMetricFamily(
+        "polycopy_account_entries_paused_seconds",
+        "For how long an account enters nothing, since the venue said that it has not enough; 0: it may",
+        labels=["account"],
+    )
     if live is not None:
         table = live.registry.table
+        for account in live.watchers:
+            paused_s.add_metric([account], live.breaker.paused_s(account) or 0.0)
         halted.add_metric([], float(table.halt is not None))
         latched.add_metric([], len({*table.breakers, *live.breaker.latched}))
         active = [one for one in table.strategies if one.is_active]
         paused = sum(one.is_paused for one in active)
         strategies.add_metric(["paused"], paused)
         strategies.add_metric(["running"], len(active) - paused)
-    yield from (halted, latched, strategies)
+    yield from (halted, latched, strategies, paused_s)
 
 
 def _add(family: CounterMetricFamily, counts: Mapping[str, int]) -> None:

@@ -26,6 +26,7 @@ from actors.live.live_registry import LiveRegistry
 from actors.live.live_settler import LiveSettler
 from actors.live.log_writer import LogWriter
 from actors.live.manual_desk import ManualDesk
+from actors.live.narrator import Narrator
 from actors.live.order_keeper import OrderKeeper
 from actors.live.order_sender import OrderSender
 from actors.live.reconciler import Reconciler
@@ -96,7 +97,7 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         doubt=reconciler.ask,
         missed=executor.missed_some,
     )
-    keeper, settler = _booking(base, _Told(exits), executor.missed_some)
+    keeper, settler = _booking(base, _Told(exits, Narrator(log=base.lines, clock=clock)), executor.missed_some)
     logs = LogWriter(lines=base.log_lines.inbox, store=io.logs, rng=rng)
     return LiveTrading(
         registry=base.registry,
@@ -275,12 +276,15 @@ class _Told:
     """Passes on what was committed."""
 
     exits: ExitKeeper
+    narrator: Narrator
 
     def applied(self, _events: Sequence[OrderEvent], applied: Applied) -> None:
         self.exits.changed(applied.orders, applied.exits)
+        self.narrator.applied(applied)
 
     def settled(self, settled: Settled) -> None:
         self.exits.changed((), settled.exits)
+        self.narrator.settled(settled)
 
 
 @attrs.frozen

@@ -121,9 +121,14 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
     def desk() -> ManualOrders | None:
         return None if engine.live is None else engine.live.manual
 
+    def paused_s(account: str) -> float | None:
+        return None if engine.live is None else engine.live.breaker.paused_s(account)
+
     return [
         *lt_strategy_routes(io.live_strategies, io.live_reports, io.strategies, accounts),
-        *lt_report_routes(io.live_reports, accounts=accounts, is_trading=lambda: engine.live is not None),
+        *lt_report_routes(
+            io.live_reports, accounts=accounts, is_trading=lambda: engine.live is not None, paused_s=paused_s
+        ),
         *lt_control_routes(io.live_strategies, jobs),
         *manual_order_routes(desk, accounts),
         *manual_list_routes(io.live_reports, desk, accounts),

@@ -69,6 +69,11 @@ class Breaker:
         until_s = self._paused_until_s.get(account, 0.0)
         return f"not enough balance, tried again in {until_s - now_s:.0f} s" if now_s < until_s else None
 
+    def paused_s(self, account: str) -> float | None:
+        """Returns for how many seconds entries of an account pause, or None."""
+        left_s = self._paused_until_s.get(account, 0.0) - trio.current_time()
+        return left_s if left_s > 0 else None
+
     def accepted(self, order: LiveOrder) -> None:
         """Says that the venue took an order."""
         self._in_a_row.pop(order.strategy_id, None)

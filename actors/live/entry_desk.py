@@ -106,6 +106,9 @@ class EntryDesk:
         if found is None or found.order_book is None or found.terms is None:
             return self._without_book(intent, strategy, is_bookless=found is not None and found.order_book is None)
         order_book, terms = found.order_book, found.terms
+        if intent.origin is not OrderOrigin.EXIT and order_book.condition_id != intent.condition_id:
+            # The fee, the exposure and the resolution of another market would be taken for this one's.
+            return self._declined(intent, "TOKEN_NOT_IN_MARKET", f"the token is of market {order_book.condition_id}")
         plan: OrderPlan | Refusal | Declined
         if intent.origin is OrderOrigin.COPY:
             if strategy is None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from engine.api.route import Struct
+from engine.api.text_fields import text_field
 from protocols.strategies import WALLET_ID_PATTERN
 from protocols.users import USER_NAME_PATTERN
 
@@ -13,7 +14,7 @@ from protocols.users import USER_NAME_PATTERN
 SETTINGS_MAX = 200
 WALLET_ID_ALLOWED = "1 to 64 letters, digits and _ . -, beginning with a letter or digit"
 # (?!\n): a $ alone also matches before a line break at the end.
-WalletId = Annotated[str, msgspec.Meta(pattern=f"^{WALLET_ID_PATTERN}(?!\\n)$", description=WALLET_ID_ALLOWED)]
+WalletId = Annotated[str, text_field(WALLET_ID_PATTERN, WALLET_ID_ALLOWED)]
 Prefix = Annotated[str, msgspec.Meta(max_length=64)]
 UserName = Annotated[str, msgspec.Meta(pattern=f"^{USER_NAME_PATTERN}(?!\\n)$")]
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]

@@ -168,6 +168,8 @@ class AccountStanding(Struct):
     at: datetime
     collateral_usd: Decimal
     report: dict[str, Any]
+    entries_paused_s: float | None = None
+    """For how long no strategy of the account enters, since the venue said that it has not enough; null: they may."""
 
 
 class LiveStatus(Struct):

@@ -46,6 +46,7 @@ class _Handlers:
     reports: LiveReports
     accounts: Mapping[str, str]
     is_trading: Callable[[], bool]
+    paused_s: Callable[[str], float | None]
 
     async def orders(self, call: Call) -> LiveOrderPage:
         limit, cursor = call.params["limit"], call.params["cursor"]
@@ -100,8 +101,11 @@ class _Handlers:
         return LiveStatus(
             is_trading=self.is_trading(),
             halt=None if halt is None else answer_of(HaltAnswer, halt),
-            accounts=answers_of(AccountStanding, rows),
+            accounts=[self._standing(row) for row in rows],
         )
+
+    def _standing(self, row: Row) -> AccountStanding:
+        return answer_of(AccountStanding, {**row, "entries_paused_s": self.paused_s(row["account"])})
 
     async def _known(self, call: Call, strategy_id: str) -> None:
         if not await self.reports.strategies(user_id=owner_filter(call), strategy_id=strategy_id):
@@ -124,13 +128,17 @@ def order_page(rows: Sequence[Row], limit: int) -> LiveOrderPage:
 
 
 def lt_report_routes(
-    reports: LiveReports, *, accounts: Mapping[str, str], is_trading: Callable[[], bool]
+    reports: LiveReports,
+    *,
+    accounts: Mapping[str, str],
+    is_trading: Callable[[], bool],
+    paused_s: Callable[[str], float | None] = lambda _account: None,
 ) -> list[ApiRoute]:
-    """Returns the routes. `accounts`: user names by account of the configuration.
+    """Returns the routes. `accounts`: user names by account of the configuration; `paused_s`: how long one enters nothing.
 
     Whoever lacks the scope admin sees his own strategies and accounts.
     """
-    handlers = _Handlers(reports, accounts, is_trading)
+    handlers = _Handlers(reports, accounts, is_trading, paused_s)
     path, strategy = "/api/lt", strategy_id_param()
     status = choice("status", "only these", *[one.value for one in OrderStatus])
     page = (status, limit_param(50, 200, "orders"), order_cursor())

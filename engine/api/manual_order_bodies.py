@@ -6,15 +6,19 @@ from typing import Annotated
 import msgspec
 
 from engine.api.route import Struct
+from engine.api.text_fields import text_field
 from protocols.live.operating import OrderView
 from protocols.live.orders import OrderType, Side
 
 # Their length bounds the number below: a decimal is exact, however long.
-IntentId = Annotated[
-    str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,64}(?!\\n)$", description="8 to 64 letters, digits, - _")
+IntentId = Annotated[str, text_field("[A-Za-z0-9_-]{8,64}", "8 to 64 letters, digits, - and _")]
+ConditionId = Annotated[
+    str,
+    text_field(
+        "0x[0-9a-f]{62}(?:[0-9a-f]{2})?", "a condition id: 0x and 64 hex digits (62 of protocol V2), lower case"
+    ),
 ]
-ConditionId = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-f]{62}(?:[0-9a-f]{2})?(?!\\n)$")]
-TokenId = Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,77}(?!\\n)$")]
+TokenId = Annotated[str, text_field("[1-9][0-9]{0,77}", "a token id: a whole number of at most 78 digits")]
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 EXPIRES_S_MAX = 366 * 86_400
@@ -30,7 +34,7 @@ class WantedOrder(Struct):
     token_id: TokenId
     side: Side
     price: Decimal
-    """The most that a BUY pays, the least that a SELL takes: 0.01 to 0.99."""
+    """The most that a BUY pays, the least that a SELL takes: 0.0001 to 0.9999, on a tick of the market."""
     amount: Decimal
     """0.01 to 1,000,000, at most six decimals."""
     order_type: OrderType = OrderType.FAK
@@ -40,13 +44,15 @@ class WantedOrder(Struct):
     confirm: bool = False
     """Has to be true: this costs real money. A dry run needs none."""
     outcome: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    copied_trader: Annotated[str, msgspec.Meta(pattern="^0x[0-9a-f]{40}(?!\\n)$")] | None = None
+    copied_trader: Annotated[str, text_field("0x[0-9a-f]{40}", "a wallet: 0x and 40 hex digits, lower case")] | None = (
+        None
+    )
 
 
 class CanceledOrder(Struct):
     """Which order of one's own is cancelled."""
 
-    order_id: Annotated[str, msgspec.Meta(max_length=36)]
+    order_id: Annotated[str, text_field("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a uuid")]
 
 
 class CanceledAccount(Struct):
@@ -60,7 +66,7 @@ class ManualOrderAnswer(Struct):
 
     order_id: str
     status: str
-    """PLACED, PENDING, PARTIAL, FILLED, CANCELLED, LOST or REJECTED; with `isKnown` false: `unknown`."""
+    """PLACED, PENDING, PARTIAL, FILLED, CANCELLED, LOST or REJECTED; `unknown` where `isKnown` is false; `dry_run`."""
     ended: bool
     is_known: bool
     """False: it was sent, and nobody knows yet whether the venue has it. Ask for its status; do not place another one."""

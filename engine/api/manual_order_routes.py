@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import msgspec
 
 from engine.api.answer import encode
 from engine.api.errors import ApiError, bad_fields, not_found, unavailable
@@ -29,7 +30,7 @@ from protocols.live.operating import IntentConflictError, ManualOrder, ManualOrd
 from protocols.live.orders import OrderType, Side
 from protocols.users import Scope
 
-PRICE_MIN, PRICE_MAX = Decimal("0.01"), Decimal("0.99")
+PRICE_MIN, PRICE_MAX = Decimal("0.0001"), Decimal("0.9999")
 AMOUNT_MIN, AMOUNT_MAX = Decimal("0.01"), Decimal(1_000_000)
 
 
@@ -54,9 +55,10 @@ class _Handlers:
     async def dry_run(self, call: Call) -> ManualOrderAnswer:
         order = self._order(call)
         try:
-            return manual_answer(await self._desk().dry_run(order))
+            view = await self._desk().dry_run(order)
         except RejectedError as error:
             raise ApiError(422, "refused", str(error)) from None
+        return msgspec.structs.replace(manual_answer(view), status="dry_run", is_known=True)
 
     async def cancel(self, call: Call) -> Canceled:
         order_id = call.body.order_id

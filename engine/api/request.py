@@ -12,6 +12,7 @@ import msgspec
 from engine.api.answer import encode
 from engine.api.errors import ApiError, bad_field
 from engine.api.params import TEXT_MAX, Param, parsed
+from engine.api.text_fields import in_words
 from engine.web.asgi_cycle import Receive
 
 QUERY_FIELDS_MAX = 1_000
@@ -164,4 +165,5 @@ def _bad_value(text: str) -> ApiError:
     if named := _NAMED.fullmatch(reason):
         path = f"{path}.{named['name']}" if path else named["name"]
         reason = "is needed" if "missing" in reason else "there is no such field"
+    reason = in_words(reason)
     return bad_field(path[:TEXT_MAX] or "body", reason[:TEXT_MAX])

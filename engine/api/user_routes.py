@@ -11,6 +11,7 @@ from engine.adapters.postgres.user_store import TokenRow, TooManyTokensError, Us
 from engine.api.errors import ApiError, bad_field, forbidden, not_found
 from engine.api.params import pattern, whole
 from engine.api.route import ApiRoute, Call, Rate, Struct
+from engine.api.text_fields import text_field
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 from protocols.users import ADMIN_NAME, TOKEN_NAME_PATTERN, USER_NAME_PATTERN, Scope, new_token, token_digest
@@ -21,7 +22,7 @@ USERS_PAGE_MAX = 500
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _NAME_ALLOWED = "1 to 64 letters, digits and _ . @ -, beginning with a letter or digit"
 # (?!\n): a $ alone also matches before a line break at the end.
-UserName = Annotated[str, msgspec.Meta(pattern=f"^{USER_NAME_PATTERN}(?!\\n)$", description=_NAME_ALLOWED)]
+UserName = Annotated[str, text_field(USER_NAME_PATTERN, _NAME_ALLOWED)]
 TokenName = Annotated[str, msgspec.Meta(pattern=f"^{TOKEN_NAME_PATTERN}(?!\\n)$", description="what the token is for")]
 Days = Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX, description="days until the token ends; null: never")]
 Scopes = Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=len(Scope))]

@@ -73,7 +73,9 @@ class EngineApi:
 
     def _answer(self, response: httpx.Response) -> tuple[int, Any]:
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise ApiRefusedError("the engine does not accept this token: http.admin_token, or --token-file FILE")
+            raise ApiRefusedError(
+                "the engine does not accept what was sent as token: set http.admin_token as it has it, or --token-file FILE"
+            )
         if not response.is_success:
             raise ApiRefusedError(_message(response))
         try:

@@ -13,6 +13,7 @@ from config.schema import EngineConfig
 from engine.adapters.postgres.database import database_loop
 from engine.adapters.postgres.embedded_server import EmbeddedServerError
 from engine.adapters.postgres.migrate import MigrationError
+from engine.adapters.signer import KeyFileError
 from engine.adapters.spill_journal import JournalBusyError
 from engine.adapters.system_clock import SystemClock, system_random
 from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
@@ -99,7 +100,7 @@ def _exit_code(error: BaseException) -> int:
     if any(isinstance(cause, RestartBudgetExceededError) for cause in causes):
         _log.critical("the supervisor gave up", extra={"error": str(causes[0])})
         return EXIT_GAVE_UP
-    known = (MigrationError, EmbeddedServerError, JournalBusyError, OSError)
+    known = (MigrationError, EmbeddedServerError, JournalBusyError, KeyFileError, OSError)
     if causes and all(isinstance(cause, known) for cause in causes):
         _log.critical("cannot run", extra={"error": "; ".join(str(cause) for cause in causes)})
         return EXIT_FAILED

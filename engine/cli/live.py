@@ -11,7 +11,10 @@ from engine.adapters.postgres.live_report_store import plain_row
 from engine.cli.bot_access import bad_settings, named, owner_of
 from engine.cli.live_access import (
     BY,
+    LIVE_ID,
+    LIVE_ID_ALLOWED,
     LiveDatabase,
+    active_named,
     ask,
     live_in_database,
     live_named,
@@ -122,6 +125,8 @@ def create(
     if config.live.accounts[account].user != owner:
         text = f"{account} is for the strategies of {config.live.accounts[account].user}, not of {owner}"
         raise click.BadParameter(text, param_hint="--account")
+    if name is not None and not LIVE_ID.fullmatch(name):
+        raise click.BadParameter(f"may have {LIVE_ID_ALLOWED}", param_hint="--name")
     usd = usd_amount(capital)
     if usd <= 0:
         raise click.BadParameter("has to be more than 0", param_hint="--capital")
@@ -214,6 +219,8 @@ def capital(settings: Settings, name: str, delta: str, reason: str, as_json: boo
     usd = usd_amount(delta)
 
     async def write(database: LiveDatabase) -> Decimal:
+        if usd > 0:
+            await active_named(database, name)
         balance = await database.strategies.change_capital(name, usd, by=BY, reason=reason)
         return balance.available
 
@@ -239,16 +246,32 @@ def clear_breaker(settings: Settings, name: str, as_json: bool) -> None:
 
 
 def _paused(settings: Settings, name: str, paused: bool, as_json: bool) -> None:
-    async def write(database: LiveDatabase) -> tuple[bool, str]:
-        strategy = await live_named(database, name)
-        return await database.strategies.set_paused(strategy.strategy_id, paused, by=BY), strategy.account
+    async def write(database: LiveDatabase) -> tuple[bool, str, list[str]]:
+        strategy = await active_named(database, name)
+        done = await database.strategies.set_paused(strategy.strategy_id, paused, by=BY)
+        return done, strategy.account, [] if paused else await _what_stops(database, name)
 
-    state = "paused" if paused else "trading, once an engine runs with --live"
     config = settings.load()
-    done, account = live_in_database(config, write)
+    done, account, stops = live_in_database(config, write)
+    state = "paused" if paused else "not paused any more" if stops else "trading, once an engine runs with --live"
     if not paused:
         warn_if_off(config, account)
-    said(as_json, name, done, f"{name} is {state}" if done else f"{name} was so before, or is archived")
+    for text in stops:
+        click.echo(f"Warning: it enters nothing yet. {text}", err=True)
+    said(
+        as_json, name, done, f"{name} is {state}" if done else f"{name} was {'paused' if paused else 'running'} before"
+    )
+
+
+async def _what_stops(database: LiveDatabase, name: str) -> list[str]:
+    """Returns what stops entries of a strategy that is not paused."""
+    halt, row = await database.reports.halt(), (await database.reports.strategies(strategy_id=name))[0]
+    stops = []
+    if halt is not None:
+        stops.append(f"All entries are halted by {halt['halted_by']}: {halt['halted_reason']}; `polycopy live unhalt`.")
+    if row["breaker_reason"] is not None:
+        stops.append(f"Its breaker is latched: {row['breaker_reason']}; `polycopy live clear-breaker {name}`.")
+    return stops
 
 
 def _document(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Live strategies of the configured database, for the time of one command."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -54,6 +55,20 @@ async def live_named(database: LiveDatabase, name: str) -> LiveStrategy:
     if strategy is None:
         raise click.BadParameter(
             f"there is no live strategy {plain(name)!r}; `polycopy live list` shows them", param_hint="NAME"
+        )
+    return strategy
+
+
+LIVE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
+LIVE_ID_ALLOWED = "1 to 96 letters, digits and _ . -, and begins with a letter or a digit"
+
+
+async def active_named(database: LiveDatabase, name: str) -> LiveStrategy:
+    """Returns a live strategy that is not archived. Raises the error of a command for any other."""
+    strategy = await live_named(database, name)
+    if not strategy.is_active:
+        raise click.ClickException(
+            f"{name} is archived for good; `polycopy live create` makes another mirror of its bot"
         )
     return strategy
 

@@ -1,13 +1,14 @@
 """`polycopy live positions`, `exits`, `redeemable`, `logs`: what live strategies hold, have to sell, wait for, and did."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
 
-from engine.adapters.postgres.live_report_store import plain_row
+from engine.adapters.postgres.live_report_store import LiveReportStore, plain_row
 from engine.cli.figures import moment_text
-from engine.cli.live_access import live_in_database
+from engine.cli.live_access import LiveDatabase, live_in_database, live_named
 from engine.cli.live_views import EXIT_HEADS, POSITION_HEADS, exit_row, position_row
 from engine.cli.main import Settings
 from engine.cli.terminal import echo_table
@@ -21,7 +22,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def positions(settings: Settings, name: str | None, as_json: bool) -> None:
     """List open positions."""
-    rows = live_in_database(settings.load(), lambda database: database.reports.positions(strategy_id=name))
+    rows = _read(settings, name, lambda reports: reports.positions(strategy_id=name))
     _table(rows, as_json, POSITION_HEADS, position_row)
 
 
@@ -32,7 +33,7 @@ def positions(settings: Settings, name: str | None, as_json: bool) -> None:
 @click.pass_obj
 def exits(settings: Settings, name: str | None, ended: bool, as_json: bool) -> None:
     """List obligations to sell; overdue ones sell at any price."""
-    rows = live_in_database(settings.load(), lambda database: database.reports.exits(strategy_id=name, ended=ended))
+    rows = _read(settings, name, lambda reports: reports.exits(strategy_id=name, ended=ended))
     _table(rows, as_json, EXIT_HEADS, exit_row)
 
 
@@ -67,11 +68,10 @@ def logs(
     as_json: bool,
 ) -> None:
     """List what was done and why, newest first."""
-    rows = live_in_database(
-        settings.load(),
-        lambda database: database.reports.logs(
-            strategy_id=name, level=level, stage=stage, trace_id=trace, rows_max=limit
-        ),
+    rows = _read(
+        settings,
+        name,
+        lambda reports: reports.logs(strategy_id=name, level=level, stage=stage, trace_id=trace, rows_max=limit),
     )
     heads = ("time", "level", "stage", "strategy", "trace", "message")
     _table(
@@ -81,6 +81,19 @@ def logs(
             row["message"],
         ),
     )  # fmt: skip
+
+
+def _read(
+    settings: Settings, name: str | None, read: Callable[[LiveReportStore], Awaitable[list[dict[str, Any]]]]
+) -> list[dict[str, Any]]:
+    """Returns rows of one strategy, which has to exist, or of all."""
+
+    async def work(database: LiveDatabase) -> list[dict[str, Any]]:
+        if name is not None:
+            await live_named(database, name)
+        return await read(database.reports)
+
+    return live_in_database(settings.load(), work)
 
 
 def _table(rows: list[dict[str, Any]], as_json: bool, heads: tuple[str, ...], cells: Any) -> None:

@@ -21,7 +21,7 @@ def position_row(row: dict[str, Any]) -> tuple[Any, ...]:
     """Returns the cells of an open position."""
     return (
         row["strategy_id"], row["account"], (row["market_title"] or row["condition_id"])[:50], row["token_label"] or "?",
-        row["shares"].normalize(), _usd(row["cost_usd"]), row["lots"],
+        _plain(row["shares"]), _usd(row["cost_usd"]), row["lots"],
     )  # fmt: skip
 
 
@@ -29,9 +29,13 @@ def exit_row(row: dict[str, Any]) -> tuple[Any, ...]:
     """Returns the cells of an obligation to sell."""
     return (
         row["strategy_id"], row["kind"], "OVERDUE" if row["overdue"] else row["status"], row["token_id"][:12] + "…",
-        "" if row["target_shares"] is None else row["target_shares"].normalize(), row["sold_shares"].normalize(),
+        "" if row["target_shares"] is None else _plain(row["target_shares"]), _plain(row["sold_shares"]),
         row["attempts"], row["detail"] or "",
     )  # fmt: skip
+
+
+def _plain(value: Any) -> str:
+    return format(value.normalize(), "f")
 
 
 def _usd(value: Any) -> str:

@@ -24,7 +24,6 @@ from protocols.venue.order_amounts import price_on_tick
 from protocols.why import StoredTrade
 
 Command = Callable[..., None]
-PRICE_MAX = Decimal("0.99")
 WAIT_S = 15.0
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -241,8 +240,9 @@ async def _limit(api: EngineApi, trade: StoredTrade, slippage_pct: Decimal) -> D
     """Returns the trader's price and the slippage on it, on a tick of the market."""
     await api.require_trading()
     tick = (await api.get("/api/polymarket/book", token=trade.token_id))["book"]["tickSize"]
-    wanted = min(PRICE_MAX, trade.price * (100 + slippage_pct) / 100)
-    limit = wanted if tick is None else price_on_tick(wanted, Decimal(tick), up=False)
+    step = Decimal("0.01") if tick is None else Decimal(tick)
+    wanted = min(1 - step, trade.price * (100 + slippage_pct) / 100)
+    limit = wanted if tick is None else price_on_tick(wanted, step, up=False)
     if limit <= 0:
         raise click.ClickException(f"{wanted} is below the least price of this market, {tick}")
     return limit

@@ -49,7 +49,7 @@ def place(config: EngineConfig, body: Mapping[str, Any], how: Placing) -> None:
         click.echo(f"Unknown: {trouble}. Do not place another one: {again}.", err=True)
     else:
         echo_order(answer, as_json=how.as_json, key=key)
-    raise SystemExit(exit_code(answer))
+    raise SystemExit(placing_exit_code(answer, body["orderType"]))
 
 
 def dry_run(config: EngineConfig, body: Mapping[str, Any], token_file: str | None, as_json: bool) -> None:
@@ -110,6 +110,15 @@ def exit_code(answer: Mapping[str, Any] | None) -> int:
     if answer is None or not answer["isKnown"]:
         return EXIT_UNKNOWN
     return 1 if answer["status"] in FAILED else 0
+
+
+def placing_exit_code(answer: Mapping[str, Any] | None, order_type: str) -> int:
+    """Returns `exit_code`; an order that does not rest has failed also when it was cancelled with nothing filled."""
+    code = exit_code(answer)
+    killed = (
+        answer is not None and order_type not in RESTING and answer["ended"] and not Decimal(answer["filledShares"])
+    )
+    return 1 if code == 0 and killed else code
 
 
 async def _place(api: EngineApi, body: Mapping[str, Any], wait_s: float) -> tuple[dict[str, Any] | None, str]:

@@ -4,6 +4,9 @@ import sys
 
 import click
 
+from config.schema import EngineConfig
+from engine.adapters.live_adapters import account_signer
+from engine.adapters.signer import KeyFileError
 from engine.cli.hosting import host_engine
 from engine.cli.main import Settings
 
@@ -21,4 +24,16 @@ def run(settings: Settings, live: bool) -> None:
 
     Exit codes: 0 stopped, 1 failed, 2 configuration, 70 the supervisor gave up.
     """
-    sys.exit(host_engine(settings.read, settings.load(), live_switch=live))
+    config = settings.load()
+    if live and config.live.enabled:
+        _try_keys(config)
+    sys.exit(host_engine(settings.read, config, live_switch=live))
+
+
+def _try_keys(config: EngineConfig) -> None:
+    """Ends the command before anything starts when a key file cannot be used."""
+    for name, account in config.live.accounts.items():
+        try:
+            account_signer(name, account)
+        except KeyFileError as error:
+            raise click.UsageError(f"{error}; `polycopy doctor` tells all that is missing") from None

@@ -76,6 +76,16 @@ def test_what_ended_at_the_venue_stays_ended_whatever_is_said_but_a_new_fill(sta
         assert (after.status, after.ended, after.filled_shares) == (order.status, True, order.filled_shares)
 
 
+def test_an_order_that_was_killed_at_once_was_refused_whoever_says_it_first():
+    said = (refused(), seen("CANCELED", "0"))
+    for events in (said, said[::-1]):
+        order, _ = run(sent(), *events)
+        assert (order.status, order.ended, order.reason) == (OrderStatus.REJECTED, True, refused().reason)
+    # What rested and was cancelled was taken.
+    resting, _ = run(sent(order_type=OrderType.GTC, spend_usd=None), *said[::-1])
+    assert resting.status is OrderStatus.CANCELLED
+
+
 def test_a_fak_that_matched_in_part_ends_when_its_fills_are_known():
     order, _ = run(sent(), accepted("matched", "10"))
     assert (order.status, order.ended) == (OrderStatus.PENDING, False)

@@ -55,6 +55,7 @@ HEALTHY = {
     'polycopy_live_trading{}': "1x400",
     'polycopy_live_halted{}': ZERO,
     'polycopy_breakers_latched{}': ZERO,
+    'polycopy_account_entries_paused_seconds{account="main"}': ZERO,
     'polycopy_exits_open{}': "2x400",
     'polycopy_exits_overdue{}': ZERO,
     'polycopy_ledger_drift_usd{strategy="LT_A"}': ZERO,
@@ -168,6 +169,9 @@ CASES = {
         {'polycopy_ledger_drift_usd{strategy="LT_A"}': "0x30 0.4x300"}, {"PolycopyLedgerDrift"}
     ),
     "a breaker latched": ({"polycopy_breakers_latched{}": "0x30 1x300"}, {"PolycopyBreakerLatched"}),
+    "an account has no cash": (
+        {'polycopy_account_entries_paused_seconds{account="main"}': "0x30 110x300"}, {"PolycopyAccountEntriesPaused"}
+    ),
     "an exit is overdue": ({"polycopy_exits_overdue{}": "0x30 1x300"}, {"PolycopyExitOverdue"}),
     "an account is not compared any more": (
         {'polycopy_reconcile_age_seconds{account="main"}': "0+60x400"}, {"PolycopyNotReconciled"}

@@ -93,7 +93,7 @@ async def test_an_order_reaches_the_desk_exactly_as_it_was_written_and_once_for_
 @pytest.mark.parametrize(
     ("field", "change"),
     [
-        ("price", {"price": 0}), ("price", {"price": "0.0099"}), ("price", {"price": "0.9901"}), ("price", {"price": 1}),
+        ("price", {"price": 0}), ("price", {"price": "0.00009"}), ("price", {"price": "0.99991"}), ("price", {"price": 1}),
         ("price", {"price": "0.12345"}), ("price", {"price": "NaN"}), ("amount", {"amount": 0}), ("amount", {"amount": -1}),
         ("amount", {"amount": "1000000.01"}), ("amount", {"amount": "1.1234567"}), ("amount", {"amount": "Infinity"}),
         ("confirm", {"confirm": False}), ("inputMode", {"inputMode": "euros"}),
@@ -115,7 +115,7 @@ async def test_nothing_that_an_order_needs_is_guessed(api, desk, field):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("price", "0.01"), ("price", "0.99"), ("amount", "0.01"), ("amount", 10**6)]
+    ("field", "value"), [("price", "0.0001"), ("price", "0.9999"), ("amount", "0.01"), ("amount", 10**6)]
 )
 async def test_the_bounds_themselves_are_allowed(api, field, value):
     assert (await post(api, "/place", WANTED | {field: value})).status_code == 200

@@ -16,6 +16,7 @@ INSERT INTO lt_execute_logs (log_day, created_at, level, message, stage, trace_i
 VALUES (current_date, now(), 'warn', 'too dear', 'RISK_CHECK', 'trade 1', 'batch', 'LT_B'),
     (current_date, now(), 'info', 'sent', 'ORDER_RESULT', 'trade 2', 'batch', 'LT_B') RETURNING 1
 """
+PROFIT = "UPDATE lt_balances SET available = available + 78, realized_pnl = 78 RETURNING 1"
 LATCHED = "UPDATE lt_strategies SET breaker_reason = 'DRAWDOWN', breaker_at = now() RETURNING 1"
 
 
@@ -55,6 +56,7 @@ def test_a_mirror_begins_paused_and_is_listed_with_its_money(live, mirror):
         (("--account", "main", "--capital", "1.001"), "two decimals"),
         (("--account", "main", "--capital", "5", "--owner", "bob"), "not of bob"),
         (("--account", "main", "--capital", "5", "--set", "colour=red"), "colour"),
+        (("--account", "main", "--capital", "5", "--name", "ünï 😀"), "--name"),
     ],
 )
 def test_what_cannot_be_made_says_why_and_nothing_is_made(live, arguments, word):
@@ -137,8 +139,38 @@ def test_what_was_done_is_listed_newest_first_by_what_is_asked_for(live, mirror,
 def test_archiving_is_for_good(live, mirror):
     assert live("archive", "LT_B", stdin="n\n").returncode == 1
     assert json_of(live("archive", "LT_B", "--yes", "--json"))["changed"] is True
-    assert json_of(live("resume", "LT_B", "--json"))["changed"] is False
+    for refused in (live("resume", "LT_B"), live("capital", "LT_B", "+5")):
+        assert refused.returncode == 1
+        assert "archived" in refused.stderr
     assert (only(live)["is_active"], only(live)["is_paused"]) == (False, True)
+
+
+def test_an_archived_mirror_makes_room_for_another(live, mirror):
+    assert live("archive", "LT_B", "--yes").returncode == 0
+    made = live("create", "B", "--account", "main", "--capital", "5", "--name", "LT_B2")
+    assert made.returncode == 0, made.stderr
+    again = live("create", "B", "--account", "main", "--capital", "5", "--name", "LT_B3")
+    assert (again.returncode, "exists" in again.stderr) == (1, True)
+
+
+def test_resuming_says_what_still_stops_it(live, mirror, database):
+    live("halt", "odd fills")
+    fetch(database.dsn, LATCHED)
+    said = live("resume", "LT_B")
+    assert (said.returncode, said.stdout) == (0, "LT_B is not paused any more\n")
+    assert "live unhalt" in said.stderr
+    assert "live clear-breaker LT_B" in said.stderr
+
+
+def test_profits_beyond_the_capital_can_be_taken(live, mirror, database):
+    fetch(database.dsn, PROFIT)
+    assert json_of(live("capital", "LT_B", "--json", "--", "-150"))["available"] == "28.000000"
+
+
+@pytest.mark.parametrize("what", ["positions", "exits", "logs"])
+def test_lists_of_a_strategy_that_is_not_there_are_an_error(live, what):
+    refused = live(what, "NOPE")
+    assert (refused.returncode, "NOPE" in refused.stderr) == (2, True)
 
 
 FILL = """

@@ -141,6 +141,16 @@ def _refuse(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill], _in
     return _changed(order, refused)
 
 
+def _refuse_late(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill], _interval_ms: int) -> Step:
+    """The venue tells of an order that it killed at once in two ways, by the answer and by the socket, in any order."""
+    assert isinstance(event, Refused)
+    assert order.signed is not None
+    if order.signed.order_type.rests or order.venue_matched or order.filled_shares:
+        return Step(order=order, changed=False)
+    refused = _replace(order, status=OrderStatus.REJECTED, reason=event.reason, detail=event.detail)
+    return _changed(order, refused)
+
+
 def _count(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill], interval_ms: int) -> Step:
     """At most one not-found in an interval counts (D28). A clock that was put back has no say in that."""
     assert isinstance(event, NotFound)
@@ -261,7 +271,7 @@ _ROWS: dict[OrderState, tuple[Action, Action, Action, Action, Action, Action]] =
     _S.PARTIAL:       (_accept, _ignore, _ignore, _see, _count, _fill),
     _S.PARTIAL_ENDED: (_accept, _ignore, _ignore, _see, _ignore, _fill),
     _S.FILLED:        (_ignore, _ignore, _ignore, _ignore, _ignore, _fill),
-    _S.CANCELLED:     (_accept, _ignore, _ignore, _see, _ignore, _fill),
+    _S.CANCELLED:     (_accept, _refuse_late, _ignore, _see, _ignore, _fill),
     _S.REJECTED:      (_revive, _ignore, _ignore, _revive, _ignore, _fill),
     _S.LOST:          (_revive, _ignore, _ignore, _revive, _ignore, _fill),
 }  # fmt: skip

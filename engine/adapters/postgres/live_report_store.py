@@ -48,7 +48,7 @@ SELECT o.lt_order_id::text AS order_id, o.strategy_id, o.account, o.origin, o.si
     o.order_hash, o.order_type, o.signal_price, o.limit_price, o.size_shares, o.spend_usd, o.lock_usd, o.filled_shares,
     o.filled_usd / nullif(o.filled_shares, 0) AS average_price, o.filled_usd, o.fee_usd, o.shares_open, o.cost_open,
     o.realized_usd, o.signal_at, o.signed_at, o.placed_at, o.ended_at, o.created_at, f.pnl AS ft_pnl,
-    CASE WHEN f.pnl <> 0 AND o.outcome NOT IN ('NONE', 'OPEN')
+    CASE WHEN f.pnl <> 0 AND o.outcome NOT IN ('NONE', 'OPEN') AND f.outcome <> 'OPEN'
         THEN round((o.realized_usd - f.pnl) / abs(f.pnl) * 100, 2) END AS performance_diff_pct
 FROM lt_orders AS o LEFT JOIN ft_orders AS f ON f.order_id = o.ft_order_id
 LEFT JOIN lt_strategies AS s USING (strategy_id)

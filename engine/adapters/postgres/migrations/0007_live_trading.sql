@@ -45,9 +45,10 @@ CREATE TABLE lt_strategies (
     consecutive_losses integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (user_id, ft_wallet_id),
     CHECK (min_order_size_usd <= max_order_size_usd)
 );
+-- One mirror of a paper strategy at a time; one that is archived makes room.
+CREATE UNIQUE INDEX lt_strategies_one_mirror ON lt_strategies (user_id, ft_wallet_id) WHERE is_active;
 CREATE INDEX lt_strategies_by_wallet ON lt_strategies (ft_wallet_id);
 
 -- Every change of a setting or of capital, and by whom.
@@ -97,7 +98,8 @@ CREATE TRIGGER lt_follows_paper
 
 CREATE TABLE lt_balances (
     strategy_id text PRIMARY KEY REFERENCES lt_strategies (strategy_id) ON DELETE CASCADE,
-    initial numeric(20, 6) NOT NULL CHECK (initial >= 0),
+    -- Less than 0: profits were taken beyond the capital that was given.
+    initial numeric(20, 6) NOT NULL,
     available numeric(20, 6) NOT NULL CHECK (available >= 0),
     locked numeric(20, 6) NOT NULL DEFAULT 0 CHECK (locked >= 0),
     cooldown numeric(20, 6) NOT NULL DEFAULT 0 CHECK (cooldown >= 0),
