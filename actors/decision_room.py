@@ -65,6 +65,8 @@ class DecisionRoom:
     config: ForwardTestingConfig
     decided: Callable[[Decision], None]
     """Told each decision after it was passed on."""
+    failed: Callable[[tuple[str, str]], None] = lambda _key: None
+    """Told trade id and part of a decision that was given up: what it reserved is in doubt."""
     dead: int = attrs.field(init=False, default=0)
     """Decisions that could not be made."""
     _waiting: dict[tuple[str, str], Pending] = attrs.field(init=False, factory=dict)
@@ -152,6 +154,7 @@ class DecisionRoom:
                     await trio.sleep(0.1)
                     continue
                 self.dead += 1
+                self.failed((pending.trade.trade_id, pending.part))
             else:
                 self.decided(decision)
             break

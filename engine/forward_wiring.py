@@ -38,6 +38,7 @@ from protocols.paper import (
     TraderHoldings,
     TraderRecords,
 )
+from protocols.receipts import Receipt
 from protocols.strategies import StrategyTableStore
 from protocols.trades import LanedTrade
 
@@ -123,6 +124,7 @@ def forward_testing(
         audit_s=audit_s,
     )
     told.whom = tester.passed_on
+    room.failed = lambda key: tester.received([Receipt(key=key, applied=False)])
     settler = Settler(
         store=io.settlement,
         markets=io.markets,
