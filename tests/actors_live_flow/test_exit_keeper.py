@@ -113,23 +113,6 @@ def test_a_buy_that_rests_is_cancelled_first_and_no_target_is_fixed_while_it_liv
     assert world.venue.cancelled == [hash_for(7)]
 
 
-def test_an_entry_that_rests_is_cancelled_after_its_time():
-    world = Selling()
-
-    async def main():
-        now_ms = world.clock.now_ms()
-        world.hold()
-        rests_ms = world.settings.resting_s * 1000
-        world.journal(bought(7, type_=OrderType.GTC, signed_ms=now_ms - rests_ms + 30_000))
-        world.journal(bought(8, type_=OrderType.GTC, signed_ms=now_ms))
-        await trio.sleep(25)
-        assert world.venue.cancelled == []
-        await trio.sleep(10)
-        assert set(world.venue.cancelled) == {hash_for(7)}
-
-    world.run(main, run_jumping)
-
-
 def test_what_the_account_does_not_hold_is_not_offered_and_the_rest_is_sold():
     """Shares of a buy that failed on the chain were sold as another strategy's: what is left is less than the lots say."""
     world = Selling()
