@@ -14,6 +14,7 @@ import attrs
 import trio
 import trio_asyncio
 
+from engine.adapters.postgres.eager_loop import EagerLoop, run_in_loop
 from engine.adapters.postgres.sqlstate import Reaction, reaction_to_error
 from protocols.errors import RejectedError, TransientError
 
@@ -40,7 +41,8 @@ async def database_loop() -> AsyncIterator[None]:
         # By default what goes wrong in a callback of the driver ends the loop, and with it the engine. The call that
         # depended on it fails or times out by itself.
         loop.set_exception_handler(_log_callback_error)
-        yield
+        with EagerLoop(loop).installed():
+            yield
 
 
 def _log_callback_error(_loop: Any, context: dict[str, Any]) -> None:
@@ -77,7 +79,7 @@ class Connection:
         """
         async with self._lock:
             with trio.move_on_after(self.options.statement_timeout_s):
-                result: T = await trio_asyncio.aio_as_trio(self._run)(work)
+                result: T = await run_in_loop(self._run(work))
                 return result
             raise TransientError(f"no answer within {self.options.statement_timeout_s:g} s")
 
@@ -85,7 +87,7 @@ class Connection:
         """Closes the connection; bounded in time."""
         if self._raw is not None:
             with trio.move_on_after(2):
-                await trio_asyncio.aio_as_trio(self._raw.close)(timeout=1)
+                await run_in_loop(self._raw.close(timeout=1))
             self._drop()
 
     async def _run(self, work: Work[T]) -> T:
