@@ -83,17 +83,17 @@ class EntryDesk:
 
     def prepare(self, intent: LiveIntent) -> Prepared:
         """Returns the signed order of a claim, or why there is none."""
+        fetched = self._fetched.pop(intent.order_id, None)
         try:
-            return self._prepare(intent)
-        except TransientError:
-            # No credentials to sign for just now.
-            return UNPRICED
+            return self._prepare(intent, fetched)
+        except TransientError as error:
+            return self._later(intent, "NO_CREDENTIALS", str(error))
         except Exception as error:
             # A rule that fails costs only this claim (D72).
             _log.error("a claim could not be judged", extra={"order_id": intent.order_id}, exc_info=error)
             return self._declined(intent, "RULE_ERROR", type(error).__name__)
 
-    def _prepare(self, intent: LiveIntent) -> Prepared:
+    def _prepare(self, intent: LiveIntent, fetched: _Fetched | None) -> Prepared:
         account_name = self.book.account_of(intent.strategy_id)
         account = self.accounts.get(account_name or "")
         if account_name is None or account is None:
@@ -102,9 +102,11 @@ class EntryDesk:
         too_old = self._age_limit_passed(intent)
         if too_old is not None:
             return self._declined(intent, "SIGNAL_AGE", too_old)
-        found = self._found(intent)
+        found = self._found(intent, fetched)
+        if found is not None and found.order_book is None:
+            return self._declined(intent, "MARKET_CLOSED", "the venue has no order book for it")
         if found is None or found.order_book is None or found.terms is None:
-            return self._without_book(intent, strategy, is_bookless=found is not None and found.order_book is None)
+            return self._later(intent, "NO_BOOK", "no order book")
         order_book, terms = found.order_book, found.terms
         if intent.origin is not OrderOrigin.EXIT and order_book.condition_id != intent.condition_id:
             # The fee, the exposure and the resolution of another market would be taken for this one's.
@@ -202,26 +204,20 @@ class EntryDesk:
             return self._declined(intent, "ACCOUNT_BALANCE", f"{spendable} USD, it may cost {plan.lock_usd}")
         return plan
 
-    def _found(self, intent: LiveIntent) -> _Fetched | None:
+    def _found(self, intent: LiveIntent, fetched: _Fetched | None) -> _Fetched | None:
         """Returns what a claim is priced by, None where it would be older than prices may be."""
         now_s = trio.current_time()
-        found = self._fetched.pop(intent.order_id, None)
         order_book, terms = self.reader.at_hand(intent.token_id), self.reader.terms_at_hand(intent.condition_id)
         if order_book is not None and terms is not None:
             return _Fetched(order_book, terms, now_s)
-        return found if found is not None and now_s - found.at_s <= self.reader.max_age_s else None
+        return fetched if fetched is not None and now_s - fetched.at_s <= self.reader.max_age_s else None
 
-    def _without_book(
-        self, intent: LiveIntent, strategy: LiveStrategy | None, *, is_bookless: bool
-    ) -> Declined | Unpriced:
-        """Waiting for a book costs an entry its age; what sells, or was placed by hand, has a patience of its own."""
-        if is_bookless:
-            return self._declined(intent, "MARKET_CLOSED", "the venue has no order book for it")
+    def _later(self, intent: LiveIntent, reason: str, detail: str) -> Declined | Unpriced:
+        """Waiting costs an entry its age; what sells, or was placed by hand, has a patience of its own."""
+        strategy = self.book.strategies.get(intent.strategy_id)
         age_s = (self.clock.now_ms() - max(intent.signal_ms, intent.decided_ms)) / 1000
         patience_s = strategy.settings.max_signal_age_s if strategy is not None else 30
-        if age_s <= patience_s:
-            return UNPRICED
-        return self._declined(intent, "NO_BOOK", f"no order book for {age_s:.0f} s")
+        return UNPRICED if age_s <= patience_s else self._declined(intent, reason, f"{detail} for {age_s:.0f} s")
 
     def _age_limit_passed(self, intent: LiveIntent) -> str | None:
         """Returns how old an entry is that nobody would make any more, so that nothing is asked for it; else None."""

@@ -10,18 +10,20 @@ import trio
 
 from actors.live.book_reader import BookReader
 from actors.live.buy_ending import BuyEnding
+from actors.live.exit_records import ExitRecords
 from actors.live.exit_times import ExitTimes
 from actors.live.live_book import LiveBook
 from actors.live.position_watch import PositionWatch
 from actors.live.short_positions import ShortPositions
 from actors.rules.exact import EXACT
-from actors.rules.live.exits import DUST_SHARES, Dust, Try, covers, next_try, pause_s
+from actors.rules.live.exits import DUST_SHARES, Dust, Try, covers, next_try
 from actors.rules.live.signals import order_id_of
 from actors.rules.log_limit import LogLimit
 from protocols.channels import Outbox
 from protocols.clock import WallClock
 from protocols.errors import RejectedError, TransientError
 from protocols.live.exits import ExitStatus, LiveExit
+from protocols.live.market import OrderBook
 from protocols.live.orders import LiveIntent, LiveOrder, OrderOrigin, Side
 from protocols.live.ports import ClobAccount, LiveOrderStore
 from protocols.live.watching import ExitRows
@@ -34,6 +36,7 @@ FIND_S = 5.0
 BUY_PAUSE_S = 1.0
 """How often it is looked whether a buy has ended whose shares are to be sold."""
 NO_BOOK_PAUSE_S = 30.0
+NO_BID_PAUSE_S = 3.0
 SHORT_PAUSE_S = 30.0
 """How often it is looked whether shares have come that the account should have."""
 TROUBLE_PAUSE_S = 2.0
@@ -66,6 +69,7 @@ class ExitKeeper:
     failures: int = attrs.field(init=False, default=0)
     positions: PositionWatch = attrs.field(init=False)
     _times: ExitTimes = attrs.field(init=False)
+    _records: ExitRecords = attrs.field(init=False)
     _unclear_s: dict[tuple[str, str], float] = attrs.field(init=False, factory=dict)
     """By strategy and token: until when a claim may exist that memory does not have."""
     _buys: BuyEnding = attrs.field(init=False)
@@ -77,6 +81,7 @@ class ExitKeeper:
     def __attrs_post_init__(self) -> None:
         self._buys = BuyEnding(book=self.book, accounts=self.accounts, clock=self.clock, doubt=self.doubt)
         self._times = ExitTimes(clock=self.clock)
+        self._records = ExitRecords(store=self.store, book=self.book, times=self._times, clock=self.clock)
         self._short = ShortPositions(book=self.book, accounts=self.accounts)
         self.positions = PositionWatch(
             store=self.store,
@@ -196,10 +201,10 @@ class ExitKeeper:
         left = min(fixed.left_shares, held)
         if left <= 0:
             status = ExitStatus.DONE if fixed.sold_shares > 0 else ExitStatus.VOID
-            await self._close(fixed, status, "nothing of it is left")
+            await self._close(fixed, status, "nothing of it is left", ZERO)
             return
         if left < DUST_SHARES:
-            await self._close(fixed, ExitStatus.DUST, f"{left} shares are left")
+            await self._close(fixed, ExitStatus.DUST, f"{left} shares are left", left)
             return
         sellable = await self._short.sellable(fixed.strategy_id, fixed.token_id, left)
         order_book = await self.reader.book(fixed.token_id)
@@ -213,13 +218,11 @@ class ExitKeeper:
         if isinstance(step, Dust) and sellable < left:
             await self._lack(fixed, left, sellable)
         elif isinstance(step, Dust):
-            await self._close(fixed, ExitStatus.DUST, step.why)
+            await self._close(fixed, ExitStatus.DUST, step.why, left)
         elif isinstance(step, Try):
             await self._try(fixed, step)
         else:
-            # Nobody bids enough: the next limit is lower, as after an attempt. Where nobody bids at all it stays.
-            await self._save(fixed, fixed.attempts + bool(order_book.bids), step.why)
-            self.results["waits"] += 1
+            await self._wait(fixed, step.why, order_book)
 
     def _reread_claims(self) -> None:
         """Has the executor read what is claimed, and gives it the time to do so."""
@@ -227,11 +230,18 @@ class ExitKeeper:
         self._unclear_s = {place: min(at_s, until_s) for place, at_s in self._unclear_s.items()}
         self.missed()
 
+    async def _wait(self, one: LiveExit, why: str, order_book: OrderBook) -> None:
+        """Nobody bids enough: the next limit is lower, as after an attempt. Where nobody bids at all it stays."""
+        if order_book.bids:
+            await self._records.attempt(one, one.attempts + 1, why)
+        else:
+            await self._records.say(one, why)
+            self._put_off(one, NO_BID_PAUSE_S)
+        self.results["waits"] += 1
+
     async def _lack(self, one: LiveExit, left: Decimal, held: Decimal) -> None:
         """The shares may come late; people should know."""
-        said = f"the account holds {held} of the {left} shares"
-        if one.detail != said:
-            await self._keep(attrs.evolve(one, detail=said))
+        await self._records.say(one, f"the account holds {held} of the {left} shares")
         self._put_off(one, SHORT_PAUSE_S, "not_held")
 
     async def _try(self, one: LiveExit, step: Try) -> None:
@@ -253,7 +263,9 @@ class ExitKeeper:
             wanted_shares=step.shares,
             limit_price=step.limit_price,
         )
-        await self._save(one, attempt, f"attempt {attempt}: {step.shares} shares at {step.limit_price} or better")
+        await self._records.attempt(
+            one, attempt, f"attempt {attempt}: {step.shares} shares at {step.limit_price} or better"
+        )
         place = (one.strategy_id, one.token_id)
         # Until it is known what the claim came to nothing else of the position is sold: memory may lack an attempt.
         self._unclear_s[place] = float("inf")
@@ -273,18 +285,9 @@ class ExitKeeper:
         if not self.intents.send_nowait(claimed[0]):
             self.missed()
 
-    async def _save(self, one: LiveExit, attempts: int, detail: str) -> None:
-        next_try_ms = self.clock.now_ms() + round(pause_s(attempts) * 1000)
-        await self._keep(attrs.evolve(one, attempts=attempts, next_try_ms=next_try_ms, detail=detail))
-        self._times.pause(one.exit_id, pause_s(attempts))
-
-    async def _close(self, one: LiveExit, status: ExitStatus, detail: str) -> None:
-        await self._keep(attrs.evolve(one, status=status, detail=detail))
+    async def _close(self, one: LiveExit, status: ExitStatus, detail: str, left: Decimal) -> None:
+        await self._records.close(one, status, detail, left)
         self.results[status.value] += 1
-
-    async def _keep(self, one: LiveExit) -> None:
-        await self.store.save_exits([one])
-        self.book.take_exits([one])
 
     def _put_off(self, one: LiveExit, seconds: float, result: str | None = None) -> None:
         self._times.put_off(one.exit_id, seconds)

@@ -141,9 +141,9 @@ class LiveSettler:
         ]
 
     async def _settle(self, payouts: Sequence[Payouts]) -> int:
-        now_ms = self.clock.now_ms()
-        result = await self.store.settle(payouts, now_ms)
-        self.book.settled(result, now_ms)
+        result = await self.store.settle(payouts, self.clock.now_ms())
+        # Midnight may have passed meanwhile.
+        self.book.settled(result, self.clock.now_ms())
         self.settled_by_outcome.update(lot.outcome for lot in result.lots)
         if result.lots or result.exits:
             self.settled(result)

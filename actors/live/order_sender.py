@@ -58,7 +58,7 @@ class OrderSender:
     async def _send(self, order: LiveOrder, signed: SignedOrder) -> None:
         account = self.accounts[signed.account]
         turns = self._turns.setdefault(signed.account, trio.CapacityLimiter(self.config.lanes))
-        tries, is_proved = 0, True
+        tries, stale_keys, is_proved = 0, 0, True
         while True:
             await account.gate.take()
             # Judged when a connection is free, not when it began to wait for one.
@@ -70,11 +70,12 @@ class OrderSender:
                     return
                 outcome = await self._post(order, signed, tries)
             if outcome.kind is not OutcomeKind.NOT_SENT_RETRY:
-                await self._conclude(order, signed, outcome)
+                await self._conclude(order, signed, outcome, is_proved)
                 return
             tries += 1
+            stale_keys += outcome.reason == UNAUTHORIZED
             is_proved = is_proved and outcome.reason != RESTARTING
-            if tries > (1 if outcome.reason == UNAUTHORIZED else self.config.unsent_retry_max):
+            if stale_keys > 1 or tries > self.config.unsent_retry_max:
                 if outcome.reason == UNAUTHORIZED:
                     self.breaker.refused(order, outcome)
                 await self._end(order, "unsent", f"{outcome.reason}; tried {tries} times", is_proved)
@@ -99,8 +100,12 @@ class OrderSender:
             account.gate.block_for(outcome.retry_after_s)
         await trio.sleep(min(pause_s, self.config.retry_pause_max_s))
 
-    async def _conclude(self, order: LiveOrder, signed: SignedOrder, outcome: Outcome) -> None:
+    async def _conclude(self, order: LiveOrder, signed: SignedOrder, outcome: Outcome, is_proved: bool) -> None:
         assert outcome.event is not None
+        if isinstance(outcome.event, Refused) and not is_proved:
+            # The try before may have been taken, and be the reason of this refusal.
+            await self._end(order, outcome.reason, outcome.detail, is_proved)
+            return
         await self.events.send(outcome.event)
         if isinstance(outcome.event, Unknown):
             self.doubt(signed.order_hash)

@@ -48,8 +48,8 @@ class PositionWatch:
     failures: int = attrs.field(init=False, default=0)
     _made: dict[str, None] = attrs.field(init=False, factory=dict)
     """Ids of obligations that were made: one that ended as dust is not made again for the same position."""
-    _seen: frozenset[str] = attrs.field(init=False, default=frozenset())
-    """Ids of obligations that the last look would have made by the market."""
+    _seen: frozenset[tuple[str, str, ExitKind]] = attrs.field(init=False, default=frozenset())
+    """Strategies, tokens and reasons that the last look found."""
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     async def run(self) -> None:
@@ -73,8 +73,8 @@ class PositionWatch:
             if (one := _exit_of(strategy_id, settings, lots, books.get(token_id), now_ms)) is not None
             and one.exit_id not in self._made
         ]
-        seen, self._seen = self._seen, frozenset(one.exit_id for one in due)
-        due = [one for one in due if one.kind is ExitKind.MAX_HOLD or one.exit_id in seen]
+        seen, self._seen = self._seen, frozenset((one.strategy_id, one.token_id, one.kind) for one in due)
+        due = [one for one in due if one.kind is ExitKind.MAX_HOLD or (one.strategy_id, one.token_id, one.kind) in seen]
         if not due:
             return
         made = await self.store.open_exits(due)

@@ -76,6 +76,15 @@ def test_what_ended_at_the_venue_stays_ended_whatever_is_said_but_a_new_fill(sta
         assert (after.status, after.ended, after.filled_shares) == (order.status, True, order.filled_shares)
 
 
+def test_not_founds_that_are_told_again_count_once():
+    first, second = not_found(T0 + 100_000), not_found(T0 + 131_000)
+    order, _ = run(sent(), first, second, first, second)
+    assert (order.status, order.not_found) == (OrderStatus.PLACED, 2)
+    # A clock that was put back for good begins anew.
+    order, _ = run(sent(), first, second, *(not_found(T0 + at_ms) for at_ms in (0, 30_000, 60_000)))
+    assert order.status is OrderStatus.LOST
+
+
 def test_an_order_that_was_killed_at_once_was_refused_whoever_says_it_first():
     said = (refused(), seen("CANCELED", "0"))
     for events in (said, said[::-1]):

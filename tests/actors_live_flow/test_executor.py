@@ -25,6 +25,7 @@ from engine.adapters.memory.live_state import MemoryStrategy
 from engine.adapters.rate_limit import TokenBucket
 from engine.runtime.channel import Channel
 from protocols.clock import Random
+from protocols.errors import TransientError
 from protocols.live.market import MarketTerms, OrderBook
 from protocols.live.orders import LiveIntent, OrderOrigin, Side
 from protocols.live.ports import TradingAccount
@@ -160,6 +161,37 @@ def test_a_claim_without_a_book_ends_when_its_time_is_over():
     world.run(main)
     assert (world.order(1).status.value, world.order(1).reason) == ("REJECTED", "NO_BOOK")
     assert not world.posts
+
+
+def test_without_credentials_an_order_ends_when_its_time_is_over_and_never_comes_later():
+    def no_key():
+        raise TransientError("no API credentials yet")
+
+    world = World()
+    made = world.executor.desk.accounts[ACCOUNT].maker
+    made.api_key = no_key
+
+    async def main():
+        await world.offer(by_hand(world, 1))
+        await trio.sleep(60)
+        made.api_key = lambda: "key"
+        await trio.sleep(60)
+
+    world.run(main)
+    assert (world.order(1).status.value, world.order(1).reason) == ("REJECTED", "NO_CREDENTIALS")
+    assert not world.posts
+
+
+def test_what_is_fetched_for_a_claim_is_not_kept_longer_than_the_claim():
+    world = World()
+
+    async def main():
+        for number in range(5):
+            await world.offer(by_hand(world, number, condition_id=hash_for(number)))
+        await trio.sleep(5)
+
+    world.run(main)
+    assert not world.executor.desk._fetched
 
 
 def test_a_token_of_another_market_is_refused():

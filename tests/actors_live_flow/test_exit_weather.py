@@ -51,6 +51,40 @@ def test_one_low_bid_sets_off_no_stop_loss():
     assert (only(world).kind, only(world).status) == (ExitKind.STOP_LOSS, ExitStatus.DONE)
 
 
+def test_a_stop_loss_is_set_off_while_more_is_bought():
+    world = Selling(settings=LiveSettings(stop_loss_pct=Decimal(20)))
+
+    async def main():
+        world.hold(lot(1, cost="10", signal_ms=world.clock.now_ms()))
+        await trio.sleep(3)
+        world.books.bid = Decimal("0.10")
+        for number in range(2, 8):
+            later = lot(number, "1", cost="0.5", signal_ms=world.clock.now_ms())
+            world.store.lots[later.order_id] = later
+            world.book._take_lot(later)
+            await trio.sleep(2)
+
+    world.run(main, run_jumping)
+    assert any(one.kind is ExitKind.STOP_LOSS for one in world.store.exits.values())
+
+
+def test_nothing_is_written_again_and_again_while_nobody_bids():
+    world = Selling()
+    world.books.bid = None
+
+    async def main():
+        now_ms = world.clock.now_ms()
+        world.hold(lot(1, signal_ms=now_ms), exits=[obligation(now_ms)])
+        await trio.sleep(600)
+        # A look every three seconds, and the rows every five.
+        assert world.plan.calls < 400
+        world.books.bid = Decimal("0.49")
+        await trio.sleep(10)
+
+    world.run(main, run_jumping)
+    assert only(world).status is ExitStatus.DONE
+
+
 def test_what_a_stop_loss_left_does_not_shield_what_is_bought_later():
     world = Selling(settings=LiveSettings(stop_loss_pct=Decimal(20)))
     world.books.bid = Decimal("0.30")

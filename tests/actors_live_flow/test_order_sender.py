@@ -145,6 +145,26 @@ def test_what_a_server_said_whose_engine_comes_up_is_no_proof_and_is_asked_for(o
     assert len(world.venue.posts) == 1 + LiveTradingConfig().unsent_retry_max
 
 
+def test_a_refusal_after_such_a_word_may_be_the_first_try_and_proves_nothing():
+    world = World(venue_type=Desk)
+    refusal = Answered(status=400, body=b'{"error":"not enough balance / allowance"}')
+    world.venue.first = [COMING_UP, refusal]
+    sender = sending(world)
+    seen = []
+
+    async def main():
+        world.load()
+        await trio.sleep(1)
+        await sender.send(journaled(world))
+        await trio.sleep(1)
+        seen.append((world.store.status(1), sender.breaker.paused_s(ACCOUNT)))
+        await trio.sleep(100)
+
+    world.run(main)
+    assert seen == [("PLACED", None)]
+    assert world.store.status(1) == "LOST"
+
+
 def test_stale_credentials_are_got_anew_once_and_cost_no_order():
     world = World(venue_type=Desk)
     world.venue.is_key_stale = True

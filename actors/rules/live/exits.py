@@ -60,7 +60,10 @@ def fixed(one: LiveExit, held: Decimal, promised: Decimal, carried: Decimal) -> 
     """Returns an obligation with its target: its share of `held` less what others have `promised` to sell of that.
 
     A share of the position that is too little to be sold by itself is dust from the beginning, and carried to the next one.
+    What sells everything, whosever it is, is obliged to what others have promised too: whoever sells last finds nothing.
     """
+    if one.trader is None and one.share >= ONE:
+        promised = ZERO
     target = target_shares(one.share, max(ZERO, held - promised), carried)
     status = ExitStatus.OPEN if target >= DUST_SHARES else ExitStatus.DUST if target else ExitStatus.VOID
     detail = f"{target} shares are too little by themselves" if status is ExitStatus.DUST else one.detail

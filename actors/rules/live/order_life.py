@@ -152,11 +152,13 @@ def _refuse_late(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill]
 
 
 def _count(order: LiveOrder, event: OrderEvent, _fills: Mapping[str, Fill], interval_ms: int) -> Step:
-    """At most one not-found in an interval counts (D28). A clock that was put back has no say in that."""
+    """At most one not-found in an interval counts (D28). One from before the last was told again, or the clock was put back."""
     assert isinstance(event, NotFound)
-    if order.not_found_ms is not None and 0 <= event.at_ms - order.not_found_ms < interval_ms:
+    last_ms = order.not_found_ms
+    if last_ms is not None and 0 <= event.at_ms - last_ms < interval_ms:
         return Step(order=order, changed=False)
-    counted = _replace(order, not_found=order.not_found + 1, not_found_ms=event.at_ms)
+    before = order.not_found if last_ms is not None and event.at_ms >= last_ms else 0
+    counted = _replace(order, not_found=before + 1, not_found_ms=event.at_ms)
     if counted.not_found >= NOT_FOUND_LIMIT:
         counted = _replace(
             counted, status=OrderStatus.LOST, ended=True, ended_ms=event.at_ms, reason="not_found",

@@ -193,11 +193,7 @@ class MemoryLiveLedger:
         for one in exits:
             old = self.state.exits.get(one.exit_id)
             if old is not None:
-                status = one.status if old.status is ExitStatus.OPEN else old.status
-                self.state.exits[one.exit_id] = attrs.evolve(
-                    old, status=status, attempts=max(old.attempts, one.attempts), next_try_ms=one.next_try_ms,
-                    detail=one.detail,
-                )  # fmt: skip
+                self.state.exits[one.exit_id] = self.state.saved(old, one)
 
     async def fixed_target(self, exit_id: str) -> LiveExit | None:
         """Fixes the target from the open lots of now, once; None while a buy of those lots is still working."""

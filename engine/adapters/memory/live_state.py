@@ -151,15 +151,14 @@ class LiveState:
 
     def is_at_rest(self, kept: KeptOrder, now_ms: int) -> bool:
         """Returns whether nothing is on its way that may still sell or undo what a BUY has bought."""
-        order = kept.order
+        order, fresh_ms = kept.order, now_ms - FINAL_AFTER_S * 1000
         place = (order.strategy_id, order.intent.token_id)
         selling = any(
-            one.order.intent.side is Side.SELL and one.order.signed is not None and not one.order.ended
+            one.order.intent.side is Side.SELL and _may_still_sell(one.order, fresh_ms)
             for one in self.orders.values()
             if (one.order.strategy_id, one.order.intent.token_id) == place
         )
         fills = self.fills.get(order.signed.order_hash, {}).values() if order.signed is not None else ()
-        fresh_ms = now_ms - FINAL_AFTER_S * 1000
         return not selling and all(one.status in ("CONFIRMED", "FAILED") or one.match_ms <= fresh_ms for one in fills)
 
     def carry_dust(self, one: LiveExit) -> Decimal:
@@ -174,6 +173,17 @@ class LiveState:
                     other, target_shares=other.sold_shares, detail="the rest is sold with the next"
                 )
         return carried
+
+    def saved(self, old: LiveExit, new: LiveExit) -> LiveExit:
+        """Returns an obligation as it is kept: one that has ended stays so; one that ends owes no more than it says."""
+        ends = old.status is ExitStatus.OPEN and new.status is not ExitStatus.OPEN
+        target = old.target_shares
+        if ends and target is not None and new.target_shares is not None:
+            target = max(old.sold_shares, min(target, new.target_shares))
+        return attrs.evolve(
+            old, status=new.status if ends else old.status, target_shares=target,
+            attempts=max(old.attempts, new.attempts), next_try_ms=new.next_try_ms, detail=new.detail,
+        )  # fmt: skip
 
     def rivals(self, one: LiveExit) -> list[LiveExit]:
         """Returns other obligations that sell of the same lots, as far as they are fixed."""
@@ -204,3 +214,7 @@ class LiveState:
         if strategy is not None:
             return strategy.account if strategy.is_active or intent.origin.value == "exit" else None
         return intent.strategy_id.removeprefix(_PREFIX) if intent.strategy_id.startswith(_PREFIX) else None
+
+
+def _may_still_sell(order: LiveOrder, fresh_ms: int) -> bool:
+    return order.signed is not None and not order.ended and order.signed.signed_ms > fresh_ms

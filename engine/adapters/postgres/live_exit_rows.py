@@ -20,13 +20,15 @@ SELECT * FROM unnest(
 ON CONFLICT DO NOTHING
 RETURNING {EXIT_COLUMNS}
 """  # noqa: S608
-# What a booking ended stays ended; what was sold is written by bookings alone.
+# What a booking ended stays ended; what was sold is written by bookings alone. One that ends here owes no more than it says.
 UPDATE = """
 UPDATE lt_exits AS old SET status = CASE WHEN old.status = 'OPEN' THEN new.status ELSE old.status END,
+    target_shares = CASE WHEN old.status = 'OPEN' AND new.status <> 'OPEN'
+        THEN greatest(old.sold_shares, least(old.target_shares, new.target)) ELSE old.target_shares END,
     attempts = greatest(old.attempts, new.attempts), next_try_at = new.next_try, detail = new.detail,
     closed_at = CASE WHEN old.status = 'OPEN' AND new.status <> 'OPEN' THEN now() ELSE old.closed_at END
-FROM unnest($1::text[]::uuid[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[])
-    AS new (id, status, attempts, next_try, detail)
+FROM unnest($1::text[]::uuid[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[], $6::numeric[])
+    AS new (id, status, attempts, next_try, detail, target)
 WHERE old.exit_id = new.id
 """
 ONE = f"SELECT {EXIT_COLUMNS} FROM lt_exits WHERE exit_id = $1::text::uuid FOR UPDATE"  # noqa: S608
@@ -75,10 +77,13 @@ async def insert_exits(raw: asyncpg.Connection, exits: Sequence[LiveExit]) -> tu
 
 
 async def update_exits(raw: asyncpg.Connection, exits: Sequence[LiveExit]) -> None:
-    """Keeps status, attempts, times and detail."""
-    rows = [(one.exit_id, one.status.value, one.attempts, time_or_none(one.next_try_ms), one.detail) for one in exits]
+    """Keeps status, attempts, times and detail, and of those that end what they still owe."""
+    rows = [
+        (one.exit_id, one.status.value, one.attempts, time_or_none(one.next_try_ms), one.detail, one.target_shares)
+        for one in exits
+    ]
     if rows:
-        await raw.execute(UPDATE, *columns(rows, 5))
+        await raw.execute(UPDATE, *columns(rows, 6))
 
 
 async def fix_target(raw: asyncpg.Connection, exit_id: str) -> LiveExit | None:

@@ -35,7 +35,7 @@ SELECT found.*, wanted.payout FROM unnest($1::text[], $2::text[], $3::numeric[])
     WHERE shares_open > 0 AND lt_orders.condition_id = wanted.condition_id AND lt_orders.token_id = wanted.token_id
         AND (
             SELECT count(*) FROM lt_orders AS sale WHERE sale.strategy_id = lt_orders.strategy_id
-                AND sale.token_id = lt_orders.token_id AND sale.side = 'SELL' AND sale.order_hash IS NOT NULL AND NOT sale.ended
+                AND sale.token_id = lt_orders.token_id AND sale.side = 'SELL' AND sale.signed_at > $5 AND NOT sale.ended
         ) = 0 AND (
             SELECT count(*) FROM lt_fills WHERE lt_fills.lt_order_id = lt_orders.lt_order_id
                 AND lt_fills.status NOT IN ('CONFIRMED', 'FAILED')
