@@ -83,10 +83,11 @@ async def come_to_rest(live: LiveWorld) -> None:
 
 
 async def unrest(live: LiveWorld) -> int:
+    """What still moves. In a market that stands still nobody bids for some positions: they are held until it is resolved."""
     rows = await live.world.fetch(
         "SELECT (SELECT count(*) FROM lt_orders WHERE NOT ended)"
         " + (SELECT count(*) FROM lt_fills WHERE status NOT IN ('CONFIRMED', 'FAILED'))"
-        " + (SELECT count(*) FROM lt_exits WHERE status = 'OPEN') AS open"
+        " + (SELECT count(*) FROM lt_exits WHERE status = 'OPEN' AND detail IS DISTINCT FROM 'nobody bids') AS open"
     )
     return int(rows[0]["open"])
 
