@@ -9,11 +9,11 @@ import click
 
 from engine.adapters.postgres.live_report_store import plain_row
 from engine.cli.figures import moment_text
-from engine.cli.live_access import live_in_database
+from engine.cli.live_access import LiveDatabase, live_in_database, live_named
 from engine.cli.main import Settings
 from engine.cli.order_commands import COMMANDS
 from engine.cli.terminal import echo_table, plain
-from protocols.live.orders import OrderStatus
+from protocols.live.orders import MANUAL, OrderStatus
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 ORDER_HEADS = ("time", "order", "strategy", "side", "market", "status", "limit", "shares", "filled", "USD", "why")
@@ -50,12 +50,15 @@ def list_orders(
     as_json: bool,
 ) -> None:
     """List orders, newest first; those by hand have the strategy manual:ACCOUNT."""
-    rows = live_in_database(
-        settings.load(),
-        lambda database: database.reports.orders(
+
+    async def read(database: LiveDatabase) -> list[dict[str, Any]]:
+        if strategy is not None and not strategy.startswith(f"{MANUAL}:"):
+            await live_named(database, strategy)
+        return await database.reports.orders(
             strategy_id=strategy, status=status, account=account, cause=cause, rows_max=limit
-        ),
-    )
+        )
+
+    rows = live_in_database(settings.load(), read)
     if as_json:
         click.echo(json.dumps([plain_row(row) for row in rows]))
         return

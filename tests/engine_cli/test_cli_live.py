@@ -167,9 +167,11 @@ def test_profits_beyond_the_capital_can_be_taken(live, mirror, database):
     assert json_of(live("capital", "LT_B", "--json", "--", "-150"))["available"] == "28.000000"
 
 
-@pytest.mark.parametrize("what", ["positions", "exits", "logs"])
-def test_lists_of_a_strategy_that_is_not_there_are_an_error(live, what):
-    refused = live(what, "NOPE")
+@pytest.mark.parametrize(
+    ("what", "of"), [("positions", "live"), ("exits", "live"), ("logs", "live"), ("list", "orders")]
+)
+def test_lists_of_a_strategy_that_is_not_there_are_an_error(live, what, of):
+    refused = live(what, "NOPE", of=of)
     assert (refused.returncode, "NOPE" in refused.stderr) == (2, True)
 
 
