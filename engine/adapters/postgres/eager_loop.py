@@ -2,7 +2,7 @@
 
 trio-asyncio carries each callback through a channel to one task, so that a query and its answer cross trio's scheduler five
 times: main loop, reader, main loop twice, caller. Here the caller sends his query himself and the reader runs what its bytes
-set off: two crossings, 0.06 ms a query instead of 0.15 (plain asyncio: 0.12), and 0.07 ms of processor time instead of 0.16.
+set off: two crossings. `python -m tests.bench.query_cost` compares both ways in one run.
 
 It leans on three names of trio-asyncio that are not public; `tests/engine_postgres/test_eager_loop.py` fails when they change.
 """
