@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from engine.api.errors import ApiError, bad_field, not_found
 from engine.api.ft_access import is_admin
-from engine.api.lt_bodies import STRATEGY_ID_ALLOWED, STRATEGY_ID_PATTERN
 from engine.api.params import Param, pattern
 from engine.api.route import Call
+from protocols.live.settings import LIVE_ID_ALLOWED, LIVE_ID_PATTERN
 
 REFUSALS = {404: "there is no such live strategy, or it is another user's"}
 
@@ -39,7 +39,7 @@ def confirmed(is_confirmed: bool) -> None:
 def strategy_id_param(*, in_path: bool = False) -> Param:
     """Returns a parameter that is the id of a live strategy."""
     return pattern(
-        "strategyId", "id of a live strategy", STRATEGY_ID_PATTERN, allowed=STRATEGY_ID_ALLOWED, required=in_path,
+        "strategyId", "id of a live strategy", LIVE_ID_PATTERN, allowed=LIVE_ID_ALLOWED, required=in_path,
         in_path=in_path,
     )  # fmt: skip
 

@@ -9,10 +9,9 @@ import msgspec
 from engine.api.bot_bodies import SettingsDocument, Version, WalletId
 from engine.api.route import Struct
 from engine.api.text_fields import text_field
+from protocols.live.settings import LIVE_ID_ALLOWED, LIVE_ID_PATTERN
 
-STRATEGY_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,95}"
-STRATEGY_ID_ALLOWED = "1 to 96 letters, digits and _ . -, beginning with a letter or digit"
-StrategyId = Annotated[str, text_field(STRATEGY_ID_PATTERN, STRATEGY_ID_ALLOWED)]
+StrategyId = Annotated[str, text_field(LIVE_ID_PATTERN, LIVE_ID_ALLOWED)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 AccountName = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 

@@ -29,13 +29,13 @@ from engine.api.lt_report_bodies import (
 )
 from engine.api.params import Param, choice, pattern, whole
 from engine.api.route import ApiRoute, Call
+from engine.api.text_fields import UUID_PATTERN
 from protocols.feed import FeedPosition
 from protocols.live.operating import LiveReports, Row
 from protocols.live.orders import OrderStatus
 from protocols.timestamps import utc_datetime
 from protocols.users import Scope
 
-UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 ID_ALLOWED = "1 to 300 letters, digits and _ . : -"
 PREFIXES = ("POLL", "TRADE", "CASH", "ERROR", "SELL", "FILTER")
 """Beginnings of messages that people filter by (domain.md §4.11)."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from engine.api.route import Struct
-from engine.api.text_fields import text_field
+from engine.api.text_fields import UUID_PATTERN, text_field
 from protocols.live.operating import OrderView
 from protocols.live.orders import OrderType, Side
 
@@ -52,7 +52,7 @@ class WantedOrder(Struct):
 class CanceledOrder(Struct):
     """Which order of one's own is cancelled."""
 
-    order_id: Annotated[str, text_field("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a uuid")]
+    order_id: Annotated[str, text_field(UUID_PATTERN, "a uuid")]
 
 
 class CanceledAccount(Struct):

@@ -13,7 +13,6 @@ import msgspec
 from engine.api.answer import encode
 from engine.api.errors import ApiError, bad_fields, not_found, unavailable
 from engine.api.lt_access import account_param, confirmed, own_account
-from engine.api.lt_report_routes import UUID_PATTERN
 from engine.api.manual_order_bodies import (
     Canceled,
     CanceledAccount,
@@ -25,6 +24,7 @@ from engine.api.manual_order_bodies import (
 )
 from engine.api.params import pattern
 from engine.api.route import ApiRoute, Call, Rate, Response
+from engine.api.text_fields import UUID_PATTERN
 from protocols.errors import RejectedError
 from protocols.live.operating import IntentConflictError, ManualOrder, ManualOrders
 from protocols.live.orders import OrderType, Side

@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _REFUSAL = re.compile(r"Expected `str` matching regex (.+)", re.DOTALL)
 _allowed: dict[str, str] = {}
 """Words by pattern, as msgspec writes it."""

@@ -1,6 +1,7 @@
 """`polycopy live`: strategies that copy with real money."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,6 @@ from engine.adapters.postgres.live_report_store import plain_row
 from engine.cli.bot_access import bad_settings, named, owner_of
 from engine.cli.live_access import (
     BY,
-    LIVE_ID,
-    LIVE_ID_ALLOWED,
     LiveDatabase,
     active_named,
     ask,
@@ -28,7 +27,7 @@ from engine.cli.live_stops import flatten, halt, unhalt
 from engine.cli.live_views import strategy_row
 from engine.cli.main import Settings
 from engine.cli.terminal import echo_table
-from protocols.live.settings import LiveStrategy
+from protocols.live.settings import LIVE_ID_ALLOWED, LIVE_ID_PATTERN, LiveStrategy
 from protocols.users import ADMIN_NAME
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -125,7 +124,7 @@ def create(
     if config.live.accounts[account].user != owner:
         text = f"{account} is for the strategies of {config.live.accounts[account].user}, not of {owner}"
         raise click.BadParameter(text, param_hint="--account")
-    if name is not None and not LIVE_ID.fullmatch(name):
+    if name is not None and not re.fullmatch(LIVE_ID_PATTERN, name, re.ASCII):
         raise click.BadParameter(f"may have {LIVE_ID_ALLOWED}", param_hint="--name")
     usd = usd_amount(capital)
     if usd <= 0:

@@ -1,7 +1,6 @@
 """Live strategies of the configured database, for the time of one command."""
 
 import json
-import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -57,10 +56,6 @@ async def live_named(database: LiveDatabase, name: str) -> LiveStrategy:
             f"there is no live strategy {plain(name)!r}; `polycopy live list` shows them", param_hint="NAME"
         )
     return strategy
-
-
-LIVE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
-LIVE_ID_ALLOWED = "1 to 96 letters, digits and _ . -, and begins with a letter or a digit"
 
 
 async def active_named(database: LiveDatabase, name: str) -> LiveStrategy:

@@ -69,7 +69,7 @@ class Replayed:
 def replay(config: EngineConfig, order: ReplayOrder, progress: Callable[[int], None] = lambda _: None) -> Replayed:
     """Returns what strategies did; `progress` is told how many rows have been played. Needs no clock and no network."""
     clock = trio.testing.MockClock(autojump_threshold=0)
-    with _one_order_of_tasks(order.seed), _few_collections():
+    with one_order_of_tasks(order.seed), _few_collections():
         return trio.run(_Run(config, order, progress).play, clock=clock)
 
 
@@ -87,7 +87,7 @@ def _few_collections() -> Iterator[None]:
 
 
 @contextmanager
-def _one_order_of_tasks(seed: int) -> Iterator[None]:
+def one_order_of_tasks(seed: int) -> Iterator[None]:
     """Trio shuffles tasks that may run at the same moment; here by the seed, so that a tape gives the same bytes."""
     scheduler: Any = importlib.import_module("trio._core._run")
     allowed, state = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()

@@ -11,6 +11,9 @@ from protocols.live.orders import OrderType
 from protocols.setting_fields import choice, decimal, flag, text, whole
 from protocols.strategies import StrategySettings
 
+LIVE_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,95}"
+LIVE_ID_ALLOWED = "1 to 96 letters, digits and _ . -, beginning with a letter or digit"
+
 
 @attrs.frozen(kw_only=True)
 class LiveSettings:

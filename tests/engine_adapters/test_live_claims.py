@@ -1,26 +1,13 @@
 """Claims and obligations that come with the decision of a trade: kept with it, once, in every store."""
 
 import msgspec
-import pytest
 from actors_live.live_cases import T0, intent
-from engine_adapters.live_worlds import D, bytes_for, either_live, told
+from engine_adapters.live_worlds import D, bytes_for, told
 from engine_adapters.paper_worlds import decided, traded
 
 from actors.rules.live.signals import order_id_of
 from protocols.decisions import DecidedTrade
 from protocols.live.exits import ExitSignal
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def options(request):
-    """The database of the second half; None in memory."""
-    return None if request.param == "memory" else request.getfixturevalue("database")
-
-
-@pytest.fixture
-async def world(options, aio):
-    async with either_live(options) as one:
-        yield one
 
 
 async def test_claims_come_with_the_decision_of_their_trade_and_only_once(world):

@@ -1,6 +1,5 @@
 """One suite for every store of live orders: claims, the journal, and what fills make of a purchase."""
 
-import pytest
 from engine_adapters.live_worlds import (
     INTERVAL_MS,
     T0,
@@ -8,7 +7,6 @@ from engine_adapters.live_worlds import (
     bought,
     buy,
     bytes_for,
-    either_live,
     hash_of,
     journaled,
     told,
@@ -19,18 +17,6 @@ from protocols.live.orders import OrderOrigin, OrderStatus, OrderType
 from protocols.live.ports import Declined
 
 ENDED = {"venue_status": "MATCHED", "at_ms": T0 + 60}
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def options(request):
-    """The database of the second half; None in memory."""
-    return None if request.param == "memory" else request.getfixturevalue("database")
-
-
-@pytest.fixture
-async def world(options, aio):
-    async with either_live(options) as one:
-        yield one
 
 
 async def test_a_journaled_order_locks_its_money_once(world):

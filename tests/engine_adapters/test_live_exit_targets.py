@@ -3,7 +3,6 @@
 from decimal import ROUND_DOWN
 
 import attrs
-import pytest
 from engine_adapters.live_worlds import (
     LATER,
     T0,
@@ -11,7 +10,6 @@ from engine_adapters.live_worlds import (
     bought,
     buy,
     bytes_for,
-    either_live,
     hash_of,
     owed,
     resolved,
@@ -24,18 +22,6 @@ from protocols.live.events import Seen
 from protocols.live.exits import ExitKind, ExitStatus
 
 SOMEBODY = "0x" + "22" * 20
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def options(request):
-    """The database of the second half; None in memory."""
-    return None if request.param == "memory" else request.getfixturevalue("database")
-
-
-@pytest.fixture
-async def world(options, aio):
-    async with either_live(options) as one:
-        yield one
 
 
 async def test_two_traders_in_one_token_are_followed_out_each_by_himself(world):

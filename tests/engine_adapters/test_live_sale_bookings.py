@@ -2,7 +2,6 @@
 
 import attrs
 import msgspec
-import pytest
 from engine_adapters.live_worlds import (
     LATER,
     T0,
@@ -10,7 +9,6 @@ from engine_adapters.live_worlds import (
     bought,
     buy,
     bytes_for,
-    either_live,
     hash_of,
     journaled,
     owed,
@@ -25,18 +23,6 @@ from protocols.live.exits import ExitKind, ExitStatus
 from protocols.live.orders import OrderOrigin, Side
 
 SOMEBODY = "0x" + "22" * 20
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def options(request):
-    """The database of the second half; None in memory."""
-    return None if request.param == "memory" else request.getfixturevalue("database")
-
-
-@pytest.fixture
-async def world(options, aio):
-    async with either_live(options) as one:
-        yield one
 
 
 async def test_a_sale_takes_the_oldest_lots_of_its_obligation_first(world):

@@ -2,13 +2,11 @@
 
 import gc
 import hashlib
-import importlib
 import logging
 import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import attrs
 import trio
@@ -17,6 +15,8 @@ from simulation.live_sim.sim_audit import Auditor
 from simulation.live_sim.sim_people import Crowd, Operators, Oracle, Traders
 from simulation.live_sim.sim_weather import Swarm
 from simulation.live_sim.sim_world import SimWorld
+
+from engine.replay.host import one_order_of_tasks
 
 STORM_S = (60.0, 240.0)
 CALM_S = 900.0
@@ -55,7 +55,7 @@ def run_seed(seed: int) -> SeedResult:
     """Runs a world to its end; nothing but the seed decides what happens."""
     clock = trio.testing.MockClock(autojump_threshold=0)
     try:
-        with _one_order_of_tasks(seed), _quiet():
+        with one_order_of_tasks(seed), _quiet():
             return trio.run(_run, seed, clock=clock)
     except Exception as error:
         told = "".join(traceback.format_exception(error))[-3_000:]
@@ -132,20 +132,6 @@ def _figures(world: SimWorld, auditor: Auditor) -> Counter[str]:
     figures["checks"] = auditor.checks
     figures["commits"] = auditor.commits
     return figures
-
-
-@contextmanager
-def _one_order_of_tasks(seed: int) -> Iterator[None]:
-    """Trio shuffles tasks that may run at the same moment; here by the seed."""
-    scheduler: Any = importlib.import_module("trio._core._run")
-    allowed, state = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
-    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
-    scheduler._r.seed(seed)
-    try:
-        yield
-    finally:
-        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = allowed
-        scheduler._r.setstate(state)
 
 
 @contextmanager
