@@ -1,7 +1,7 @@
 """Runs jobs when they are due or asked for."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import trio
@@ -41,6 +41,8 @@ class Scheduler:
     holder: str
     """Who that is, for people: host and process id."""
     lease_ttl_s: float
+    places: Mapping[str, Callable[[], bool]] = attrs.field(factory=dict)
+    """Whether a job can run in this process now; those not named always can."""
     concurrent_max: int = 2
     poll_s: float = POLL_S
     dependency_wait_s: float = 3_600.0
@@ -91,7 +93,8 @@ class Scheduler:
 
     async def _look(self, nursery: trio.Nursery) -> None:
         """Looks at every job once and starts what is owed, those first that have waited longest."""
-        names = [job.name for job in self.jobs]
+        jobs = [job for job in self.jobs if self._can_run_here(job)]
+        names = [job.name for job in jobs]
         if trio.current_time() >= self._announced_s + ANNOUNCE_S:
             await self.store.announce(self.owner, self.holder, names)
             self._announced_s = trio.current_time()
@@ -99,7 +102,7 @@ class Scheduler:
         # A later slot on record was run by a clock that was ahead; it holds up nothing before it.
         states = await self.store.states(names, slots_until_ms=now_ms)
         self.succeeded_ms = {name: s.succeeded_ms for name, s in states.items() if s.succeeded_ms is not None}
-        for job in sorted(self.jobs, key=self._waiting_since_s):
+        for job in sorted(jobs, key=self._waiting_since_s):
             # Claimed elsewhere, or by us: even the lease of a run of ours that hangs while it ends is alive.
             if job.name in self.running or states[job.name].held_by is not None:
                 continue
@@ -109,6 +112,9 @@ class Scheduler:
                 continue
             if len(self.running) < self.concurrent_max:
                 await self._start(job, slot_ms, nursery)
+
+    def _can_run_here(self, job: Job) -> bool:
+        return job.name not in self.places or self.places[job.name]()
 
     def _waiting_since_s(self, job: Job) -> float:
         waiting = self._waiting.get(job.name)

@@ -10,6 +10,7 @@ import attrs
 from config.field import choice, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
+from config.poller import PollerConfig
 from config.secrets import Secret
 
 _WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
@@ -242,6 +243,7 @@ def default_channels() -> dict[str, ChannelConfig]:
         "intents": ChannelConfig(capacity=1_000),
         "order_events": ChannelConfig(capacity=4_096),
         "log_lines": ChannelConfig(capacity=4_096),
+        "position_events": ChannelConfig(capacity=4_096),
     }
 
 
@@ -258,6 +260,7 @@ class EngineConfig:
     writer: WriterConfig = section(WriterConfig)
     markets: MarketsConfig = section(MarketsConfig)
     prices: PricesConfig = section(PricesConfig)
+    poller: PollerConfig = section(PollerConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
     retention: RetentionConfig = section(RetentionConfig)

@@ -116,7 +116,7 @@ class IngestHost:
                 spill_dir=spill_dir(self.config, self.database_id),
                 clock=self.clock,
                 rng=self.rng,
-                requests=self.engine.upstream_requests,
+                traffic=self.engine.traffic,
             ) as io,
             AsyncExitStack() as stack,
         ):
@@ -137,7 +137,7 @@ class IngestHost:
             io,
             clock=self.clock,
             rng=self.rng,
-            requests=self.engine.upstream_requests,
+            traffic=self.engine.traffic,
             trade_to_order=self.order_latency,
         )
 

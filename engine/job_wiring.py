@@ -11,6 +11,7 @@ from actors.jobs.markets_refresh import MarketsRefresh
 from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
 from actors.jobs.trader_statistics import TraderStatistics
+from actors.late_trades import LateTrades
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
 from protocols.clock import Random, WallClock
@@ -19,6 +20,9 @@ from protocols.housekeeping import MarketRefreshStore, RetentionStore
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
+
+INGEST_JOBS = ("cold-poll", "coverage-audit")
+"""Jobs whose trades go through the ingest: they run where it runs."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +39,8 @@ class JobPorts:
     snapshots: SnapshotStore
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
+    late_trades: Callable[[], LateTrades | None] = lambda: None
+    """The ingest of this process, where it ingests."""
 
 
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
@@ -64,6 +70,7 @@ def scheduler_of(
         owner=owner,
         holder=holder,
         lease_ttl_s=config.limits.lease_ttl_s,
+        places={name: lambda: io.late_trades() is not None for name in INGEST_JOBS},
     )
 
 

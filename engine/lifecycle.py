@@ -7,7 +7,6 @@ say what is still missing.
 import logging
 import os
 import socket
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -35,6 +34,7 @@ from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
+from engine.runtime.traffic import Traffic
 from engine.serving import ServingContext, serving
 from engine.web.asgi_server import ServerLimits, serve_asgi
 from engine.wiring import Engine
@@ -89,7 +89,7 @@ class EngineHost:
             supervisor=Supervisor(rng=self.rng),
             gauges=gauges,
             readiness=Readiness(),
-            upstream_requests=Counter(),
+            traffic=Traffic(),
         )
         self._price_age = price_age_histogram(self._registry)
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
@@ -159,6 +159,7 @@ class EngineHost:
             try:
                 async with serving(self._engine, options, self._serving_context(office)) as services:
                     services.live_passes.install(self._live_passes)
+                    services.late_trades.install(lambda: self._engine.late_trades)
                     await ingest.run()
             finally:
                 self.report = ingest.report

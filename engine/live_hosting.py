@@ -1,7 +1,6 @@
 """Live trading of one engine: its own lease, its keys, and what stands behind its ports."""
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from engine.adapters.live_adapters import open_live_adapters
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
 from engine.live_ports import AccountPorts, LivePorts
+from engine.runtime.traffic import Traffic
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 from protocols.instruments import Observer
@@ -33,7 +33,7 @@ async def open_live(
     *,
     clock: WallClock,
     rng: Random,
-    requests: Counter[tuple[str, str]],
+    traffic: Traffic,
     trade_to_order: Observer,
 ) -> AsyncIterator[LivePorts]:
     """Opens live trading for as long as the ingest runs. Raises `KeyFileError` for a key that is not used."""
@@ -42,7 +42,7 @@ async def open_live(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_extend, office, hold)
             async with open_live_adapters(
-                config, options, hold, clock=clock, rng=rng, requests=requests, nursery=nursery
+                config, options, hold, clock=clock, rng=rng, traffic=traffic, nursery=nursery
             ) as live:
                 yield LivePorts(
                     strategies=live.strategies,

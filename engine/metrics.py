@@ -172,7 +172,7 @@ class EngineCollector(Collector):
 
     def _upstream(self) -> Iterator[Metric]:
         requests = CounterMetricFamily("polycopy_upstream_requests", "Calls upstream", labels=["api", "code"])
-        for (api, code), count in list(self.engine.upstream_requests.items()):
+        for (api, code), count in list(self.engine.traffic.requests.items()):
             requests.add_metric([api, code], count)
         yield requests
 

@@ -7,6 +7,7 @@ import attrs
 
 from actors.book_cache import BookCache
 from actors.feed_hub import FeedHub
+from actors.late_trades import LateTrades
 from actors.market_ensurer import MarketEnsurer
 from actors.price_cache import PriceCache
 from actors.scheduler import Scheduler
@@ -16,9 +17,10 @@ from engine.job_wiring import JobPorts, scheduler_of
 from engine.runtime.supervisor import Child
 from protocols.clock import Random, WallClock
 from protocols.feed import FeedStreamStore
+from protocols.finder import Finder
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.instruments import Observer
-from protocols.live.passes import LivePassesPort
+from protocols.live.passes import LivePasses
 from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
 from protocols.users import TokenStore
 
@@ -53,8 +55,10 @@ class Services:
     book_cache: BookCache
     market_ensurer: MarketEnsurer
     scheduler: Scheduler
-    live_passes: LivePassesPort
+    live_passes: Finder[LivePasses]
     """To be told where live trading is found, once there is any."""
+    late_trades: Finder[LateTrades]
+    """The same for the ingest."""
 
 
 def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
@@ -70,8 +74,8 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         rng=io.rng,
         ages=io.price_age,
     )
-    live_passes = LivePassesPort()
-    jobs = attrs.evolve(io.jobs, live=live_passes.current)
+    live_passes, late_trades = Finder[LivePasses](), Finder[LateTrades]()
+    jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current)
     scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
     children = (
         Child(name="token_registry", run=token_registry.run),
@@ -87,5 +91,6 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         market_ensurer=MarketEnsurer(store=io.markets, catalog=io.catalog),
         scheduler=scheduler,
         live_passes=live_passes,
+        late_trades=late_trades,
     )
     return children, services

@@ -55,7 +55,7 @@ class ServingContext:
 async def serving(engine: Engine, options: DatabaseOptions, context: ServingContext) -> AsyncIterator[Services]:
     """Runs the services and answers the API's routes; without it they are answered 503."""
     async with (
-        open_serving_adapters(engine.config, options, engine.upstream_requests, context.clock) as io,
+        open_serving_adapters(engine.config, options, engine.traffic, context.clock) as io,
         trio.open_nursery() as nursery,
     ):
         ports = ServicePorts(

@@ -12,13 +12,13 @@ sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with
 This runs under the ingest lease. What serves users runs in every engine that reaches its database (`service_wiring.py`).
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 
 from actors.gap_filler import GapFiller
+from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
@@ -34,6 +34,7 @@ from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Child, Supervisor
+from engine.runtime.traffic import Traffic
 from engine.service_wiring import Services
 from protocols.channels import Overflow
 from protocols.clock import Random, WallClock
@@ -82,6 +83,7 @@ class Actors:
     target_registry: TargetRegistry
     stream_reader: StreamReader
     gap_filler: GapFiller
+    late_trades: LateTrades
     trade_filter: TradeFilter
     forward: ForwardTesting
     live: LiveTrading | None
@@ -97,7 +99,7 @@ class Engine:
     supervisor: Supervisor
     gauges: RuntimeGauges
     readiness: Readiness
-    upstream_requests: Counter[tuple[str, str]]
+    traffic: Traffic
     actors: Actors | None = None
     services: Services | None = None
     graph: Graph | None = None
@@ -106,6 +108,11 @@ class Engine:
     def live(self) -> LiveTrading | None:
         """Returns live trading, while this engine holds the lease and both switches are on."""
         return None if self.actors is None else self.actors.live
+
+    @property
+    def late_trades(self) -> LateTrades | None:
+        """Returns the door of the ingest for trades that jobs find, while this engine holds the lease."""
+        return None if self.actors is None else self.actors.late_trades
 
     def committed(self) -> None:
         """Says that trades were committed: open streams of the feed are told at once."""
@@ -128,7 +135,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     market_requests = Channel[str]("market_requests", size["market_requests"], Overflow.DROP_NEWEST)
 
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
-    stream_reader, gap_filler, sources = _sources(config, io, registry, raw_trades, gap_requests)
+    stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
     filtered = filter_copied, filter_kept, filter_markets = (
         copy_trades.outbox(),
         writer.outbox(),
@@ -180,7 +187,9 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         sources=(*sources, *(live.sources if live else ())),
         channels=(*_erased(raw_trades, copy_trades, writer, gap_requests, market_requests), *live_channels),
     )
-    return graph, Actors(registry, stream_reader, gap_filler, trade_filter, forward, live, sync_writer, market_registry)
+    return graph, Actors(
+        registry, stream_reader, gap_filler, late_trades, trade_filter, forward, live, sync_writer, market_registry
+    )
 
 
 def _sources(
@@ -189,7 +198,7 @@ def _sources(
     registry: TargetRegistry,
     raw_trades: Channel[RawTrade],
     gap_requests: Channel[GapRequest],
-) -> tuple[StreamReader, GapFiller, tuple[Child, ...]]:
+) -> tuple[StreamReader, GapFiller, LateTrades, tuple[Child, ...]]:
     """What the venue says now, and what it said while nobody listened."""
     reader_trades, reader_gaps, filler_trades = raw_trades.outbox(), gap_requests.outbox(), raw_trades.outbox()
     stream_reader = StreamReader(
@@ -205,11 +214,14 @@ def _sources(
         clock=io.clock,
         rng=io.rng,
     )
+    late_rows = raw_trades.outbox()
+    late_trades = LateTrades(trades=late_rows, targets=registry)
     children = (
+        Child(name="late_trades", run=late_trades.run, writes=(late_rows,)),
         Child(name="gap_filler", run=gap_filler.run, reads=(gap_requests,), writes=(filler_trades,)),
         Child(name="stream_reader", run=stream_reader.run, writes=(reader_trades, reader_gaps)),
     )
-    return stream_reader, gap_filler, children
+    return stream_reader, gap_filler, late_trades, children
 
 
 def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:

@@ -1,7 +1,6 @@
 """Opens every adapter of the ingest for as long as the engine holds its lease."""
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from engine.adapters.rtds_socket import RtdsDialer
 from engine.adapters.spill_journal import SpillJournal, open_journal
 from engine.adapters.trade_history import DataApiHistory
 from engine.adapters.upstream import open_upstream
+from engine.runtime.traffic import Traffic
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 
@@ -57,7 +57,7 @@ async def open_adapters(
     spill_dir: Path,
     clock: WallClock,
     rng: Random,
-    requests: Counter[tuple[str, str]],
+    traffic: Traffic,
 ) -> AsyncIterator[IngestAdapters]:
     """Opens sockets, HTTP clients, connections and the journal. Raises `JournalBusyError` and `OSError`."""
     async with AsyncExitStack() as stack:
@@ -66,17 +66,17 @@ async def open_adapters(
         venue = config.venue
         gamma = await stack.enter_async_context(
             open_upstream(
-                "gamma", venue.gamma_url, venue, rate_per_s=GAMMA_RATE_PER_S, requests=requests, connections_max=4
+                "gamma", venue.gamma_url, venue, rate_per_s=GAMMA_RATE_PER_S, traffic=traffic, connections_max=4
             )
         )
         data = await stack.enter_async_context(
-            open_upstream("data", venue.data_url, venue, rate_per_s=DATA_RATE_PER_S, requests=requests)
+            open_upstream("data", venue.data_url, venue, rate_per_s=DATA_RATE_PER_S, traffic=traffic)
         )
         writer, wallets, markets = [
             await stack.enter_async_context(open_connection(options, name)) for name in ("writer", "targets", "markets")
         ]
         paper = await stack.enter_async_context(
-            open_paper_adapters(config, options, lease, clock=clock, requests=requests)
+            open_paper_adapters(config, options, lease, clock=clock, traffic=traffic)
         )
         targets = PostgresTargetStore(wallets)
         nursery = await stack.enter_async_context(_background())

@@ -1,6 +1,5 @@
 """Opens what stands behind the ports of the jobs; no ingest lease is needed."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +15,7 @@ from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
 from engine.adapters.upstream import open_upstream
+from engine.runtime.traffic import Traffic
 
 # Well below what the price cache and the market registry take of the same allowance: jobs can wait.
 RATE_PER_S = 2.0
@@ -37,7 +37,7 @@ class JobAdapters:
 
 @asynccontextmanager
 async def open_job_adapters(
-    config: EngineConfig, options: DatabaseOptions, requests: Counter[tuple[str, str]]
+    config: EngineConfig, options: DatabaseOptions, traffic: Traffic
 ) -> AsyncIterator[JobAdapters]:
     """Yields the adapters; connections are opened when they are needed. Leases have one of their own."""
     venue = config.venue
@@ -45,7 +45,7 @@ async def open_job_adapters(
         open_connection(options, "jobs") as leases,
         open_connection(options, "job work") as work,
         open_upstream(
-            "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, requests=requests, connections_max=1
+            "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, connections_max=1
         ) as gamma,
     ):
         yield JobAdapters(

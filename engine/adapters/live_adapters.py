@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -23,11 +22,12 @@ from engine.adapters.postgres.live_manual_store import PostgresManualStore
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.postgres.live_watch_store import PostgresLiveWatchStore
-from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.rtds_socket import RtdsDialer
 from engine.adapters.signer import KeyFileError, Signer, forbid_core_dumps, read_key_file
 from engine.adapters.upstream import open_upstream
 from engine.adapters.user_socket import ClobUserDialer
+from engine.runtime.rate_limit import TokenBucket
+from engine.runtime.traffic import Traffic
 from protocols.clock import Random, WallClock
 from protocols.live.ports import TradingAccount
 
@@ -69,7 +69,7 @@ async def open_live_adapters(
     *,
     clock: WallClock,
     rng: Random,
-    requests: Counter[tuple[str, str]],
+    traffic: Traffic,
     nursery: trio.Nursery,
 ) -> AsyncIterator[LiveAdapters]:
     """Opens connections and accounts. Raises `KeyFileError` for a key that is not used."""
@@ -81,10 +81,10 @@ async def open_live_adapters(
             for name in ("live orders", "live watch", "live strategies", "live logs", "live manual")
         ]
         clob = await stack.enter_async_context(
-            open_upstream("clob books", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, requests=requests)
+            open_upstream("clob books", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, traffic=traffic)
         )
         accounts = {
-            name: await stack.enter_async_context(_open_account(name, account, config, clock, rng, requests, nursery))
+            name: await stack.enter_async_context(_open_account(name, account, config, clock, rng, traffic, nursery))
             for name, account in live.accounts.items()
         }
         yield LiveAdapters(
@@ -107,7 +107,7 @@ async def _open_account(
     config: EngineConfig,
     clock: WallClock,
     rng: Random,
-    requests: Counter[tuple[str, str]],
+    traffic: Traffic,
     nursery: trio.Nursery,
 ) -> AsyncIterator[LiveAccount]:
     venue, live = config.venue, config.live
@@ -119,14 +119,14 @@ async def _open_account(
             lanes=live.lanes,
             timeout_s=live.order_timeout_s,
             user_agent=venue.user_agent,
-            requests=requests,
+            requests=traffic.requests,
         ) as lanes,
         open_lanes(
             venue.clob_url,
             lanes=READ_LANES,
             timeout_s=live.order_timeout_s,
             user_agent=venue.user_agent,
-            requests=requests,
+            requests=traffic.requests,
         ) as reads,
     ):
         api = ClobAccountApi(

@@ -1,6 +1,5 @@
 """Opens what stands behind the ports of forward testing, for as long as the engine holds its lease."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.score_file import ScoreFile
 from engine.adapters.trader_holdings import DataApiHoldings
 from engine.adapters.upstream import open_upstream
+from engine.runtime.traffic import Traffic
 from protocols.clock import WallClock
 
 # Beside what gap reading takes of the same allowance of 20 a second (venue.md §6).
@@ -49,7 +49,7 @@ async def open_paper_adapters(
     lease: LeaseHold,
     *,
     clock: WallClock,
-    requests: Counter[tuple[str, str]],
+    traffic: Traffic,
 ) -> AsyncIterator[PaperAdapters]:
     """Yields the adapters; connections are opened when they are needed. What decisions look at waits for no settlement."""
     venue = config.venue
@@ -58,7 +58,7 @@ async def open_paper_adapters(
             await stack.enter_async_context(open_connection(options, name)) for name in ("decisions", "settlement")
         ]
         data, clob = [
-            await stack.enter_async_context(open_upstream(name, url, venue, rate_per_s=rate_per_s, requests=requests))
+            await stack.enter_async_context(open_upstream(name, url, venue, rate_per_s=rate_per_s, traffic=traffic))
             for name, url, rate_per_s in (
                 ("data", venue.data_url, DATA_RATE_PER_S),
                 ("clob", venue.clob_url, CLOB_RATE_PER_S),

@@ -1,6 +1,5 @@
 """Opens what stands behind the API and the jobs, for as long as the database is there. No ingest lease is needed."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -29,6 +28,7 @@ from engine.adapters.postgres.user_store import UserStore
 from engine.adapters.postgres.why_store import PostgresWhyStore
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
 from engine.adapters.upstream import open_upstream
+from engine.runtime.traffic import Traffic
 from protocols.clock import WallClock
 
 # One connection serves about a thousand pages a second; more of them only cost the database memory.
@@ -70,7 +70,7 @@ class ServingAdapters:
 
 @asynccontextmanager
 async def open_serving_adapters(
-    config: EngineConfig, options: DatabaseOptions, requests: Counter[tuple[str, str]], clock: WallClock
+    config: EngineConfig, options: DatabaseOptions, traffic: Traffic, clock: WallClock
 ) -> AsyncIterator[ServingAdapters]:
     """Yields the adapters; each connection is opened when it is needed first."""
     timeout_s = min(options.statement_timeout_s, API_STATEMENT_TIMEOUT_S)
@@ -85,14 +85,14 @@ async def open_serving_adapters(
         venue = config.venue
         gamma, clob = [
             await stack.enter_async_context(
-                open_upstream(name, url, venue, rate_per_s=rate_per_s, requests=requests, connections_max=4)
+                open_upstream(name, url, venue, rate_per_s=rate_per_s, traffic=traffic, connections_max=4)
             )
             for name, url, rate_per_s in (
                 ("gamma", venue.gamma_url, GAMMA_RATE_PER_S),
                 ("clob", venue.clob_url, CLOB_RATE_PER_S),
             )
         ]
-        jobs = await stack.enter_async_context(open_job_adapters(config, options, requests))
+        jobs = await stack.enter_async_context(open_job_adapters(config, options, traffic))
         yield ServingAdapters(
             users=UserStore(pool),
             follows=UserFollowStore(pool),

@@ -1,6 +1,5 @@
 """One upstream HTTP API: a few connections, a rate limit, and errors named by how to react."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -11,7 +10,8 @@ import attrs
 from config.schema import VenueConfig
 from engine.adapters.http_line import HttpFailure
 from engine.adapters.http_lines import HttpLines, open_lines
-from engine.adapters.rate_limit import TokenBucket
+from engine.runtime.rate_limit import TokenBucket
+from engine.runtime.traffic import Traffic
 from protocols.errors import RejectedError, TransientError
 
 # 404 and 410 tell that an API is gone, 400, 414 and 422 that a request will never be answered.
@@ -29,8 +29,9 @@ class Upstream:
     lines: HttpLines
     bucket: TokenBucket
     total_timeout_s: float
-    requests: Counter[tuple[str, str]]
-    """Shared counter by (api, status code or kind of failure)."""
+    traffic: Traffic
+    user: str = ""
+    """Who asks, for the metric; empty: the API's own name."""
 
     async def get(self, path: str, params: Params = ()) -> bytes:
         """Returns the body of a 200 answer.
@@ -46,24 +47,32 @@ class Upstream:
         return await self._read("POST", _escaped(path), {"Content-Type": "application/json"}, body)
 
     async def _read(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+        path = target.partition("?")[0]
         await self.bucket.take()
+        await self.traffic.admit(self.name, path)
         try:
             answer = await self.lines.request(method, target, headers, body, self.total_timeout_s)
         except HttpFailure as error:
-            self.requests[self.name, "timeout" if error.timed_out else "error"] += 1
+            self.traffic.requests[self._user, "timeout" if error.timed_out else "error"] += 1
             raise TransientError(f"{self.name}: {str(error)[:120]}") from None
-        self.requests[self.name, str(answer.status)] += 1
+        self.traffic.requests[self._user, str(answer.status)] += 1
         if answer.status == HTTPStatus.OK:
             return answer.body
-        self._note_retry_after(answer.headers.get("retry-after", ""))
-        text = f"{self.name}: {target.partition('?')[0]} answered {answer.status}"
+        self._note_retry_after(path, answer.headers.get("retry-after", ""))
+        text = f"{self.name}: {path} answered {answer.status}"
         if answer.status in REFUSALS:
             raise RejectedError(f"{text}: {answer.body[:120].decode(errors='replace')!r}")
         raise TransientError(text)
 
-    def _note_retry_after(self, value: str) -> None:
+    @property
+    def _user(self) -> str:
+        return self.user or self.name
+
+    def _note_retry_after(self, path: str, value: str) -> None:
         if value.isascii() and value.isdigit():
-            self.bucket.block_for(min(float(value), RETRY_AFTER_MAX_S))
+            pause_s = min(float(value), RETRY_AFTER_MAX_S)
+            self.bucket.block_for(pause_s)
+            self.traffic.block_for(self.name, path, pause_s)
 
 
 def _escaped(path: str) -> str:
@@ -77,13 +86,15 @@ async def open_upstream(
     venue: VenueConfig,
     *,
     rate_per_s: float,
-    requests: Counter[tuple[str, str]],
+    traffic: Traffic,
     connections_max: int = 2,
+    user: str = "",
+    burst: int | None = None,
 ) -> AsyncIterator[Upstream]:
     """Opens an API for as long as the context lasts. The rate lies below the venue's published limit (venue.md §6)."""
     timeout_s = venue.request_timeout_s
     async with open_lines(
         base_url, connections=connections_max, user_agent=venue.user_agent, headers={}, silence_max_s=timeout_s
     ) as lines:
-        bucket = TokenBucket(rate_per_s=rate_per_s, burst=round(rate_per_s))
-        yield Upstream(name=name, lines=lines, bucket=bucket, total_timeout_s=3 * timeout_s, requests=requests)
+        bucket = TokenBucket(rate_per_s=rate_per_s, burst=round(rate_per_s) if burst is None else burst)
+        yield Upstream(name=name, lines=lines, bucket=bucket, total_timeout_s=3 * timeout_s, traffic=traffic, user=user)

@@ -141,7 +141,7 @@ class _Demo:
                 self.result = await _result(options, running, host, after, after - before) | {
                     "feed_rows": await user.feed_rows(),
                     "price_requests": user.price_requests,
-                    "upstream_calls": running.engine.upstream_requests.total(),
+                    "upstream_calls": running.engine.traffic.requests.total(),
                     **await bot_counts(options),
                     **({} if self.live is None else await self.live.result(options, control, running, host)),
                 }

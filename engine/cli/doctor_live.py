@@ -19,6 +19,7 @@ from engine.adapters.live_adapters import account_signer
 from engine.adapters.signer import KeyFileError, Signer
 from engine.adapters.upstream import open_upstream
 from engine.cli.doctor_report import Check, CheckFailedError
+from engine.runtime.traffic import Traffic
 from protocols.clock import WallClock
 from protocols.errors import MalformedError
 from protocols.venue.order_typed_data import exchange_of
@@ -89,7 +90,7 @@ class LiveChecks:
 
     async def _asked(self, base_url: str, path: str) -> dict[str, object]:
         patient = attrs.evolve(self.config.venue, request_timeout_s=self.timeout_s)
-        async with open_upstream("live", base_url, patient, rate_per_s=10, requests=Counter()) as api:
+        async with open_upstream("live", base_url, patient, rate_per_s=10, traffic=Traffic()) as api:
             body = await api.get(path, ())
         try:
             return read_object(body)

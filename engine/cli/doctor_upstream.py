@@ -1,6 +1,5 @@
 """The checks of `polycopy doctor` that talk to the venue: each asks for a little of what the engine will ask for."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import attrs
@@ -10,6 +9,7 @@ from config.schema import EngineConfig, VenueConfig
 from engine.adapters.rtds_socket import RtdsDialer
 from engine.adapters.upstream import Params, open_upstream
 from engine.cli.doctor_report import Check, CheckFailedError
+from engine.runtime.traffic import Traffic
 from protocols.clock import WallClock
 from protocols.errors import MalformedError, RejectedError, TransientError
 from protocols.ingest import WebSocketLike
@@ -135,7 +135,7 @@ async def _until_trade(socket: WebSocketLike) -> None:
 async def _get(venue: VenueConfig, name: str, base_url: str, path: str, timeout_s: float, params: Params = ()) -> bytes:
     """One GET. Raises `CheckFailedError`, or `RejectedError` where the path may be unknown."""
     patient = attrs.evolve(venue, request_timeout_s=timeout_s)
-    async with open_upstream(name, base_url, patient, rate_per_s=10, requests=Counter()) as api:
+    async with open_upstream(name, base_url, patient, rate_per_s=10, traffic=Traffic()) as api:
         try:
             return await api.get(path, params)
         except TransientError as error:

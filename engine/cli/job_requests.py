@@ -3,7 +3,6 @@
 import getpass
 import os
 import socket
-from collections import Counter
 
 import attrs
 import click
@@ -15,6 +14,7 @@ from engine.adapters.system_clock import SystemClock, process_owner_id
 from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.terminal import plain, progress
 from engine.job_wiring import JobPorts, jobs_of, runner_of
+from engine.runtime.traffic import Traffic
 from protocols.jobs import JobLease, JobRun, JobStatus, JobStore
 
 LOOK_S = 0.3
@@ -42,7 +42,7 @@ async def run_job(config: EngineConfig, name: str, *, wait: bool) -> RunReport:
     """Asks for a run, and makes it here when no engine schedules. Raises as `with_database`."""
 
     async def inside(database: OpenDatabase) -> RunReport:
-        async with open_job_adapters(config, database.options, Counter()) as io:
+        async with open_job_adapters(config, database.options, Traffic()) as io:
             ports = JobPorts(**attrs.asdict(io, recurse=False))
             request = await io.store.request(name, operator_name())
             if not any(name in one.jobs for one in await io.store.schedulers()):

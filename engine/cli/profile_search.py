@@ -1,7 +1,6 @@
 """Finds the wallet behind a profile name, by Gamma's `/public-search` (venue.md §3.1)."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import attrs
 from config.schema import VenueConfig
 from engine.adapters.upstream import Params, Upstream, open_upstream
 from engine.cli.terminal import plain
+from engine.runtime.traffic import Traffic
 from protocols.errors import MalformedError, TransientError
 from protocols.text import storable_or_none
 from protocols.venue.strict_json import read_object
@@ -67,8 +67,7 @@ async def find_wallets(
     `on_progress` gets how many are done. Raises `TransientError` and `RejectedError` when Gamma fails.
     """
     outcomes: dict[str, str | NameNotResolvedError] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    async with open_upstream("gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, requests=counts) as api:
+    async with open_upstream("gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=Traffic()) as api:
         # One after the other: the rate limit decides, not the latency.
         for name in dict.fromkeys(names):
             on_progress(len(outcomes))

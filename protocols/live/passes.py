@@ -25,19 +25,3 @@ class LivePasses:
     """Compares every account with the venue. Raises `TransientError` and `RejectedError`."""
     settle: Callable[[], Awaitable[Mapping[str, int]]]
     """Settles resolved positions and releases proceeds; returns what it came to. Raises `TransientError`."""
-
-
-class LivePassesPort:
-    """Where jobs find it. Empty until an engine that trades is there."""
-
-    def __init__(self) -> None:
-        """Begins empty."""
-        self._find: Callable[[], LivePasses | None] = lambda: None
-
-    def install(self, find: Callable[[], LivePasses | None]) -> None:
-        """Has passes found by a function."""
-        self._find = find
-
-    def current(self) -> LivePasses | None:
-        """Returns the passes, or None while this process does not trade."""
-        return self._find()

@@ -6,8 +6,9 @@ import pytest
 
 from actors.jobs.live_backup import COMPARED_S, LtExecute, LtResolve, LtSyncOrderStatus
 from protocols.errors import TransientError
+from protocols.finder import Finder
 from protocols.jobs import JobLease, RunningJob
-from protocols.live.passes import LivePasses, LivePassesPort
+from protocols.live.passes import LivePasses
 from protocols.live.watching import ReconciliationReport
 
 JOBS = (LtExecute, LtSyncOrderStatus, LtResolve)
@@ -57,14 +58,14 @@ async def run(job, find):
 
 @pytest.mark.parametrize("job", JOBS)
 async def test_where_nobody_trades_nothing_is_done_and_the_figures_say_so(job):
-    figures = await run(job, LivePassesPort().current)
+    figures = await run(job, Finder().current)
     assert figures.pop("trading") is False
     assert not any(figures.values())
 
 
 @pytest.mark.parametrize("job", JOBS)
 async def test_the_port_is_asked_at_each_run(job):
-    port, desk = LivePassesPort(), Desk(ages_s={"main": None})
+    port, desk = Finder(), Desk(ages_s={"main": None})
     trades = False
     port.install(lambda: desk.passes() if trades else None)
     assert (await run(job, port.current))["trading"] is False

@@ -22,8 +22,8 @@ from config.live_trading import LiveTradingConfig
 from config.schema import FilterConfig
 from engine.adapters.memory.live_ledger import MemoryLiveLedger
 from engine.adapters.memory.live_state import MemoryStrategy
-from engine.adapters.rate_limit import TokenBucket
 from engine.runtime.channel import Channel
+from engine.runtime.rate_limit import TokenBucket
 from protocols.clock import Random
 from protocols.errors import TransientError
 from protocols.live.market import MarketTerms, OrderBook

@@ -14,7 +14,7 @@ from property.supervised import run_jumping
 from actors.live.breaker import Breaker
 from actors.live.order_sender import OrderSender
 from config.live_trading import LiveTradingConfig
-from engine.adapters.rate_limit import TokenBucket
+from engine.runtime.rate_limit import TokenBucket
 from protocols.clock import Random
 from protocols.live.orders import OrderOrigin, Side
 from protocols.live.ports import TradingAccount

@@ -1,6 +1,5 @@
 """The price API over the real cache and the real client of Gamma, without a database: its markets, and how it is opened."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -17,6 +16,7 @@ from engine.api.gate import Gate
 from engine.api.mount import ApiMount
 from engine.api.price_routes import price_routes
 from engine.api.route import Rate
+from engine.runtime.traffic import Traffic
 from engine.web.asgi_cycle import AsgiApp, Receive, Scope, Send
 from protocols.prices import MarketName, PriceWrite, StoredMarket
 from protocols.users import Principal, token_digest
@@ -57,7 +57,7 @@ class NoRows:
 async def opened_price_app(venue_url: str, ttl_ms: int) -> AsyncIterator[PriceApp]:
     """Yields the application with every market in memory; `venue_url` is Gamma's and the CLOB's."""
     async with AsyncExitStack() as stack:
-        options = {"venue": VenueConfig(request_timeout_s=3.0), "rate_per_s": 50.0, "requests": Counter()}
+        options = {"venue": VenueConfig(request_timeout_s=3.0), "rate_per_s": 50.0, "traffic": Traffic()}
         apis = [await stack.enter_async_context(open_upstream(n, venue_url, **options)) for n in ("gamma", "clob")]
         cache = PriceCache(
             upstream=GammaPrices(api=apis[0]),

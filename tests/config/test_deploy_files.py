@@ -1,7 +1,6 @@
 import json
 import re
 import tomllib
-from collections import Counter
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -25,6 +24,7 @@ from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
+from engine.runtime.traffic import Traffic
 from engine.wiring import Engine
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def engine():
         supervisor=Supervisor(rng=system_random()),
         gauges=gauges,
         readiness=Readiness(),
-        upstream_requests=Counter(),
+        traffic=Traffic(),
     )
 
 

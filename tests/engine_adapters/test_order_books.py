@@ -1,5 +1,4 @@
 import json
-from collections import Counter
 from decimal import Decimal
 
 import attrs
@@ -8,8 +7,9 @@ import pytest
 from engine_adapters.answering_lines import AnsweringLines
 
 from engine.adapters.order_books import ClobOrderBooks
-from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.upstream import Upstream
+from engine.runtime.rate_limit import TokenBucket
+from engine.runtime.traffic import Traffic
 from protocols.errors import TransientError
 
 BOOK = {
@@ -33,7 +33,7 @@ class Clob:
     def __attrs_post_init__(self):
         lines = AnsweringLines(self.answer)
         bucket = TokenBucket(rate_per_s=1e6, burst=10_000)
-        api = Upstream(name="clob", lines=lines, bucket=bucket, total_timeout_s=5, requests=Counter())
+        api = Upstream(name="clob", lines=lines, bucket=bucket, total_timeout_s=5, traffic=Traffic())
         self.upstream = ClobOrderBooks(api=api)
 
     def answer(self, request):

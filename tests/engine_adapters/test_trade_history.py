@@ -1,13 +1,12 @@
-from collections import Counter
-
 import attrs
 import httpx
 import pytest
 from engine_adapters.answering_lines import AnsweringLines
 
-from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.trade_history import V1_FOR_MS, DataApiHistory
 from engine.adapters.upstream import Upstream
+from engine.runtime.rate_limit import TokenBucket
+from engine.runtime.traffic import Traffic
 from protocols.errors import RejectedError, TransientError
 
 
@@ -32,7 +31,7 @@ class Server:
     def __attrs_post_init__(self):
         lines = AnsweringLines(self.answer)
         bucket = TokenBucket(rate_per_s=1e6, burst=1_000)
-        api = Upstream(name="data", lines=lines, bucket=bucket, total_timeout_s=5, requests=Counter())
+        api = Upstream(name="data", lines=lines, bucket=bucket, total_timeout_s=5, traffic=Traffic())
         self.history = DataApiHistory(api=api, clock=self.clock)
 
     def answer(self, request):

@@ -11,11 +11,12 @@ from engine_adapters.answering_lines import AnsweringLines
 from engine_simulator.simulator_clients import row, running
 
 from config.schema import VenueConfig
-from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.trader_holdings import V1_FOR_MS, DataApiHoldings
 from engine.adapters.upstream import Upstream, open_upstream
+from engine.runtime.rate_limit import TokenBucket
+from engine.runtime.traffic import Traffic
 from protocols.errors import RejectedError, TransientError
 
 WALLET, MARKET = "0x" + "a" * 40, "0x" + "1" * 64
@@ -41,7 +42,7 @@ class Server:
     def upstream(self):
         lines = AnsweringLines(self.answer)
         bucket = TokenBucket(rate_per_s=1e6, burst=1_000)
-        return Upstream(name="data", lines=lines, bucket=bucket, total_timeout_s=5, requests=Counter())
+        return Upstream(name="data", lines=lines, bucket=bucket, total_timeout_s=5, traffic=Traffic())
 
     def holdings(self):
         return DataApiHoldings(api=self.upstream(), clock=self.clock)
@@ -121,7 +122,9 @@ async def test_the_simulated_venue_says_what_a_trader_holds_and_what_it_is_worth
         token = json.loads(market["clobTokenIds"])[1]
         await venue.emit(row(asset=token, conditionId=market["conditionId"], size=7.25, price=0.4))
         venue_config, counts = VenueConfig(), Counter()
-        async with open_upstream("data", venue.urls.data_url, venue_config, rate_per_s=1e6, requests=counts) as api:
+        async with open_upstream(
+            "data", venue.urls.data_url, venue_config, rate_per_s=1e6, traffic=Traffic(counts)
+        ) as api:
             holdings = DataApiHoldings(api=api, clock=SystemClock())
             wallet = row()["proxyWallet"]
             assert await holdings.holding_micro(wallet, market["conditionId"], token) == 7_250_000

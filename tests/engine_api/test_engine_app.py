@@ -1,5 +1,3 @@
-from collections import Counter
-
 import pytest
 from engine_api.api_server import error_of, full_gate, route, serving
 from prometheus_client import CollectorRegistry
@@ -13,6 +11,7 @@ from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
+from engine.runtime.traffic import Traffic
 from engine.wiring import Engine
 
 
@@ -23,7 +22,7 @@ def engine():
         supervisor=Supervisor(rng=system_random()),
         gauges=RuntimeGauges(loop_lag=LoopLag(), memory_mb=0, channels_of=tuple),
         readiness=Readiness(),
-        upstream_requests=Counter(),
+        traffic=Traffic(),
     )
 
 

@@ -17,11 +17,11 @@ from simulation.canary import creds_needles, key_needles, together
 from engine.adapters.clob_account_api import ClobAccountApi
 from engine.adapters.clob_lanes import open_lanes
 from engine.adapters.order_maker import AccountOrderMaker
-from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.rtds_socket import RtdsDialer
 from engine.adapters.signer import KeyFileError, Signer, read_key_file
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.user_socket import ClobUserDialer
+from engine.runtime.rate_limit import TokenBucket
 from protocols.live.ports import TradingAccount
 from protocols.venue.clob_auth import ApiCreds
 from protocols.venue.order_typed_data import keccak256

@@ -1,6 +1,5 @@
 """The price cache against the simulated venue: Gamma and the CLOB over real sockets, with their faults."""
 
-from collections import Counter
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from random import Random
@@ -16,6 +15,7 @@ from config.schema import PricesConfig, VenueConfig
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.upstream import open_upstream
+from engine.runtime.traffic import Traffic
 from protocols.prices import MarketKey, MarketName, PriceSource
 
 TTL_S = 0.25
@@ -25,7 +25,7 @@ TTL_S = 0.25
 async def priced(*, ttl_s=TTL_S, **options):
     """A venue, and a cache over it whose prices live a quarter of a second."""
     async with running(**options) as venue:
-        opened = {"venue": VenueConfig(request_timeout_s=2.0), "rate_per_s": 200, "requests": Counter()}
+        opened = {"venue": VenueConfig(request_timeout_s=2.0), "rate_per_s": 200, "traffic": Traffic()}
         async with (
             open_upstream("gamma", venue.urls.gamma_url, **opened) as gamma,
             open_upstream("clob", venue.urls.clob_url, **opened, connections_max=4) as clob,

@@ -1,7 +1,6 @@
 """Settlement against the simulated venue over real sockets, with money in a real database."""
 
 import json
-from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 
@@ -20,6 +19,7 @@ from engine.adapters.postgres.settlement_store import PostgresSettlementStore
 from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.upstream import open_upstream
+from engine.runtime.traffic import Traffic
 from protocols.clock import Random
 
 MILLION = 1_000_000
@@ -34,7 +34,7 @@ async def settling(database):
         await stored.strategy("A", 1_000)
         config = VenueConfig(gamma_url=venue.urls.gamma_url, data_url=venue.urls.data_url)
         gamma, data = [
-            await stack.enter_async_context(open_upstream(name, url, config, rate_per_s=1_000, requests=Counter()))
+            await stack.enter_async_context(open_upstream(name, url, config, rate_per_s=1_000, traffic=Traffic()))
             for name, url in (("gamma", config.gamma_url), ("data", config.data_url))
         ]
         connections = [Connection(database, f"settler {number}") for number in range(2)]

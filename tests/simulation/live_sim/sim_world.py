@@ -20,11 +20,11 @@ from engine.adapters.memory.live_state import MemoryStrategy
 from engine.adapters.memory.live_watch import MemoryLiveLogs, MemoryLiveTable, MemoryLiveWatch, MemoryManualStore
 from engine.adapters.order_books import ClobOrderBooks
 from engine.adapters.order_maker import AccountOrderMaker
-from engine.adapters.rate_limit import TokenBucket
 from engine.adapters.signer import Signer
 from engine.adapters.user_socket import ClobUserDialer
 from engine.live_ports import AccountPorts, LivePorts
 from engine.live_wiring import LiveTrading, live_trading
+from engine.runtime.rate_limit import TokenBucket
 from engine.runtime.supervisor import Child, RestartPolicy, Supervisor
 from engine.simulator.market import Market
 from engine.simulator.seeds import generator

@@ -1,0 +1,75 @@
+-- What traders earned, by position and by UTC day, and how they rank.
+
+ALTER TABLE traders
+    ADD COLUMN markets_traded bigint,
+    -- Place on the leaderboard by volume; `rank` is the one by profit.
+    ADD COLUMN rank_volume integer,
+    ADD COLUMN leaderboard_at timestamptz;
+
+CREATE TABLE wallet_pnl_state (
+    wallet_address text PRIMARY KEY CHECK (wallet_address ~ '^0x[0-9a-f]{40}$'),
+    -- When all of its closed positions had been read last.
+    last_backfilled_at timestamptz,
+    -- The next reading begins with the UTC day of this close.
+    newest_close_at timestamptz,
+    failures integer NOT NULL DEFAULT 0,
+    last_error text,
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row a wallet and token, as the venue says it; what is said later replaces it, so that nothing is added up twice.
+CREATE TABLE wallet_closed_positions (
+    wallet_address text NOT NULL,
+    token_id text NOT NULL,
+    condition_id text NOT NULL,
+    outcome text,
+    outcome_index smallint,
+    market_title text,
+    market_slug text,
+    event_slug text,
+    bought_shares numeric(20, 6) NOT NULL,
+    avg_price numeric(20, 18),
+    realized_pnl numeric(20, 6) NOT NULL,
+    closed_at timestamptz NOT NULL,
+    -- Resolved against the holder and never redeemed: the venue keeps it among the open ones.
+    is_unredeemed_loss boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (wallet_address, token_id)
+);
+CREATE INDEX wallet_closed_positions_by_time ON wallet_closed_positions (wallet_address, closed_at DESC, token_id);
+
+CREATE TABLE wallet_realized_pnl_daily (
+    wallet_address text NOT NULL,
+    date date NOT NULL,
+    realized_pnl numeric(20, 6) NOT NULL,
+    pnl_to_date numeric(20, 6) NOT NULL,
+    closed_positions integer NOT NULL,
+    won_positions integer NOT NULL,
+    source text NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (wallet_address, date)
+);
+CREATE INDEX wallet_realized_pnl_by_date ON wallet_realized_pnl_daily (date);
+
+-- Windows end at the newest day of the data; *_PREV are the windows of equal length before.
+CREATE TABLE wallet_realized_pnl_rankings (
+    window_key text NOT NULL CHECK (window_key IN (
+        '1D', '7D', '30D', '3M', '6M', 'ALL', '1D_PREV', '7D_PREV', '30D_PREV', '3M_PREV', '6M_PREV'
+    )),
+    wallet_address text NOT NULL,
+    window_start date NOT NULL,
+    window_end date NOT NULL,
+    pnl_sum numeric(20, 6) NOT NULL,
+    rank integer NOT NULL,
+    total_traders integer NOT NULL,
+    PRIMARY KEY (window_key, wallet_address)
+);
+CREATE INDEX wallet_realized_pnl_rankings_by_rank ON wallet_realized_pnl_rankings (window_key, rank);
+
+-- One row: what the rankings were computed from. Whoever rotates by them looks here first.
+CREATE TABLE wallet_rankings_state (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    anchor_date date NOT NULL,
+    wallets integer NOT NULL,
+    wallets_failed integer NOT NULL,
+    computed_at timestamptz NOT NULL DEFAULT now()
+);

@@ -1,0 +1,2 @@
+-- What users copied, valued.
+SELECT 1;

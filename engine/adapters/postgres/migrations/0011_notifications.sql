@@ -1,0 +1,2 @@
+-- Notifications.
+SELECT 1;

@@ -1,0 +1,67 @@
+"""What this process asks of the venue's APIs: counted, and below the published limits in total (venue.md §6).
+
+The limits hold for an address and windows of 10 s: whoever uses an API here takes from the same buckets, whatever pace its own
+bucket sets. With a rate and a burst, a window lets `burst + 10 × rate` calls through; that is what is published.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
+
+from engine.runtime.rate_limit import TokenBucket
+
+
+@attrs.frozen(kw_only=True)
+class PublishedLimit:
+    """Calls of some paths of one API. Paths are prefixes."""
+
+    paths: tuple[str, ...]
+    rate_per_s: float
+    burst: int
+
+
+# The first that a path belongs to; the general one is taken from as well.
+PUBLISHED: dict[str, tuple[PublishedLimit, ...]] = {
+    "data": (
+        PublishedLimit(paths=("/v2/trades", "/trades"), rate_per_s=18, burst=20),
+        PublishedLimit(paths=("/v2/positions", "/positions"), rate_per_s=13, burst=20),
+        PublishedLimit(paths=("/closed-positions",), rate_per_s=13, burst=20),
+        PublishedLimit(paths=("",), rate_per_s=90, burst=100),
+    ),
+    "gamma": (
+        PublishedLimit(paths=("/markets",), rate_per_s=28, burst=20),
+        PublishedLimit(paths=("/events",), rate_per_s=45, burst=50),
+        PublishedLimit(paths=("",), rate_per_s=380, burst=200),
+    ),
+}
+
+
+@attrs.define(eq=False)
+class Traffic:
+    """One for each process."""
+
+    requests: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    """By (user of an API, status code or kind of failure)."""
+    _buckets: dict[tuple[str, tuple[str, ...]], TokenBucket] = attrs.field(init=False, factory=dict)
+
+    async def admit(self, api: str, path: str) -> None:
+        """Waits until one more call fits into the limits of its path and of the API as a whole."""
+        for bucket in self._buckets_of(api, path):
+            await bucket.take()
+
+    def block_for(self, api: str, path: str, seconds: float) -> None:
+        """Lets nobody ask for such paths for a while: the other side said Retry-After."""
+        for bucket in self._buckets_of(api, path)[:1]:
+            bucket.block_for(seconds)
+
+    def _buckets_of(self, api: str, path: str) -> Sequence[TokenBucket]:
+        limits = PUBLISHED.get(api, ())
+        special = [one for one in limits[:-1] if path.startswith(one.paths)]
+        return [self._bucket(api, one) for one in (*special[:1], *limits[-1:])]
+
+    def _bucket(self, api: str, limit: PublishedLimit) -> TokenBucket:
+        key = (api, limit.paths)
+        if key not in self._buckets:
+            self._buckets[key] = TokenBucket(rate_per_s=limit.rate_per_s, burst=limit.burst)
+        return self._buckets[key]
