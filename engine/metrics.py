@@ -171,9 +171,9 @@ class EngineCollector(Collector):
         yield from (made, waiting, dead, bots, settled, scores)
 
     def _upstream(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily("polycopy_upstream_requests", "Calls upstream", labels=["api", "code"])
-        for (api, code), count in list(self.engine.traffic.requests.items()):
-            requests.add_metric([api, code], count)
+        requests = CounterMetricFamily("polycopy_upstream_requests", "Calls upstream", labels=["api", "user", "code"])
+        for (api, user, code), count in list(self.engine.traffic.requests.items()):
+            requests.add_metric([api, user, code], count)
         yield requests
 
     def _serving(self) -> Iterator[Metric]:

@@ -66,11 +66,17 @@ async def open_adapters(
         venue = config.venue
         gamma = await stack.enter_async_context(
             open_upstream(
-                "gamma", venue.gamma_url, venue, rate_per_s=GAMMA_RATE_PER_S, traffic=traffic, connections_max=4
+                "gamma",
+                venue.gamma_url,
+                venue,
+                rate_per_s=GAMMA_RATE_PER_S,
+                traffic=traffic,
+                user="registry",
+                connections_max=4,
             )
         )
         data = await stack.enter_async_context(
-            open_upstream("data", venue.data_url, venue, rate_per_s=DATA_RATE_PER_S, traffic=traffic)
+            open_upstream("data", venue.data_url, venue, rate_per_s=DATA_RATE_PER_S, traffic=traffic, user="gaps")
         )
         writer, wallets, markets = [
             await stack.enter_async_context(open_connection(options, name)) for name in ("writer", "targets", "markets")

@@ -13,7 +13,7 @@ from engine.adapters.http_line import HttpAnswer, HttpFailure, NotSentError
 from engine.adapters.http_lines import HttpLines, open_lines
 from protocols.venue.clob_orders import Answered, Lost, PostReply, Unsent, retry_after_of
 
-API = "clob"
+API, USER = "clob", "orders"
 RETRY_AFTER_MAX_S = 60.0
 _MAY_SAY_WHEN = frozenset({425, 429, 503})
 _DIGITS_MAX = 12
@@ -26,8 +26,8 @@ class ClobLanes:
     base_url: str
     lines: HttpLines
     timeout_s: float
-    requests: Counter[tuple[str, str]]
-    """Shared counter by (api, status code or kind of failure)."""
+    requests: Counter[tuple[str, str, str]]
+    """Shared counter by (api, who asks, status code or kind of failure)."""
 
     async def send(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b"", query: str = ""
@@ -38,9 +38,9 @@ class ClobLanes:
             answer = await self.lines.request(method, target, headers, body, self.timeout_s)
         except HttpFailure as error:
             is_unsent = isinstance(error, NotSentError)
-            self.requests[API, "timeout" if error.timed_out else "unsent" if is_unsent else "lost"] += 1
+            self.requests[API, USER, "timeout" if error.timed_out else "unsent" if is_unsent else "lost"] += 1
             return Unsent(str(error)) if is_unsent else Lost(str(error))
-        self.requests[API, str(answer.status)] += 1
+        self.requests[API, USER, str(answer.status)] += 1
         return Answered(
             status=answer.status,
             body=answer.body,
@@ -66,7 +66,7 @@ def _remaining(answer: HttpAnswer) -> int | None:
 
 @asynccontextmanager
 async def open_lanes(
-    base_url: str, *, lanes: int, timeout_s: float, user_agent: str, requests: Counter[tuple[str, str]]
+    base_url: str, *, lanes: int, timeout_s: float, user_agent: str, requests: Counter[tuple[str, str, str]]
 ) -> AsyncIterator[ClobLanes]:
     """Opens the lanes of one account for as long as the context lasts."""
     headers = {"Content-Type": "application/json"}

@@ -45,7 +45,7 @@ async def open_job_adapters(
         open_connection(options, "jobs") as leases,
         open_connection(options, "job work") as work,
         open_upstream(
-            "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, connections_max=1
+            "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, user="jobs", connections_max=1
         ) as gamma,
     ):
         yield JobAdapters(

@@ -81,7 +81,7 @@ async def open_live_adapters(
             for name in ("live orders", "live watch", "live strategies", "live logs", "live manual")
         ]
         clob = await stack.enter_async_context(
-            open_upstream("clob books", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, traffic=traffic)
+            open_upstream("clob", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, traffic=traffic, user="books")
         )
         accounts = {
             name: await stack.enter_async_context(_open_account(name, account, config, clock, rng, traffic, nursery))

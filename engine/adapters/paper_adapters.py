@@ -58,7 +58,9 @@ async def open_paper_adapters(
             await stack.enter_async_context(open_connection(options, name)) for name in ("decisions", "settlement")
         ]
         data, clob = [
-            await stack.enter_async_context(open_upstream(name, url, venue, rate_per_s=rate_per_s, traffic=traffic))
+            await stack.enter_async_context(
+                open_upstream(name, url, venue, rate_per_s=rate_per_s, traffic=traffic, user="paper")
+            )
             for name, url, rate_per_s in (
                 ("data", venue.data_url, DATA_RATE_PER_S),
                 ("clob", venue.clob_url, CLOB_RATE_PER_S),

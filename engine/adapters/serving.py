@@ -85,7 +85,9 @@ async def open_serving_adapters(
         venue = config.venue
         gamma, clob = [
             await stack.enter_async_context(
-                open_upstream(name, url, venue, rate_per_s=rate_per_s, traffic=traffic, connections_max=4)
+                open_upstream(
+                    name, url, venue, rate_per_s=rate_per_s, traffic=traffic, user="prices", connections_max=4
+                )
             )
             for name, url, rate_per_s in (
                 ("gamma", venue.gamma_url, GAMMA_RATE_PER_S),

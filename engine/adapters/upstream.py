@@ -31,7 +31,7 @@ class Upstream:
     total_timeout_s: float
     traffic: Traffic
     user: str = ""
-    """Who asks, for the metric; empty: the API's own name."""
+    """Which part of the engine asks, for the metric."""
 
     async def get(self, path: str, params: Params = ()) -> bytes:
         """Returns the body of a 200 answer.
@@ -53,9 +53,9 @@ class Upstream:
         try:
             answer = await self.lines.request(method, target, headers, body, self.total_timeout_s)
         except HttpFailure as error:
-            self.traffic.requests[self._user, "timeout" if error.timed_out else "error"] += 1
+            self.traffic.requests[self.name, self.user, "timeout" if error.timed_out else "error"] += 1
             raise TransientError(f"{self.name}: {str(error)[:120]}") from None
-        self.traffic.requests[self._user, str(answer.status)] += 1
+        self.traffic.requests[self.name, self.user, str(answer.status)] += 1
         if answer.status == HTTPStatus.OK:
             return answer.body
         self._note_retry_after(path, answer.headers.get("retry-after", ""))
@@ -63,10 +63,6 @@ class Upstream:
         if answer.status in REFUSALS:
             raise RejectedError(f"{text}: {answer.body[:120].decode(errors='replace')!r}")
         raise TransientError(text)
-
-    @property
-    def _user(self) -> str:
-        return self.user or self.name
 
     def _note_retry_after(self, path: str, value: str) -> None:
         if value.isascii() and value.isdigit():
@@ -87,11 +83,14 @@ async def open_upstream(
     *,
     rate_per_s: float,
     traffic: Traffic,
-    connections_max: int = 2,
     user: str = "",
+    connections_max: int = 2,
     burst: int | None = None,
 ) -> AsyncIterator[Upstream]:
-    """Opens an API for as long as the context lasts. The rate lies below the venue's published limit (venue.md §6)."""
+    """Opens an API for one part of the engine (`user`), for as long as the context lasts.
+
+    The rate is what this part may take of the allowance that `traffic` keeps for all of them (venue.md §6).
+    """
     timeout_s = venue.request_timeout_s
     async with open_lines(
         base_url, connections=connections_max, user_agent=venue.user_agent, headers={}, silence_max_s=timeout_s

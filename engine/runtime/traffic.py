@@ -41,8 +41,8 @@ PUBLISHED: dict[str, tuple[PublishedLimit, ...]] = {
 class Traffic:
     """One for each process."""
 
-    requests: Counter[tuple[str, str]] = attrs.field(factory=Counter)
-    """By (user of an API, status code or kind of failure)."""
+    requests: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)
+    """By (API, part of the engine that asks, status code or kind of failure)."""
     _buckets: dict[tuple[str, tuple[str, ...]], TokenBucket] = attrs.field(init=False, factory=dict)
 
     async def admit(self, api: str, path: str) -> None:

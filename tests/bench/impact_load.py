@@ -12,10 +12,22 @@ from .figures import quantile
 from .price_load import Load
 
 
+class PriceLoad(Load):
+    """Prices of resolved markets do not change any more: their age says nothing."""
+
+    def note(self, body: bytes) -> None:
+        """Reads the ages of the prices that may change."""
+        if b'"ageMs"' in body:
+            for market in json.loads(body)["markets"]:
+                if not market["resolved"]:
+                    self.age_max_ms = max(self.age_max_ms, market["ageMs"])
+                    self.stale += market["stale"]
+
+
 def main() -> None:
     """Asks, and says what came back."""
     port, connections, seconds, interval_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
-    load = Load([_request(port, *line.split()) for line in sys.stdin.read().splitlines()])
+    load = PriceLoad([_request(port, *line.split()) for line in sys.stdin.read().splitlines()])
     load.connect(port, connections)
     load.ask_every(interval_s, seconds)
     took_s = [took_s for _, took_s in load.times]

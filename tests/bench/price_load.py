@@ -76,8 +76,12 @@ class Load:
             for fd, _ in self._poll.poll(max(0.0, due[0][0] - now_s)):
                 body = self._receive(fd)
                 if body is not None:
-                    self.age_max_ms = max((self.age_max_ms, *(int(age) for age in _AGE.findall(body))))
-                    self.stale += b'"stale":true' in body
+                    self.note(body)
+
+    def note(self, body: bytes) -> None:
+        """Reads the ages of the prices in an answer."""
+        self.age_max_ms = max((self.age_max_ms, *(int(age) for age in _AGE.findall(body))))
+        self.stale += b'"stale":true' in body
 
     def _send(self, fd: int) -> None:
         request = self.requests[self._number % len(self.requests)]

@@ -15,17 +15,16 @@ from .impact_world import ACTIVE_MARKETS, User, Venue, impact_engine, looked_at,
 from .processes import EngineHandle, cpu_s, resident_mb
 from .row_latency import own_quantiles_ms
 from .server_use import ServerUse, server_use, statements_within
+from .upstream_calls import upstream_calls
 
 SIZES = (50, 500)
 MARKETS_SEEN = 50
 PRICES_A_CALL = 10
-PAGE_INTERVAL_S = 10.0
+PAGE_INTERVAL_S = 10
 ORDER_HISTOGRAM = "polycopy_trade_to_order_seconds_bucket"
 POLLERS_OFF = {"poller.hot.enabled": "false", "poller.cold.enabled": "false"}
 LIVE_ON = {"live.enabled": "true", "live": "1"}
-# The API as the engine's metric names its users: those of trading, of display, of polling.
-TRADING = ("clob", "clob books")
-POLLERS = ("data hot poller", "data cold poller")
+POLLERS = ("hot poller", "cold poller")
 GROWTH_MAX = 1.1
 
 
@@ -35,8 +34,8 @@ class Impact:
 
     users: int
     minutes: float
-    calls: dict[str, float]
-    """Upstream calls a minute by who asks."""
+    calls: dict[tuple[str, str], float]
+    """Upstream calls a minute by API and by who asks."""
     database: ServerUse
     """What was used within the run."""
     statements_per_min: float
@@ -89,7 +88,8 @@ async def _watched(bench: Bench, database: BenchDatabase, engine: EngineHandle, 
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(look, "prices", _price_lines(people, markets), 1.0, len(people))
-        nursery.start_soon(look, "pages", _page_lines(people), PAGE_INTERVAL_S, len(people))
+        # A connection that is idle for long is closed: fewer of them ask more often.
+        nursery.start_soon(look, "pages", _page_lines(people), 1.0, max(1, len(people) // PAGE_INTERVAL_S))
     after, used_after = await engine.metrics(), await server_use(database, pid)
     order_ms = (
         await own_quantiles_ms(engine, before, ORDER_HISTOGRAM) if _orders(after) > _orders(before) else (0.0, 0.0)
@@ -101,7 +101,7 @@ async def _watched(bench: Bench, database: BenchDatabase, engine: EngineHandle, 
     return Impact(
         users=len(people),
         minutes=minutes,
-        calls={name: count / minutes for name, count in _calls(before, after).items()},
+        calls={who: count / minutes for who, count in upstream_calls(after, before).items() if count},
         database=ServerUse(
             cpu_s=used_after.cpu_s - used.cpu_s,
             wal_bytes=used_after.wal_bytes - used.wal_bytes,
@@ -130,15 +130,6 @@ def _page_lines(people: list[User]) -> list[str]:
     return [f"{user.token} {path}" for path in paths for user in people]
 
 
-def _calls(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    calls: dict[str, float] = {}
-    for sample, count in after.items():
-        if sample.startswith("polycopy_upstream_requests_total"):
-            user = sample.partition('api="')[2].partition('"')[0]
-            calls[user] = calls.get(user, 0.0) + count - before.get(sample, 0.0)
-    return calls
-
-
 def _orders(metrics: dict[str, float]) -> float:
     return sum(count for name, count in metrics.items() if name.startswith(ORDER_HISTOGRAM) and 'le="+Inf"' in name)
 
@@ -152,7 +143,7 @@ def _upstream(small: Impact, large: Impact, polled: Impact) -> list[Figure]:
         *_pair("Data API calls a minute, pollers off", small, large, lambda one: one.api("data"), "/min", 5,
                "~100/min, grows with users"),
         _figure("Data API calls a minute, pollers on, without theirs", polled.api("data", *POLLERS), "/min", 5, ""),
-        _figure("  the pollers' own", sum(polled.calls.get(name, 0.0) for name in POLLERS), "/min", None, ""),
+        _figure("  the pollers' own", sum(polled.calls.get(("data", name), 0.0) for name in POLLERS), "/min", None, ""),
     ]  # fmt: skip
     pairs = [(small.api(name), large.api(name)) for name in ("clob", "gamma", "data")]
     growth = max((after / before for before, after in pairs if before), default=1.0)

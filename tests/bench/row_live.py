@@ -8,6 +8,7 @@ in commit 1, book, risk rules, signature, journal in commit 2, and the request.
 import json
 import sys
 import time
+from collections import Counter
 from decimal import Decimal
 
 import attrs
@@ -18,6 +19,7 @@ from .figures import Figure, quantile
 from .live_engines import LIVE, STAKE_USD, LiveBench, live_bench
 from .processes import ROOT, cpu_s
 from .row_latency import RATE, own_quantiles_ms
+from .upstream_calls import upstream_calls
 
 TARGETS = (1, 20, 1_000)
 HISTOGRAM = "polycopy_trade_to_order_seconds_bucket"
@@ -145,21 +147,16 @@ async def _burst_of(live: LiveBench) -> int:
 
 async def _calls(bench: Bench) -> Figure:
     """Trades flow, Gamma answers, and nothing is traded: with live trading off, and with its only strategy paused."""
-    counts = dict[str, float]()
+    counts = dict[str, Counter[tuple[str, str]]]()
     for name, is_on in (("off", False), ("paused", True)):
         async with live_bench(bench, targets=20, paused=True, is_on=is_on, markets_known=False) as live:
             await _pace(live, "calls", bench.either(5, 20), 20)
-            metrics = await live.engine.metrics()
-            calls = {key: value for key, value in metrics.items() if key.startswith("polycopy_upstream_requests_total")}
-            for api in ("clob", "clob books", "gamma"):
-                counts[f"{name} {api}"] = sum(value for key, value in calls.items() if f'api="{api}"' in key)
+            counts[name] = upstream_calls(await live.engine.metrics())
     bench.say(f"  calls: {counts}")
-    off = counts["off clob"] + counts["off clob books"]
-    gamma, books, account = (
-        counts["off gamma"] + counts["paused gamma"],
-        counts["paused clob books"],
-        counts["paused clob"],
-    )
+    off = sum(count for (api, _), count in counts["off"].items() if api == "clob")
+    gamma = sum(count for calls in counts.values() for (api, _), count in calls.items() if api == "gamma")
+    account = counts["paused"]["clob", "orders"]
+    books = sum(count for (api, _), count in counts["paused"].items() if api == "clob") - account
     return Figure(
         row="live",
         what="CLOB calls outside trading, while Gamma answers",

@@ -40,8 +40,8 @@ HEALTHY = {
     'polycopy_channel_dropped_total{channel="market_requests",lane="0",reason="full"}': GROWING,
     'polycopy_actor_up{actor="trade_filter"}': "1x400",
     'polycopy_actor_restarts_total{actor="trade_filter"}': ZERO,
-    'polycopy_upstream_requests_total{api="data",code="200"}': GROWING,
-    'polycopy_upstream_requests_total{api="data",code="429"}': "0+1x400",
+    'polycopy_upstream_requests_total{api="data",code="200",user="gaps"}': GROWING,
+    'polycopy_upstream_requests_total{api="data",code="429",user="gaps"}': "0+1x400",
     'polycopy_trade_to_row_seconds_bucket{le="0.01"}': GROWING,
     'polycopy_trade_to_row_seconds_bucket{le="+Inf"}': GROWING,
     'polycopy_price_requests_total{result="hit"}': GROWING,
@@ -141,11 +141,11 @@ CASES = {
     "malformed trades": ({'polycopy_trades_malformed_total{reason="price"}': GROWING}, {"PolycopyTradesMalformed"}),
     "malformed frames": ({'polycopy_stream_frames_total{result="json"}': GROWING}, {"PolycopyFramesMalformed"}),
     "upstream fails": (
-        {'polycopy_upstream_requests_total{api="data",code="timeout"}': "0+300x400"},
+        {'polycopy_upstream_requests_total{api="data",code="timeout",user="gaps"}': "0+300x400"},
         {"PolycopyUpstreamFails"},
     ),
     "upstream throttles": (
-        {'polycopy_upstream_requests_total{api="data",code="429"}': "0+50x400"},
+        {'polycopy_upstream_requests_total{api="data",code="429",user="gaps"}': "0+50x400"},
         {"PolycopyUpstreamThrottles"},
     ),
     "stream lost again and again": (
