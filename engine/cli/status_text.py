@@ -1,6 +1,6 @@
 """The text of `polycopy status`."""
 
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 import click
@@ -34,9 +34,9 @@ def _figures(view: EngineView) -> list[tuple[str, str]]:
     share = f" ({heap / limit:.0%})" if limit else ""
     p50, p99 = (metrics.quantile("trade_to_row_seconds", q) for q in (0.5, 0.99))
     requests = metrics.samples.get("upstream_requests_total", {})
-    upstream: dict[str, float] = Counter()
+    upstream = defaultdict[str, float](float)
     for labels, count in requests.items():
-        upstream[f"{dict(labels).get('api')} {dict(labels).get('code')}"] += int(count)
+        upstream[f"{dict(labels).get('api')} {dict(labels).get('code')}"] += count
     return [
         ("memory", f"{bytes_text(heap)} of {bytes_text(limit)}{share}"),
         ("scheduler lag", f"{seconds_text(metrics.value('loop_lag_seconds'))} (p99)"),

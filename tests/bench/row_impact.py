@@ -48,7 +48,7 @@ class Impact:
 
     def api(self, name: str, *without: str) -> float:
         """Returns the calls a minute of one API, by whoever asks but those named."""
-        return sum(count for user, count in self.calls.items() if user.split()[0] == name and user not in without)
+        return sum(count for (api, user), count in self.calls.items() if api == name and user not in without)
 
     @property
     def database_cpu_ratio(self) -> float:

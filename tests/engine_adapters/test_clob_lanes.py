@@ -72,7 +72,7 @@ async def test_a_whole_answer_is_told_however_it_is_framed(answer):
             # Its end is the end of the connection.
             server.answers = [answer]
         assert await post(lanes) == Answered(status=200, body=b"{}")
-        assert counts == {("clob", "200"): 1}
+        assert counts == {("clob", "orders", "200"): 1}
 
 
 async def test_a_request_goes_out_once_and_whole_and_connections_are_kept():
@@ -173,7 +173,7 @@ async def test_without_a_connection_nothing_was_sent():
         counts = Counter()
         async with open_lanes(address, lanes=1, timeout_s=1, user_agent="us", requests=counts) as lanes:
             assert isinstance(await post(lanes), Unsent)
-    assert counts == {("clob", "unsent"): 1}
+    assert counts == {("clob", "orders", "unsent"): 1}
 
 
 async def test_a_handshake_that_never_ends_sent_nothing():
@@ -192,5 +192,5 @@ async def test_requests_take_turns_on_few_lanes():
     async with lanes_to(server, lanes=3, timeout_s=5) as (lanes, counts), trio.open_nursery() as nursery:
         for _ in range(12):
             nursery.start_soon(post, lanes)
-    assert counts == {("clob", "200"): 12}
+    assert counts == {("clob", "orders", "200"): 12}
     assert server.connections <= 3
