@@ -3,9 +3,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.simulator.ledger import Fill, Ledger, key_at
+from engine.simulator.ledger import Fill, Ledger
 from engine.simulator.market import Market
 from engine.simulator.profiles import Profile, mixed_case, profile_of
+from engine.simulator.series import key_at
 
 
 def market(number):
