@@ -43,6 +43,8 @@ class SimulatorOptions:
     """Whether Gamma leaves out closed markets when `closed` is not asked for."""
     v1_retired: bool = False
     """Whether the Data API v1 answers 404."""
+    v2_absent: bool = False
+    """Whether the Data API v2 answers 404, as where only v1 is spoken."""
     v1_offset_refused: bool = False
     """Whether an offset beyond the cap answers 400 instead of the last page again."""
     fills_max: int = attrs.field(default=200_000, validator=ge(100))

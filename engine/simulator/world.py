@@ -158,11 +158,14 @@ class World:
         rankings = Rankings(accounts, self._clock)
         pages = ListPages(cursors, self.faults)
         habits = V1Habits(retired=options.v1_retired, offset_refused=options.v1_offset_refused)
+        v2 = [
+            *DataApiV2(feed, accounts, self.markets, self.faults, cache, cursors, rng=rng).routes(),
+            *DataApiAccounts(accounts, rankings, cache, pages, rng=rng).routes(),
+        ]
         routes = {
             "gamma": GammaApi(self.markets, clock=self._clock, open_only=options.gamma_default_open_only).routes(),
             "data": [
-                *DataApiV2(feed, accounts, self.markets, self.faults, cache, cursors, rng=rng).routes(),
-                *DataApiAccounts(accounts, rankings, cache, pages, rng=rng).routes(),
+                *([] if options.v2_absent else v2),
                 *DataApiV1(feed, accounts, rankings, self.faults, cache, habits).routes(),
             ],
             "clob": [
