@@ -171,3 +171,14 @@ async def test_an_answer_that_makes_no_sense_is_no_page(body):
     ):
         with pytest.raises(TransientError):
             await ask(Server(pages={path: [body]}).accounts())
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(502, TransientError), (503, TransientError), (408, TransientError), (429, TransientError), (400, RejectedError)],
+)
+async def test_what_is_no_answer_is_no_page_and_leads_to_no_other_version(status, error):
+    server = Server(lists={"/positions": [held(1)]}, statuses={"/v2/positions": status})
+    with pytest.raises(error):
+        await server.accounts().held_page(WALLET)
+    assert server.paths() == ["/v2/positions"]

@@ -4,75 +4,32 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from property.examples import MANY
-from property.made_trades import JSON_VALUES, NOON_S, condition, fields, transaction
-from test_rtds_frames import RAW_VALUES
+from account_samples import (
+    CLOSED_NAMES,
+    CLOSED_V1,
+    DECODERS,
+    HELD_V1,
+    PAIRS,
+    REDEEM_V1,
+    STANDING_V1,
+    TRADE_V1,
+    V2_BOARD,
+    V2_NAMES,
+    WALLET,
+    enveloped,
+    renamed,
+    rows_of,
+    understood,
+    v1,
+)
+from property.made_trades import NOON_S, transaction
 
 from protocols.errors import TransientError
 from protocols.trader_accounts import ActivityKind
 from protocols.trades import RawTrade, trade_from_row
-from protocols.venue.activity_rows import decode_activity_v1, decode_activity_v2
+from protocols.venue.activity_rows import decode_activity_v1
 from protocols.venue.leaderboard_rows import decode_leaderboard_v1, decode_leaderboard_v2
 from protocols.venue.position_rows import decode_closed_v1, decode_closed_v2, decode_held_v1, decode_held_v2
-
-WALLET = "0x" + "ab" * 20
-HELD_V1 = {
-    "proxyWallet": WALLET, "asset": "7", "conditionId": condition(1), "size": 2.5, "avgPrice": 0.4, "initialValue": 1,
-    "currentValue": 1.25, "curPrice": 0.5, "realizedPnl": -0.1, "redeemable": False, "mergeable": True,
-    "negativeRisk": True, "title": "A title", "outcome": "Yes", "outcomeIndex": 0, "eventSlug": "event",
-    "endDate": "2026-07-11",
-}  # fmt: skip
-CLOSED_V1 = {
-    "proxyWallet": WALLET, "asset": "7", "conditionId": condition(1), "avgPrice": 0.47, "totalBought": 2100.073,
-    "realizedPnl": 1113.0366, "curPrice": 1, "outcome": "Yes", "outcomeIndex": 0, "endDate": "2026-10-01",
-    "timestamp": NOON_S,
-}  # fmt: skip
-STANDING_V1 = {"rank": "1", "proxyWallet": WALLET, "userName": "🐳", "vol": 72.5, "pnl": -8.25, "profileImage": ""}
-TRADE_V1 = fields(type="TRADE", proxyWallet=WALLET)
-REDEEM_V1 = TRADE_V1 | {"type": "REDEEM", "asset": "", "side": "", "price": 0, "outcomeIndex": 999, "outcome": ""}
-V2_NAMES = {
-    "proxyWallet": "proxy_wallet", "asset": "token_id", "conditionId": "condition_id", "size": "current_size",
-    "avgPrice": "avg_price", "initialValue": "entry_cost_usdc", "currentValue": "current_value",
-    "curPrice": "current_price", "realizedPnl": "realized_pnl", "negativeRisk": "negative_risk",
-    "outcomeIndex": "outcome_index", "eventSlug": "event_slug", "endDate": "end_date", "totalBought": "total_size",
-}  # fmt: skip
-V2_TRADES = {"transactionHash": "transaction_hash", "profileImage": "profile_image", "size": "size"}
-V2_BOARD = {"proxyWallet": "user_id", "userName": "user_name", "vol": "volume", "profileImage": "profile_image"}
-CLOSED_NAMES = V2_NAMES | {"timestamp": "last_event_at"}
-PAIRS = [
-    pytest.param(decode_held_v1, decode_held_v2, HELD_V1, V2_NAMES, id="held"),
-    pytest.param(decode_closed_v1, decode_closed_v2, CLOSED_V1, CLOSED_NAMES, id="closed"),
-    pytest.param(decode_activity_v1, decode_activity_v2, TRADE_V1, V2_NAMES | V2_TRADES, id="trade"),
-    pytest.param(decode_activity_v1, decode_activity_v2, REDEEM_V1, V2_NAMES | V2_TRADES, id="redemption"),
-    pytest.param(decode_leaderboard_v1, decode_leaderboard_v2, STANDING_V1, V2_BOARD, id="standing"),
-]
-DECODERS = [each for pair in PAIRS for each in pair.values[:2]]
-
-
-def encoded(value):
-    return json.dumps(value).encode()
-
-
-def v1(decode, *rows):
-    return decode(encoded(rows))
-
-
-def renamed(row, names):
-    return {names.get(name, name): value for name, value in row.items()}
-
-
-def enveloped(rows, **pagination):
-    return encoded({"data": rows} | ({"pagination": pagination} if pagination else {}))
-
-
-def rows_of(page):
-    return page.trades + page.others if hasattr(page, "trades") else page.rows
-
-
-def understood(page):
-    return len(rows_of(page)) + getattr(page, "nothing_left", 0)
 
 
 @pytest.mark.parametrize(("by_v1", "by_v2", "row", "names"), PAIRS)
@@ -241,6 +198,25 @@ def test_activity_is_sorted_into_trades_holdings_that_change_otherwise_and_the_r
     assert page.malformed == {"not_a_trade": len(kinds), "kind": 3, "side": 1, "token": 1, "condition_id": 1}
 
 
+def test_rows_of_one_transaction_that_are_alike_in_everything_are_all_kept():
+    page = v1(decode_activity_v1, *[TRADE_V1] * 6, *[REDEEM_V1] * 2)
+    assert (len(page.trades), len(page.others), page.rows_sent) == (6, 2, 8)
+
+
+def test_the_smallest_sizes_are_shares_too():
+    sizes = ("0.01", 0.000001, "5372.999999", 1e-5)
+    rows = v1(decode_held_v1, *(HELD_V1 | {"size": size} for size in sizes)).rows
+    assert [row.shares_micro for row in rows] == [10_000, 1, 5_372_999_999, 10]
+    (trade,) = v1(decode_activity_v1, TRADE_V1 | {"size": 0.07, "price": "0.001"}).trades
+    assert trade.row.size * trade.row.price == Decimal("0.00007")
+
+
+@pytest.mark.parametrize("outcome", ["Up", "Hiroshima Carp", "Over 1.5", "大谷", "🐳", "O'Brien"])
+def test_outcomes_are_whatever_the_market_says(outcome):
+    assert v1(decode_held_v1, HELD_V1 | {"outcome": outcome}).rows[0].text.outcome == outcome
+    assert v1(decode_activity_v1, TRADE_V1 | {"outcome": outcome}).trades[0].row.outcome == outcome
+
+
 def test_redeeming_what_is_worthless_is_told():
     (redeemed,) = v1(decode_activity_v1, REDEEM_V1 | {"size": 0}).others
     assert (redeemed.shares_micro, redeemed.transaction_hash) == (0, transaction(1))
@@ -265,35 +241,3 @@ def test_what_is_kept_of_a_row_is_what_a_database_takes(damage):
     assert "\\ud800" not in raw
     assert "9999999" not in raw
     json.loads(raw)
-
-
-@MANY
-@given(body=st.one_of(st.binary(), st.text().map(str.encode), JSON_VALUES.map(encoded)))
-def test_any_body_is_a_page_or_transient(body):
-    for decode in DECODERS:
-        try:
-            page = decode(body)
-        except TransientError:
-            continue
-        assert understood(page) + page.malformed.total() == page.rows_sent
-
-
-@MANY
-@given(
-    template=st.sampled_from([HELD_V1, CLOSED_V1, TRADE_V1, REDEEM_V1, STANDING_V1]),
-    names=st.lists(st.sampled_from(sorted(HELD_V1 | CLOSED_V1 | TRADE_V1 | STANDING_V1)), max_size=3),
-    values=st.lists(RAW_VALUES, max_size=3),
-)
-def test_one_damaged_row_never_costs_the_page(template, names, values):
-    members = {name: json.dumps(value) for name, value in template.items()} | dict(zip(names, values, strict=False))
-    damaged = "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"
-    body = f"[{damaged},{json.dumps(template)}]".encode("utf-8", "surrogatepass")
-    for decode in DECODERS:
-        try:
-            page = decode(body)
-        except TransientError:
-            continue
-        assert page.rows_sent == 2
-        assert understood(page) + page.malformed.total() == 2
-        for row in rows_of(page):
-            json.loads(getattr(row, "raw", "{}"), parse_int=str)
