@@ -158,7 +158,7 @@ async def test_closed_positions_of_v2_are_asked_by_status_and_time():
     page = await server.accounts().closed_page(WALLET, since_ms=(AT_S - 2) * 1000)
     assert ([row.token_id for row in page.rows], page.next_cursor) == (["0", "1", "2"], None)
     params = server.asked[0].params
-    assert (params["status"], params["sort_by"], params["start"]) == ("CLOSED", "TIMESTAMP", str(AT_S - 2))
+    assert (params["status"], params["sort_by"], params["start"]) == ("CLOSED", "TIMESTAMP", str(AT_S - 3))
 
 
 @pytest.mark.parametrize("body", ["<html>", {"error": "x"}, {"data": 7}, '{"data":[{"a":1'])
