@@ -149,7 +149,7 @@ class PriceCache:
         """Returns what is known of a market without calling out: memory, else its row. Raises `TransientError`."""
         entry = self.memory.used(condition_id)
         quote = await self._pilot.row(condition_id) if entry is None else entry.quote
-        fresh = quote is None or self._freshness.serves(quote, self._freshness.ttl_s, trio.current_time())
+        fresh = quote is None or self._freshness.serves(quote, self._freshness.served_s, trio.current_time())
         return quote if quote is None or fresh else _stale(quote)
 
     async def stored_condition_id(self, name: MarketName) -> str | None:
@@ -196,7 +196,7 @@ class PriceCache:
             return _UNDECIDED if flight is None else flight
         quote = entry.quote
         if self._freshness.serves(quote, limit_s, now_s):
-            if not quote.resolved and limit_s <= self._freshness.ttl_s:
+            if not quote.resolved and limit_s <= self._freshness.served_s:
                 entry.asked_s = now_s
                 if now_s - quote.observed_s >= self._freshness.ahead_s and self._may_ask(entry, now_s):
                     self.queue.book(condition_id, now_s)

@@ -59,7 +59,7 @@ def test_when_both_fail_the_last_known_price_is_served_with_its_age_and_hardly_a
             quote = await world.one(1)
             waits.append(trio.current_time() - before_s)
             assert quote.observed_s == first.observed_s
-            assert quote.stale or before_s - first.observed_s < 2.0
+            assert quote.stale or before_s - first.observed_s < 2.25
         assert sum(wait_s > 0 for wait_s in waits) <= 16
         world.venue.gamma = "ok"
         await trio.sleep(61)

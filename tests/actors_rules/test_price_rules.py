@@ -53,9 +53,10 @@ def test_resolution(prices, closed, status, resolved):
     assert is_resolved(facts(*prices, closed=closed, resolution_status=status)) is resolved
 
 
-def test_ages_below_the_ttl_are_the_ttl_and_above_the_longest_the_longest():
+def test_ages_below_what_everybody_gets_are_that_and_above_the_longest_the_longest():
     freshness = Freshness(2.0)
-    assert [freshness.limit_s(ms) for ms in (0, 250, 2_000, 15_000, 10**9)] == [2, 2, 2, 15, 600]
+    assert [freshness.limit_s(ms) for ms in (0, 250, 2_000, 15_000, 10**9)] == [2.25, 2.25, 2.25, 15, 600]
+    assert (freshness.ahead_s, Freshness(3.0).served_s) == (2.0, 3.0)
     assert set(TIERS_MS) == {"T1", "T2a", "T2b", "T3", "T4"}
     assert max(TIERS_MS.values()) == MAX_AGE_MS
 

@@ -123,7 +123,7 @@ async def test_when_both_fail_the_last_price_is_stale_and_the_venue_is_left_alon
         known = await one(cache, first)
         await venue.fault("http_429", api="gamma", retry_after_s=0)
         await venue.fault("http_5xx", api="clob")
-        await trio.sleep(TTL_S)
+        await trio.sleep(1.125 * TTL_S)
         asked = await calls(venue, "gamma", "/markets/keyset")
         ages = []
         for _ in range(100):
