@@ -28,8 +28,10 @@ CONDITION_ID = re.compile("0x[0-9a-f]{62,64}")
 class MarketRegistry:
     """unknown ids → markets. One reader and batches: an unknown market costs one call, however many trades name it.
 
-    The catalog verifies ids, so a market is either the right one or absent (D59). Absent ids are asked again with growing
-    pauses; ids that were lost on the way are found again by a sweep over stored trades.
+    Ids wait a while for others that go into the same call; whoever cannot wait for a market asks for it himself
+    (`MarketDesk`), and then it costs nothing here. The catalog verifies ids, so a market is either the right one or absent
+    (D59). Absent ids are asked again with growing pauses; ids that were lost on the way are found again by a sweep over
+    stored trades.
     """
 
     requests: Inbox[str]
@@ -41,6 +43,8 @@ class MarketRegistry:
     calls: int = attrs.field(init=False, default=0)
     absent: dict[str, "_Absent"] = attrs.field(init=False, factory=dict)
     """Ids that the venue did not know when asked last."""
+    _gathered: dict[str, float] = attrs.field(init=False, factory=dict)
+    """Ids that wait for others, and since when; one that is lost with a crash is found again by the sweep."""
     _known: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(5_000))
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
     _swept_s: float = attrs.field(init=False, default=float("-inf"))
@@ -55,14 +59,30 @@ class MarketRegistry:
             with trio.move_on_after(self._next_check_in_s()):
                 asked = await self.requests.batch(BATCH_MAX)
                 ended = not asked
+            self._gather(asked)
             if ended:
                 return
-            await self._learn([*dict.fromkeys([*asked, *self._due_again(), *await self._sweep()])])
+            await self._learn([*dict.fromkeys([*self._full(), *self._due_again(), *await self._sweep()])])
+
+    def _gather(self, condition_ids: Sequence[str]) -> None:
+        now_s = trio.current_time()
+        for condition_id in condition_ids:
+            if condition_id not in self._known:
+                self._gathered.setdefault(condition_id, now_s)
+
+    def _full(self) -> list[str]:
+        """Takes what was gathered once the first of it has waited long enough, or it fills a call."""
+        oldest_s = next(iter(self._gathered.values()), float("inf"))
+        if len(self._gathered) < BATCH_MAX and trio.current_time() < oldest_s + self.config.linger_s:
+            return []
+        gathered, self._gathered = list(self._gathered), {}
+        return gathered
 
     def _next_check_in_s(self) -> float:
         now_s = trio.current_time()
         due_s = min((absent.due_s for absent in self.absent.values()), default=float("inf"))
-        return max(0.05, min(due_s, self._swept_s + self.config.sweep_interval_s) - now_s)
+        due_s = min(due_s, next(iter(self._gathered.values()), float("inf")) + self.config.linger_s)
+        return max(0.0, min(due_s, self._swept_s + self.config.sweep_interval_s) - now_s)
 
     def _due_again(self) -> list[str]:
         now_s = trio.current_time()

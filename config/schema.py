@@ -169,6 +169,13 @@ class WriterConfig:
 class MarketsConfig:
     """The market registry."""
 
+    linger_s: float = number(
+        10,
+        at_least=0,
+        at_most=300,
+        doc="wait of an unknown market for others, so that they share a call",
+        restart=False,
+    )
     retry_missing_s: float = number(
         60, at_least=1, at_most=86_400, doc="pause before an unknown market is asked again; doubles", restart=False
     )

@@ -40,6 +40,24 @@ def test_many_unknown_markets_share_calls():
     assert set(world.store.stored) == set(wanted)
 
 
+def test_markets_that_become_known_one_after_the_other_share_a_call():
+    wanted = ids(30)
+    world = RegistryWorld(FakeMarketStore(), FakeCatalog(set(wanted)), {"linger_s": 9.5})
+    world.run([(n * 1.0, id_) for n, id_ in enumerate(wanted)], 60)
+    assert asked_at(world) == [9.5, 19.5, 29.5]
+    assert set(world.store.stored) == set(wanted)
+
+
+def test_a_full_call_waits_for_nobody_and_who_lingers_not_at_all_asks_at_once():
+    wanted = ids(50)
+    full = RegistryWorld(FakeMarketStore(), FakeCatalog(set(wanted)), {"linger_s": 300.0})
+    full.run([(1, id_) for id_ in wanted], 60)
+    assert asked_at(full) == [1]
+    eager = RegistryWorld(FakeMarketStore(), FakeCatalog(set(wanted)), {"linger_s": 0.0})
+    eager.run([(n, id_) for n, id_ in enumerate(wanted[:3])], 60)
+    assert asked_at(eager) == [0, 1, 2]
+
+
 def test_a_stored_market_costs_no_call():
     known = FakeCatalog(set(ids(3)))
     first = RegistryWorld(FakeMarketStore(), known).run([(0, id_) for id_ in ids(3)], 10)
@@ -49,7 +67,7 @@ def test_a_stored_market_costs_no_call():
 
 def test_a_closed_market_is_found_by_a_second_call():
     (id_,) = ids(1)
-    world = RegistryWorld(FakeMarketStore(), FakeCatalog(closed={id_})).run([(0, id_)], 10)
+    world = RegistryWorld(FakeMarketStore(), FakeCatalog(closed={id_})).run([(0, id_)], 20)
     assert [closed for _, _, closed in world.catalog.calls] == [None, True]
     assert list(world.store.stored) == [id_]
 

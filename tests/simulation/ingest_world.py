@@ -36,6 +36,7 @@ QUICK = {
     "stream.reconnect_delay_max_s": "0.3",
     "stream.gap_reread_s": "1",
     "stream.gap_overlap_s": "5",
+    "markets.linger_s": "0.2",
     "filter.targets_poll_s": "0.2",
     "venue.request_timeout_s": "3",
     "limits.drain_s": "5",
