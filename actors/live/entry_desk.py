@@ -14,7 +14,7 @@ from actors.live.commitments import Reserved
 from actors.live.live_book import LiveBook
 from actors.rules.live.exits import DUST_SHARES
 from actors.rules.live.pricing import Refusal, entry_plan, exit_plan, manual_plan
-from actors.rules.live.risk import EntryFacts, RiskReport, RiskState, first_failure, risk_reports
+from actors.rules.live.risk import EntryFacts, RiskReport, RiskState, early_failure, first_failure, risk_reports
 from actors.rules.live.sizing import stake_for
 from protocols.clock import WallClock
 from protocols.decisions import Inputs
@@ -61,7 +61,7 @@ class EntryDesk:
 
     def is_ready(self, intent: LiveIntent) -> bool:
         """Returns whether a claim can be judged without waiting; has its book and terms fetched if not."""
-        if self._age_limit_passed(intent) is not None:
+        if self._age_limit_passed(intent) is not None or self._fails_early(intent) is not None:
             return True
         if (
             self.reader.at_hand(intent.token_id) is not None
@@ -102,6 +102,9 @@ class EntryDesk:
         too_old = self._age_limit_passed(intent)
         if too_old is not None:
             return self._declined(intent, "SIGNAL_AGE", too_old)
+        early = self._fails_early(intent)
+        if early is not None:
+            return self._failed(intent, early)
         found = self._found(intent, fetched)
         if found is not None and found.order_book is None:
             return self._declined(intent, "MARKET_CLOSED", "the venue has no order book for it")
@@ -154,8 +157,15 @@ class EntryDesk:
         )
         failure = first_failure(self._risk(intent, strategy, facts))
         if failure is not None:
-            return self._declined(intent, failure.rule, f"{failure.value}; allowed: {failure.limit}")
+            return self._failed(intent, failure)
         return plan
+
+    def _fails_early(self, intent: LiveIntent) -> RiskReport | None:
+        """What no price can change is judged before the venue is asked for a book."""
+        strategy = self.book.strategies.get(intent.strategy_id)
+        if intent.origin is not OrderOrigin.COPY or strategy is None:
+            return None
+        return early_failure(strategy.settings, self._state(intent, strategy))
 
     def _risk(self, intent: LiveIntent, strategy: LiveStrategy, facts: EntryFacts) -> list[RiskReport]:
         return risk_reports(strategy.settings, strategy.ft_settings, self._state(intent, strategy), facts)
@@ -226,6 +236,9 @@ class EntryDesk:
             return None
         age_s, limit_s = (self.clock.now_ms() - intent.signal_ms) / 1000, strategy.settings.max_signal_age_s
         return f"{age_s:.3f}; allowed: {limit_s}" if age_s > limit_s else None
+
+    def _failed(self, intent: LiveIntent, report: RiskReport) -> Declined:
+        return self._declined(intent, report.rule, f"{report.value}; allowed: {report.limit}")
 
     def _declined(self, intent: LiveIntent, reason: str, detail: str) -> Declined:
         return Declined(order_id=intent.order_id, reason=reason, detail=detail, at_ms=self.clock.now_ms())

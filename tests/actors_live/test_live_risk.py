@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import MANY
 
-from actors.rules.live.risk import RULES, EntryFacts, RiskState, first_failure, risk_reports
+from actors.rules.live.risk import RULES, EntryFacts, RiskState, early_failure, first_failure, risk_reports
 from protocols.live.market import MarketTerms, OrderBook
 from protocols.live.money import DayFigures
 from protocols.live.settings import LiveSettings
@@ -186,6 +186,19 @@ def test_every_rule_is_what_a_second_opinion_says_it_is(case):
     reports = risk_reports(settings, paper, state, facts)
     assert [report.rule for report in reports if not report.passed] == failures(settings, paper, state, facts)
     assert all(isinstance(report.value, str) for report in reports)
+
+
+@given(cases())
+@MANY
+def test_what_is_refused_before_a_price_is_asked_for_no_price_could_have_saved(case):
+    settings, paper, state, facts = case
+    early = early_failure(settings, state)
+    failed = failures(settings, paper, state, facts)
+    assert early is None or early.rule in failed
+    if early is None:
+        assert not set(failed) & {
+            "HALTED", "PAUSED", "BREAKER", "DRIFT", "DAILY_LOSS_LIMIT", "DRAWDOWN_BREAKER", "MAX_ORDERS_PER_MINUTE",
+        }  # fmt: skip
 
 
 def test_the_reference_and_the_rules_know_the_same_names():
