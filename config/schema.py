@@ -10,6 +10,7 @@ import attrs
 from config.field import choice, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
+from config.markets import MarketsConfig
 from config.poller import PollerConfig
 from config.secrets import Secret
 
@@ -162,25 +163,6 @@ class WriterConfig:
     spill_dir: str = _path("where the journal lives")
     spill_bytes_max: int = whole(
         256 << 20, at_least=1 << 20, at_most=1 << 40, doc="size of the journal; then rows are re-read later"
-    )
-
-
-@attrs.frozen(kw_only=True)
-class MarketsConfig:
-    """The market registry."""
-
-    linger_s: float = number(
-        10,
-        at_least=0,
-        at_most=300,
-        doc="wait of an unknown market for others, so that they share a call",
-        restart=False,
-    )
-    retry_missing_s: float = number(
-        60, at_least=1, at_most=86_400, doc="pause before an unknown market is asked again; doubles", restart=False
-    )
-    sweep_interval_s: float = number(
-        300, at_least=10, at_most=86_400, doc="how often stored trades without market are looked for", restart=False
     )
 
 

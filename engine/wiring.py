@@ -20,6 +20,7 @@ import attrs
 from actors.gap_filler import GapFiller
 from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
+from actors.market_scout import MarketScout
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
@@ -43,6 +44,7 @@ from protocols.ingest import (
     GapStore,
     MarketCatalog,
     MarketStore,
+    NewestMarkets,
     SpillStore,
     StreamDialer,
     TargetStore,
@@ -61,6 +63,7 @@ class Adapters:
     dialer: StreamDialer
     history: TradeHistory
     catalog: MarketCatalog
+    newest: NewestMarkets
     trades: TradeStore
     gaps: GapStore
     targets: TargetStore
@@ -169,11 +172,13 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         committed=io.committed,
     )
     market_registry = _market_registry(config, io, market_requests)
+    market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
     live_channels = live.channels if live else ()
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
             Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
+            Child(name="market_scout", run=market_scout.run),
             *forward.services,
             *(live.services if live else ()),
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
