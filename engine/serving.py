@@ -30,7 +30,7 @@ from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.reload import Reloader
 from engine.service_wiring import ServicePorts, Services, build_services
-from engine.wiring import Actors, Engine
+from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
 from protocols.live.operating import LiveJobs, ManualOrders
@@ -137,7 +137,8 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
 
 def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: WallClock) -> FtReadPorts:
     def settle_now() -> Awaitable[Mapping[str, int]] | None:
-        return None if engine.actors is None else _settled(engine.actors)
+        settle = engine.settle_paper
+        return None if settle is None else settle()
 
     return FtReadPorts(
         reports=io.reports,
@@ -149,7 +150,3 @@ def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: Wa
         settle_now=settle_now,
         clock=clock,
     )
-
-
-async def _settled(actors: Actors) -> Mapping[str, int]:
-    return attrs.asdict(await actors.forward.settler.pass_once())
