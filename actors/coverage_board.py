@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from protocols.coverage import CoverageSummary
+from protocols.coverage import CoverageSummary, HistoryApi
 from protocols.trades import Lane
 
 
@@ -17,7 +17,7 @@ class CoverageBoard:
     """The windows that were closed within a day, by lane."""
     audited_s: float | None = None
     """Monotonic time of the last audit."""
-    missed: Counter[str] = attrs.field(factory=Counter)
+    missed: Counter[str] = attrs.field(factory=lambda: Counter(dict.fromkeys(HistoryApi, 0)))
     """Misses found here, by the history that had them first."""
 
     def publish(self, summary: Mapping[Lane, CoverageSummary], now_s: float) -> None:

@@ -90,6 +90,10 @@ class Scheduler:
             with trio.move_on_after(WITHDRAW_S, shield=True):
                 await self._withdraw()
 
+    def can_run(self, name: str) -> bool:
+        """Returns whether there is such a job, and it can run in this process now."""
+        return any(job.name == name and self._can_run_here(job) for job in self.jobs)
+
     def last_success_age_s(self) -> dict[str, float]:
         """Returns the age of each job's last success, for the metric; of one that never succeeded the time it is known."""
         now_ms = self.clock.now_ms()

@@ -10,6 +10,7 @@ from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
 from engine.api.bot_routes import bot_routes
+from engine.api.coverage_routes import coverage_routes
 from engine.api.feed_routes import feed_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.ft_routes import FtReadPorts, ft_read_routes
@@ -104,7 +105,10 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *signal_routes(io.signals),
         *_live_routes(engine, io),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
-        *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
+        *job_routes(
+            store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
+        ),
+        *coverage_routes(io.coverage, clock),
         *admin_routes(context.reloader),
     ]
 

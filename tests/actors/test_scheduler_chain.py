@@ -78,7 +78,9 @@ def test_one_that_takes_half_the_night_is_waited_for_by_the_whole_chain():
     assert starts[2] >= 8 * HOUR_S, "it waits for one that has not begun either"
 
 
-@pytest.mark.parametrize(("broken", "expected"), [(0, ["failed", "skipped", "skipped"]), (1, ["succeeded", "failed", "skipped"])])
+@pytest.mark.parametrize(
+    ("broken", "expected"), [(0, ["failed", "skipped", "skipped"]), (1, ["succeeded", "failed", "skipped"])]
+)
 def test_after_a_failure_nothing_builds_on_it_and_the_next_day_is_whole(broken, expected):
     async def story(world):
         world.start_engine()
