@@ -29,6 +29,8 @@ FAILURES_MAX = 3
 """Failures of weather in a row; then it is not the wallet."""
 CONFIRM_S = 10.0
 SUMMARY_MS = 86_400_000
+AGAIN_SHARE = 0.25
+"""Of the calls of a run: what can never be recorded must not use up the others."""
 TARGETS_SHARE = 0.75
 """Of the calls of a run, while followed wallets wait as well."""
 
@@ -114,13 +116,17 @@ class _Run:
         await store.mark_recorded(self.running.lease, rows_max=ROWS_MAX)
         left = await store.unrecorded(since_ms=since_ms, rows_max=AGAIN_MAX)
         for (wallet, second_s), trade_ids in by_second(left).items():
-            if self._calls_left(TARGETS_SHARE) <= 0:
+            if self._calls_left(AGAIN_SHARE) <= 0:
                 break
             try:
                 await self.audit.again(wallet, second_s, trade_ids)
+            except (TransientError, RejectedError) as error:
+                # Its own time will come again; the others must not wait for it.
+                _log.warning("a missed trade is not read again", extra={"wallet": wallet, "error": str(error)})
+                self._weather(error)
+            else:
                 self.open_misses += len(trade_ids)
-            except RejectedError as error:
-                _log.warning("a missed trade cannot be read again", extra={"wallet": wallet, "error": str(error)})
+                self.failures_in_a_row = 0
 
     async def audit_wallets(self) -> None:
         """Those of a lane until its share of the calls is used up; targets have what nobody else wants."""
@@ -150,9 +156,7 @@ class _Run:
             self._last_error = str(error)
             _log.warning("history of a wallet not compared", extra={"wallet": due.wallet, "error": str(error)})
             await self.job.store.failed(self.running.lease, due.wallet, str(error), now_ms=now_ms)
-            self.failures_in_a_row = self.failures_in_a_row + 1 if isinstance(error, TransientError) else 0
-            if self.failures_in_a_row >= FAILURES_MAX:
-                raise TransientError(f"{FAILURES_MAX} wallets in a row: {error}") from None
+            self._weather(error)
         else:
             await self.job.store.close_window(self.running.lease, audited, now_ms=now_ms)
             self.failures_in_a_row = 0
@@ -183,6 +187,12 @@ class _Run:
         """Raises `TransientError` for a run that came to nothing: it must not look like a success."""
         if self.failed and not self.windows:
             raise TransientError(f"no history could be compared: {self._last_error}")
+
+    def _weather(self, error: Exception) -> None:
+        """Raises `TransientError` when so many fail in a row that it is not the wallet."""
+        self.failures_in_a_row = self.failures_in_a_row + 1 if isinstance(error, TransientError) else 0
+        if self.failures_in_a_row >= FAILURES_MAX:
+            raise TransientError(f"{FAILURES_MAX} wallets in a row: {error}") from None
 
     def _count(self, audited: AuditedWindow) -> None:
         self.windows += 1

@@ -247,3 +247,41 @@ def test_who_is_not_followed_any_more_is_forgotten_and_begins_anew_when_he_comes
         assert world.store.wallets[BOB].audited_until_s == START_S + 2 * HOUR_S
 
     world.play(story)
+
+
+def test_misses_that_nobody_records_use_up_no_more_than_their_share_of_the_calls():
+    world = world_of({ANN: Lane.TARGET, BOB: Lane.TARGET}, calls_max=40)
+
+    async def story(world):
+        await world.audit()
+        world.ingests = False
+        world.trades.rows = [Past(START_S + 60 + n, (transaction(n), ANN, 1)) for n in range(60)]
+        await trio.sleep(HOUR_S)
+        await world.audit()
+        windows = len(world.store.windows)
+        assert (len(world.store.kept), windows) == (60, 2)
+        for run in range(1, 3):
+            await trio.sleep(HOUR_S)
+            before = len(world.trades.calls) + len(world.activity.calls)
+            await world.audit()
+            assert len(world.trades.calls) + len(world.activity.calls) - before <= 10 + 2 + 4
+            assert len(world.store.windows) == windows + 2 * run
+
+    world.play(story)
+
+
+def test_a_miss_that_cannot_be_read_again_keeps_no_audit_waiting():
+    world = world_of({ANN: Lane.TARGET, BOB: Lane.TARGET})
+
+    async def story(world):
+        await world.audit()
+        world.ingests = False
+        world.trades.rows = [Past(START_S + 60, (transaction(1), ANN, 1))]
+        await trio.sleep(HOUR_S)
+        await world.audit()
+        world.trades.refused_wallets = frozenset([ANN])
+        await trio.sleep(HOUR_S)
+        await world.audit()
+        assert Counter(one.wallet for one in world.store.windows) == {ANN: 1, BOB: 2}
+
+    world.play(story)
