@@ -107,10 +107,10 @@ class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     trader_name: str | None
     trader_image: str | None
     market_image: str | None
-    raw: str
-    seen_s: float
     source: str | None = None
     """A `TradeSource`; None where nobody knows any more. Whoever comes second changes nothing."""
+    raw: str
+    seen_s: float
 
 
 @attrs.frozen
