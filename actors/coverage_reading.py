@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 
 import attrs
 import trio
@@ -62,13 +63,15 @@ class CoverageReading:
         """
         for api, ask in ((HistoryApi.TRADES, self._trades), (HistoryApi.ACTIVITY, self._activity)):
             edge: list[PageRow] = []
-            async for page in self._pages(ask, wallet, since_s, until_s):
-                yield Response(api=api, rows=page.rows, malformed=page.malformed.total() - page.malformed[NOT_A_TRADE])
-                for cut in _own(cut_transactions(edge, page.rows), wallet):
-                    alone = await self._page(ask, wallet, cut.trade_s, cut.trade_s, None)
-                    rows = [item for item in alone.rows if item.row.transaction_hash == cut.transaction_hash]
-                    yield Response(api=api, rows=rows, malformed=0)
-                edge = split_at_edge([*edge, *page.rows])[1]
+            async with aclosing(self._pages(ask, wallet, since_s, until_s)) as pages:
+                async for page in pages:
+                    not_understood = page.malformed.total() - page.malformed[NOT_A_TRADE]
+                    yield Response(api=api, rows=page.rows, malformed=not_understood)
+                    for cut in _own(cut_transactions(edge, page.rows), wallet):
+                        alone = await self._page(ask, wallet, cut.trade_s, cut.trade_s, None)
+                        rows = [item for item in alone.rows if item.row.transaction_hash == cut.transaction_hash]
+                        yield Response(api=api, rows=rows, malformed=0)
+                    edge = split_at_edge([*edge, *page.rows])[1]
 
     async def _pages(self, ask: _Ask, wallet: str, since_s: int, until_s: int) -> AsyncGenerator[_Page, None]:
         cursor, empty = None, 0
