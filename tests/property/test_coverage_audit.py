@@ -1,6 +1,7 @@
 """Whatever pages cut, histories lack and databases refuse: exactly what nobody had is found, and recorded once."""
 
 from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -283,5 +284,20 @@ def test_a_miss_that_cannot_be_read_again_keeps_no_audit_waiting():
         await trio.sleep(HOUR_S)
         await world.audit()
         assert Counter(one.wallet for one in world.store.windows) == {ANN: 1, BOB: 2}
+
+    world.play(story)
+
+
+def test_wallets_that_always_fail_use_up_no_run_after_run():
+    world = world_of({wallet(n): Lane.TARGET for n in range(1, 9)}, calls_max=6)
+
+    async def story(world):
+        world.trades.refused_wallets = frozenset(wallet(n) for n in range(1, 7))
+        await world.audit()
+        for _ in range(4):
+            await trio.sleep(HOUR_S)
+            with suppress(TransientError):
+                await world.audit()
+        assert {one.wallet for one in world.store.windows} == {wallet(7), wallet(8)}
 
     world.play(story)
