@@ -64,4 +64,7 @@ def default_jobs() -> dict[str, JobConfig]:
         "lt-execute": JobConfig(cron="*/2 * * * *", timeout_s=60),
         "lt-sync-order-status": JobConfig(cron="* * * * *", timeout_s=240),
         "lt-resolve": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
+        "ft-resolve": JobConfig(cron="*/10 * * * *", jitter_s=20, timeout_s=540),
+        "coverage-audit": JobConfig(cron="20 * * * *", jitter_s=300, timeout_s=1_500),
+        "alpha-agent": JobConfig(cron="0 6 * * *", timeout_s=120),
     }

@@ -4,7 +4,11 @@ from collections.abc import Callable
 
 import attrs
 
+from actors.coverage_board import CoverageBoard
 from actors.job_runner import JobRunner
+from actors.jobs.alpha_agent import AlphaAgent
+from actors.jobs.coverage_audit import CoverageAudit
+from actors.jobs.ft_resolve import FtResolve
 from actors.jobs.ft_snapshot import FtSnapshot
 from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
@@ -14,15 +18,16 @@ from actors.jobs.trader_statistics import TraderStatistics
 from actors.late_trades import LateTrades
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
+from engine.job_places import places_of
 from protocols.clock import Random, WallClock
+from protocols.coverage import CoverageStore
 from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStatsStore
 from protocols.housekeeping import MarketRefreshStore, RetentionStore
-from protocols.ingest import MarketCatalog, MarketStore
+from protocols.ingest import MarketCatalog, MarketStore, TradeHistory
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
-
-INGEST_JOBS = ("cold-poll", "coverage-audit")
-"""Jobs whose trades go through the ingest: they run where it runs."""
+from protocols.paper import SettlePass
+from protocols.trader_accounts import TraderAccounts
 
 
 @attrs.frozen(kw_only=True)
@@ -37,10 +42,17 @@ class JobPorts:
     trader_stats: TraderStatsStore
     reason_counts: ReasonCountStore
     snapshots: SnapshotStore
+    coverage: CoverageStore
+    history: TradeHistory
+    accounts: TraderAccounts
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
     """The ingest of this process, where it ingests."""
+    settling: Callable[[], SettlePass | None] = lambda: None
+    """The settler of paper positions, where this process ingests."""
+    coverage_board: CoverageBoard = attrs.field(factory=CoverageBoard)
+    """Where the metrics look."""
 
 
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
@@ -54,6 +66,17 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         LtExecute(live=io.live),
         LtSyncOrderStatus(live=io.live),
         LtResolve(live=io.live),
+        FtResolve(settle=io.settling),
+        CoverageAudit(
+            history=io.history,
+            accounts=io.accounts,
+            store=io.coverage,
+            late=io.late_trades,
+            config=config.coverage,
+            clock=clock,
+            board=io.coverage_board,
+        ),
+        AlphaAgent(),
     ]
 
 
@@ -70,7 +93,7 @@ def scheduler_of(
         owner=owner,
         holder=holder,
         lease_ttl_s=config.limits.lease_ttl_s,
-        places={name: lambda: io.late_trades() is not None for name in INGEST_JOBS},
+        places=places_of(ingests=lambda: io.late_trades() is not None, trades_live=lambda: io.live() is not None),
     )
 
 

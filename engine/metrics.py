@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from engine.coverage_metrics import coverage_families, job_families
 from engine.live_metrics import live_families
 from engine.wiring import Engine
 
@@ -181,18 +182,15 @@ class EngineCollector(Collector):
         streams = GaugeMetricFamily("polycopy_feed_streams", "Open streams of the feed")
         events = CounterMetricFamily("polycopy_feed_events", "Trades handed to streams")
         resyncs = CounterMetricFamily("polycopy_feed_resyncs", "Streams told that they missed trades")
-        success = GaugeMetricFamily(
-            "polycopy_job_last_success_age_seconds", "Age of a job's last success", labels=["job"]
-        )
         prices = CounterMetricFamily("polycopy_price_requests", "Markets asked for by result", labels=["result"])
         if services is not None:
             _add_all(prices, services.price_cache.results)
             streams.add_metric([], services.feed_hub.clients)
             events.add_metric([], services.feed_hub.events)
             resyncs.add_metric([], services.feed_hub.resyncs)
-            for job, age_s in services.scheduler.last_success_age_s().items():
-                success.add_metric([job], age_s)
-        yield from (streams, events, resyncs, success, prices)
+        yield from (streams, events, resyncs, prices)
+        yield from job_families(services.scheduler if services else None)
+        yield from coverage_families(services.coverage if services else None, self.now_s)
 
 
 async def render(registry: CollectorRegistry, collector: EngineCollector) -> bytes:

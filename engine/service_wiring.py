@@ -6,6 +6,7 @@ requests ─▶ token_registry, price_cache ─▶ answers            clock ─�
 import attrs
 
 from actors.book_cache import BookCache
+from actors.coverage_board import CoverageBoard
 from actors.feed_hub import FeedHub
 from actors.late_trades import LateTrades
 from actors.market_ensurer import MarketEnsurer
@@ -21,6 +22,7 @@ from protocols.finder import Finder
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.instruments import Observer
 from protocols.live.passes import LivePasses
+from protocols.paper import SettlePass
 from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
 from protocols.users import TokenStore
 
@@ -59,6 +61,9 @@ class Services:
     """To be told where live trading is found, once there is any."""
     late_trades: Finder[LateTrades]
     """The same for the ingest."""
+    settling: Finder[SettlePass]
+    """The same for the settler of paper positions."""
+    coverage: CoverageBoard
 
 
 def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
@@ -74,8 +79,8 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         rng=io.rng,
         ages=io.price_age,
     )
-    live_passes, late_trades = Finder[LivePasses](), Finder[LateTrades]()
-    jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current)
+    live_passes, late_trades, settling = Finder[LivePasses](), Finder[LateTrades](), Finder[SettlePass]()
+    jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current, settling=settling.current)
     scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
     children = (
         Child(name="token_registry", run=token_registry.run),
@@ -92,5 +97,7 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         scheduler=scheduler,
         live_passes=live_passes,
         late_trades=late_trades,
+        settling=settling,
+        coverage=jobs.coverage_board,
     )
     return children, services

@@ -10,6 +10,7 @@ from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
 from engine.api.bot_routes import bot_routes
+from engine.api.coverage_routes import coverage_routes
 from engine.api.feed_routes import feed_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.ft_routes import FtReadPorts, ft_read_routes
@@ -30,7 +31,7 @@ from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.reload import Reloader
 from engine.service_wiring import ServicePorts, Services, build_services
-from engine.wiring import Actors, Engine
+from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
 from protocols.live.operating import LiveJobs, ManualOrders
@@ -104,7 +105,10 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *signal_routes(io.signals),
         *_live_routes(engine, io),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
-        *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
+        *job_routes(
+            store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
+        ),
+        *coverage_routes(io.coverage, clock),
         *admin_routes(context.reloader),
     ]
 
@@ -137,7 +141,8 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
 
 def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: WallClock) -> FtReadPorts:
     def settle_now() -> Awaitable[Mapping[str, int]] | None:
-        return None if engine.actors is None else _settled(engine.actors)
+        settle = engine.settle_paper
+        return None if settle is None else settle()
 
     return FtReadPorts(
         reports=io.reports,
@@ -149,7 +154,3 @@ def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: Wa
         settle_now=settle_now,
         clock=clock,
     )
-
-
-async def _settled(actors: Actors) -> Mapping[str, int]:
-    return attrs.asdict(await actors.forward.settler.pass_once())

@@ -52,6 +52,7 @@ from protocols.ingest import (
     TradeStore,
 )
 from protocols.instruments import Observer
+from protocols.paper import SettlePass
 from protocols.receipts import Receipt
 from protocols.trades import Lane, LanedTrade, RawTrade
 
@@ -116,6 +117,11 @@ class Engine:
     def late_trades(self) -> LateTrades | None:
         """Returns the door of the ingest for trades that jobs find, while this engine holds the lease."""
         return None if self.actors is None else self.actors.late_trades
+
+    @property
+    def settle_paper(self) -> SettlePass | None:
+        """Returns the pass that settles paper positions, while this engine holds the lease."""
+        return None if self.actors is None else self.actors.forward.settle_now
 
     def committed(self) -> None:
         """Says that trades were committed: open streams of the feed are told at once."""

@@ -7,6 +7,7 @@ import attrs
 
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
@@ -14,6 +15,9 @@ from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshS
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
+from engine.adapters.system_clock import SystemClock
+from engine.adapters.trade_history import DataApiHistory
+from engine.adapters.trader_accounts import DataApiAccounts
 from engine.adapters.upstream import open_upstream
 from engine.runtime.traffic import Traffic
 
@@ -33,6 +37,9 @@ class JobAdapters:
     trader_stats: PostgresTraderStatsStore
     reason_counts: PostgresTraderStatsStore
     snapshots: PostgresSnapshotStore
+    coverage: PostgresCoverageStore
+    history: DataApiHistory
+    accounts: DataApiAccounts
 
 
 @asynccontextmanager
@@ -47,7 +54,11 @@ async def open_job_adapters(
         open_upstream(
             "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, user="jobs", connections_max=1
         ) as gamma,
+        open_upstream(
+            "data", venue.data_url, venue, rate_per_s=config.coverage.rate_per_s, traffic=traffic, connections_max=1
+        ) as audited,
     ):
+        clock = SystemClock()
         yield JobAdapters(
             store=PostgresJobStore(leases),
             retention=PostgresRetentionStore(work),
@@ -57,4 +68,7 @@ async def open_job_adapters(
             trader_stats=PostgresTraderStatsStore(work),
             reason_counts=PostgresTraderStatsStore(work),
             snapshots=PostgresSnapshotStore(work),
+            coverage=PostgresCoverageStore(work),
+            history=DataApiHistory(api=audited, clock=clock),
+            accounts=DataApiAccounts(api=audited, clock=clock),
         )

@@ -8,6 +8,7 @@ import attrs
 from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.feed_store import PostgresFeedStore
@@ -63,6 +64,7 @@ class ServingAdapters:
     signals: PostgresSignalStore
     decision_markets: PostgresDecisionMarkets
     records: PostgresTraderRecords
+    coverage: PostgresCoverageStore
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
@@ -110,6 +112,7 @@ async def open_serving_adapters(
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),
+            coverage=PostgresCoverageStore(pool),
             job_history=PostgresJobStore(pool),
             prices=GammaPrices(api=gamma),
             clob=ClobPrices(api=clob),

@@ -33,6 +33,7 @@ _COMMANDS = {
     "tokens": ("engine.cli.tokens", "tokens", "List tokens, make them, revoke them."),
     "config": ("engine.cli.config", "config", "Show, check and explain the configuration."),
     "jobs": ("engine.cli.jobs", "jobs", "Show what runs at which times, and run it now."),
+    "coverage": ("engine.cli.coverage", "coverage", "Show how much of the venue's history the stream had."),
     "export": ("engine.cli.export", "export", "Write stored trades into a file: CSV, JSON lines, Parquet."),
     "db": ("engine.cli.db", "db", "Migrate the database and show its state."),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Any
 
 from engine.cli.database_facts import DatabaseFacts
 from engine.cli.engine_client import EngineView
+from protocols.timestamps import utc_datetime
 
 
 def engine_document(view: EngineView | None, error: str | None) -> dict[str, Any]:
@@ -76,6 +77,12 @@ def database_document(found: tuple[str, DatabaseFacts] | None, error: str | None
         "targets": facts.targets,
         "last_trade": facts.last_trade.isoformat() if facts.last_trade else None,
         "last_written": facts.last_written.isoformat() if facts.last_written else None,
+        "coverage": [
+            {"lane": lane.value, "ratio": one.counts.ratio, "expected": one.counts.expected,
+             "missed": one.counts.missed, "wallets": one.wallets,
+             "last_audit": utc_datetime(one.closed_ms).isoformat()}
+            for lane, one in sorted(facts.coverage.items())
+        ],
         "leases": [
             {"name": lease.name, "holder": lease.holder, "epoch": lease.epoch, "held": lease.left_s > 0,
              "left_s": round(lease.left_s, 1)}

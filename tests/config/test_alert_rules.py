@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import job_alert_cases
 import pytest
 
 DEPLOY = Path(__file__).parents[2] / "config" / "deploy"
@@ -47,6 +48,7 @@ HEALTHY = {
     'polycopy_price_requests_total{result="hit"}': GROWING,
     'polycopy_price_requests_total{result="stale"}': "0+1x400",
     'polycopy_job_last_success_age_seconds{exported_job="retention"}': "0+60x400",
+    **job_alert_cases.HEALTHY,
     'polycopy_trades_seen_total{lane="0"}': GROWING,
     'polycopy_strategies{}': "4x400",
     'polycopy_decisions_total{result="skipped",reason="price_out_of_range"}': GROWING,
@@ -157,6 +159,7 @@ CASES = {
         {'polycopy_job_last_success_age_seconds{exported_job="retention"}': "300000+60x400"},
         {"PolycopyJobLate"},
     ),
+    **job_alert_cases.CASES,
     "a rule raises": (
         {'polycopy_decisions_total{result="error",reason="rule_error"}': LATE_DROP}, {"PolycopyRuleFails"}
     ),
