@@ -55,7 +55,13 @@ async def open_job_adapters(
             "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, user="jobs", connections_max=1
         ) as gamma,
         open_upstream(
-            "data", venue.data_url, venue, rate_per_s=config.coverage.rate_per_s, traffic=traffic, connections_max=1
+            "data",
+            venue.data_url,
+            venue,
+            rate_per_s=config.coverage.rate_per_s,
+            traffic=traffic,
+            user="audit",
+            connections_max=1,
         ) as audited,
     ):
         clock = SystemClock()
