@@ -15,7 +15,7 @@ from config.poller import ColdPollerConfig
 from protocols.clock import WallClock
 from protocols.errors import TransientError
 from protocols.jobs import RunningJob
-from protocols.polling import ColdPollStore, ColdPollStores
+from protocols.polling import ColdPollStore, ColdPollStores, TradeList
 
 _log = logging.getLogger(__name__)
 FRESH_S = 1_800.0
@@ -91,22 +91,16 @@ class ColdPoll:
                     await self.wallet_poll.keep_watermarks(round_.store)
 
     async def _poll(self, wallet: str, round_: "_Round") -> None:
-        timeout_s = self.config.wallet_timeout_s
+        deadline_s = trio.current_time() + self.config.wallet_timeout_s
+        read: TradeList | None = None
         try:
-            with trio.move_on_after(timeout_s) as patience:
-                while await self._one_turn(wallet, round_):
-                    pass
+            # One with much to read has as many turns as it needs.
+            while read is None:
+                read = await self.wallet_poll.poll(
+                    wallet, round_.store, round_.outlets, with_trades=True, deadline_s=deadline_s
+                )
         finally:
             self.wallet_poll.release(wallet)
-        if patience.cancelled_caught:
-            failure = self.wallet_poll.timed_out(timeout_s)
-            await round_.store.failed(wallet, str(failure), at_ms=self.clock.now_ms())
-            raise failure
-
-    async def _one_turn(self, wallet: str, round_: "_Round") -> bool:
-        """Polls a wallet once; returns whether there is more of its trades to read."""
-        read = await self.wallet_poll.poll(wallet, round_.store, round_.outlets, with_trades=True)
-        return read is None
 
     def _warn(self, wallet: str, error: VenueFailure) -> None:
         held_back = self._log_limit.allows(error.kind, trio.current_time())

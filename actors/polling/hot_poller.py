@@ -19,12 +19,13 @@ from protocols.ingest import TargetView
 from protocols.polling import PollKind, PollStore, StreamCoverage, TradeList
 
 _log = logging.getLogger(__name__)
-WORKERS = 4
-"""The last of them also takes wallets whose last poll failed."""
+WORKERS = 8
+WORKERS_APART = 2
+"""So many of them take also wallets that failed last time, or took very long."""
 LIST_S = 5.0
 LOOK_S = 1.0
 KEEP_S = 10.0
-WALLET_TIMEOUT_S = 60.0
+WALLET_TIMEOUT_S = 20.0
 WEATHER_WALLETS = 3
 """So many different wallets failed since the last success: it is not the wallets, it is the venue."""
 
@@ -74,7 +75,7 @@ class HotPoller:
             nursery.start_soon(self._keep_list)
             nursery.start_soon(self._keep_watermarks)
             for number in range(WORKERS):
-                nursery.start_soon(self._work, number == WORKERS - 1)
+                nursery.start_soon(self._work, number < WORKERS_APART)
 
     def trades_age_s(self, now_s: float) -> float | None:
         """Returns how long ago trades of a hot wallet were read last, of the wallet where that is longest; None without any."""
@@ -120,22 +121,22 @@ class HotPoller:
             except TransientError as error:
                 self._store_failed(error)
 
-    async def _work(self, failing: bool) -> None:
+    async def _work(self, apart: bool) -> None:
         while True:
             await trio.sleep_until(self._paused_until_s)
-            one = self.queue.take(trio.current_time(), failing=failing) if self.config.enabled else None
+            one = self.queue.take(trio.current_time(), apart=apart) if self.config.enabled else None
             if one is not None:
                 await self._poll(one)
                 self._wake()
                 continue
             changed = self._changed
-            due_s = self.queue.next_due_s(failing=failing) if self.config.enabled else float("inf")
+            due_s = self.queue.next_due_s(apart=apart) if self.config.enabled else float("inf")
             # A setting may be reloaded, so nothing is slept for long.
             with trio.move_on_at(min(due_s, trio.current_time() + LIST_S)):
                 await changed.wait()
 
     async def _poll(self, one: Queued) -> None:
-        cooldown_s = self.config.cooldown_s
+        cooldown_s, began_s = self.config.cooldown_s, trio.current_time()
         try:
             await self._polled(one)
         except VenueFailure as error:
@@ -149,7 +150,8 @@ class HotPoller:
             self._failed_lately.clear()
             self._venue_backoff.reset()
             self._store_backoff.reset()
-            self.queue.done(one, trio.current_time(), cooldown_s=cooldown_s)
+            now_s = trio.current_time()
+            self.queue.done(one, now_s, cooldown_s=cooldown_s, took_s=now_s - began_s)
 
     async def _polled(self, one: Queued) -> None:
         wallet = one.wallet
@@ -163,12 +165,12 @@ class HotPoller:
         )
         if not with_trades:
             self.wallet_poll.figures.saved[PollKind.TRADES] += 1
-        with trio.move_on_after(WALLET_TIMEOUT_S) as patience:
-            source = await self.wallet_poll.poll(wallet, self.store, self.outlets, with_trades=with_trades)
-            if source is not None:
-                read_s[source] = began_s
-        if patience.cancelled_caught:
-            raise self.wallet_poll.timed_out(WALLET_TIMEOUT_S)
+        deadline_s = began_s + WALLET_TIMEOUT_S
+        source = await self.wallet_poll.poll(
+            wallet, self.store, self.outlets, with_trades=with_trades, deadline_s=deadline_s
+        )
+        if source is not None:
+            read_s[source] = began_s
 
     def _venue_failed(self, one: Queued, error: VenueFailure) -> None:
         self._failed_lately.add(one.wallet)

@@ -1,5 +1,6 @@
 """Polls one wallet: trades since its watermark, and what it holds."""
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -45,41 +46,32 @@ class WalletPoll:
         """What this tier did."""
         return self.venue.figures
 
-    async def poll(self, wallet: str, store: PollStore, outlets: PollOutlets, *, with_trades: bool) -> TradeList | None:
+    async def poll(
+        self, wallet: str, store: PollStore, outlets: PollOutlets, *, with_trades: bool, deadline_s: float = math.inf
+    ) -> TradeList | None:
         """Polls a wallet, and returns which list of its trades has been read to its end.
 
         Trades that cannot be read do not keep positions from being read, nor the other way round. Raises `VenueFailure` when
-        the venue failed in either, `TransientError` when the database or the ingest did, and `FencedError`.
+        the venue failed in either, or nothing came of it until `deadline_s` (monotonic); `TransientError` when the database
+        or the ingest did, and `FencedError`.
         """
-        polled = await store.polled(wallet)
-        failure: VenueFailure | None = None
-        trades_read: TradeList | None = None
-        if with_trades:
-            try:
-                trades_read = await self.reading.read_next(wallet, polled.watermarks, outlets)
-            except VenueFailure as error:
-                failure = error
         try:
-            await self._positions(polled, store, outlets)
-        except VenueFailure as error:
-            failure = failure or error
-        if failure is not None:
+            with trio.move_on_at(deadline_s) as patience:
+                read = await self._poll(wallet, store, outlets, with_trades)
+            if patience.cancelled_caught:
+                raise VenueFailure("timeout", "it took too long")
+        except VenueFailure as failure:
             self.figures.failures[failure.kind] += 1
             await store.failed(wallet, str(failure), at_ms=self.clock.now_ms())
-            raise failure
+            raise
         self.figures.polls += 1
-        return trades_read
+        return read
 
     async def keep_watermarks(self, store: PollStore) -> None:
         """Stores the watermarks whose trades had time to be committed. Raises `TransientError` and `FencedError`."""
         if settled := self.reading.settled():
             await store.keep_watermarks(settled)
             self.reading.kept(settled)
-
-    def timed_out(self, timeout_s: float) -> VenueFailure:
-        """Counts a poll that was given up, and returns the failure. Nothing of it was booked, or all of it."""
-        self.figures.failures["timeout"] += 1
-        return VenueFailure("timeout", f"not polled within {timeout_s:g} s")
 
     def forget(self, wallet: str) -> None:
         """Forgets a wallet that is not polled any more."""
@@ -90,6 +82,20 @@ class WalletPoll:
         """Forgets all of a wallet but watermarks that are still to be kept."""
         self._looked.pop(wallet, None)
         self.reading.release(wallet)
+
+    async def _poll(self, wallet: str, store: PollStore, outlets: PollOutlets, with_trades: bool) -> TradeList | None:
+        polled = await store.polled(wallet)
+        failure: VenueFailure | None = None
+        read: TradeList | None = None
+        if with_trades:
+            try:
+                read = await self.reading.read_next(wallet, polled.watermarks, outlets)
+            except VenueFailure as error:
+                failure = error
+        await self._positions(polled, store, outlets)
+        if failure is not None:
+            raise failure
+        return read
 
     async def _positions(self, polled: PolledWallet, store: PollStore, outlets: PollOutlets) -> None:
         known = polled.known

@@ -2,8 +2,9 @@
 
 Within a lane the longest wait goes first. Between lanes a wait counts `WEIGHT` times, so that under load a copy target is
 polled twice as often as a trader who is only followed, and four times as often as one who is only marked: nobody starves.
-A wallet whose polls fail waits longer each time, and is left to the one worker that takes such wallets: however many they
-are and however long they hang, the others are polled as if they were not there (D72).
+A wallet whose polls fail waits longer each time. Those that fail, and the few whose polls take very long, stand apart and are
+left to the few workers that take such wallets: however many they are and however long they hang, the others are polled as if
+they were not there (D72).
 """
 
 import enum
@@ -17,6 +18,8 @@ from protocols.trades import Lane
 
 FAILED_FIRST_S = 2.0
 FAILED_MAX_S = 300.0
+SLOW_S = 5.0
+"""A poll that takes longer is slow; when more than a quarter of all are, it is the venue, and no wallet stands apart for it."""
 HOT_LANES = (Lane.TARGET, Lane.FOLLOWED)
 HOT_WALLETS_MAX = 5_000
 """More than that cannot be polled often; those that are left over are polled by the cold tier."""
@@ -44,6 +47,8 @@ class Queued:
     ticket: int = 0
     """Only the entry of a heap with this number counts."""
     failures: int = 0
+    apart: bool = False
+    """In the heap of those that may take long."""
     polling: bool = False
     ended_s: float | None = None
     """End of the last poll that succeeded."""
@@ -57,13 +62,15 @@ class PollQueue:
 
     entries: dict[str, Queued] = attrs.field(init=False, factory=dict)
     _heaps: dict[tuple[HotLane, bool], list[tuple[float, int, str]]] = attrs.field(init=False, factory=dict)
-    """By lane and whether the last poll failed: (due, ticket, wallet)."""
+    """By lane and whether they stand apart: (due, ticket, wallet)."""
+    _slow: set[str] = attrs.field(init=False, factory=set)
     _tickets: int = attrs.field(init=False, default=0)
 
     def set_wallets(self, wanted: Mapping[str, HotLane], now_s: float) -> None:
         """Takes up wallets that are new, moves those whose lane changed, and forgets the others."""
         for wallet in self.entries.keys() - wanted.keys():
             del self.entries[wallet]
+            self._slow.discard(wallet)
         for wallet, lane in wanted.items():
             known = self.entries.get(wallet)
             if known is None:
@@ -74,29 +81,33 @@ class PollQueue:
             if not known.polling:
                 self._push(known)
 
-    def take(self, now_s: float, *, failing: bool) -> Queued | None:
-        """Returns the wallet to poll now, or None. `failing`: those whose last poll failed may be taken, too."""
+    def take(self, now_s: float, *, apart: bool) -> Queued | None:
+        """Returns the wallet to poll now, or None. `apart`: those that stand apart may be taken, too."""
         best, best_score = None, -1.0
         for lane in HotLane:
-            for failed in (False, True) if failing else (False,):
-                head = self._head(lane, failed)
+            for stands_apart in (False, True) if apart else (False,):
+                head = self._head(lane, stands_apart)
                 if head is None or head.due_s > now_s:
                     continue
                 score = (now_s - head.waits_since_s) * WEIGHT[lane]
                 if score > best_score:
                     best, best_score = head, score
         if best is not None:
-            heapq.heappop(self._heaps[best.lane, best.failures > 0])
+            heapq.heappop(self._heaps[best.lane, best.apart])
             best.polling = True
         return best
 
-    def next_due_s(self, *, failing: bool) -> float:
+    def next_due_s(self, *, apart: bool) -> float:
         """Returns when a wallet is due next; infinity when there is none."""
-        heads = [self._head(lane, failed) for lane in HotLane for failed in ((False, True) if failing else (False,))]
+        heads = [self._head(lane, one) for lane in HotLane for one in ((False, True) if apart else (False,))]
         return min((head.due_s for head in heads if head is not None), default=float("inf"))
 
-    def done(self, one: Queued, now_s: float, *, cooldown_s: float) -> None:
-        """Says that a poll succeeded."""
+    def done(self, one: Queued, now_s: float, *, cooldown_s: float, took_s: float = 0.0) -> None:
+        """Says that a poll succeeded, and how long it took."""
+        if took_s > SLOW_S:
+            self._slow.add(one.wallet)
+        else:
+            self._slow.discard(one.wallet)
         one.cycle_s = None if one.ended_s is None or one.failures else now_s - one.ended_s
         one.failures, one.ended_s = 0, now_s
         self._again(one, now_s, cooldown_s)
@@ -134,11 +145,13 @@ class PollQueue:
     def _push(self, one: Queued) -> None:
         self._tickets += 1
         one.ticket = self._tickets
-        heap = self._heaps.setdefault((one.lane, one.failures > 0), [])
+        is_slow = one.wallet in self._slow and len(self._slow) <= max(1, len(self.entries) // 4)
+        one.apart = one.failures > 0 or is_slow
+        heap = self._heaps.setdefault((one.lane, one.apart), [])
         heapq.heappush(heap, (one.due_s, one.ticket, one.wallet))
 
-    def _head(self, lane: HotLane, failed: bool) -> Queued | None:
-        heap = self._heaps.get((lane, failed), [])
+    def _head(self, lane: HotLane, apart: bool) -> Queued | None:
+        heap = self._heaps.get((lane, apart), [])
         while heap:
             one = self.entries.get(heap[0][2])
             if one is not None and one.ticket == heap[0][1] and not one.polling:

@@ -16,7 +16,7 @@ from engine.adapters.upstream import Upstream, open_upstream
 from engine.runtime.traffic import Traffic
 from protocols.clock import WallClock
 
-HOT_CONNECTIONS, COLD_CONNECTIONS = 4, 2
+HOT_CONNECTIONS, COLD_CONNECTIONS = 8, 2
 """One for each worker of the tier."""
 
 
