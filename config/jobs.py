@@ -67,4 +67,5 @@ def default_jobs() -> dict[str, JobConfig]:
         "ft-resolve": JobConfig(cron="*/10 * * * *", jitter_s=20, timeout_s=540),
         "coverage-audit": JobConfig(cron="20 * * * *", jitter_s=300, timeout_s=1_500),
         "alpha-agent": JobConfig(cron="0 6 * * *", timeout_s=120),
+        "cold-poll": JobConfig(cron="0 * * * *", jitter_s=60, timeout_s=3_900),
     }

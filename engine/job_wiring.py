@@ -1,12 +1,14 @@
 """Which jobs there are, and the scheduler that runs them. Beside `wiring.py`, since jobs need no ingest lease."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 
 from actors.coverage_board import CoverageBoard
 from actors.job_runner import JobRunner
 from actors.jobs.alpha_agent import AlphaAgent
+from actors.jobs.cold_poll import ColdPoll
 from actors.jobs.coverage_audit import CoverageAudit
 from actors.jobs.ft_resolve import FtResolve
 from actors.jobs.ft_snapshot import FtSnapshot
@@ -16,6 +18,10 @@ from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
 from actors.jobs.trader_statistics import TraderStatistics
 from actors.late_trades import LateTrades
+from actors.polling.poll_figures import PollFigures
+from actors.polling.poll_outlets import PollOutlets
+from actors.polling.venue_asking import VenueAsking
+from actors.polling.wallet_poll import WalletPoll
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
 from engine.job_places import places_of
@@ -27,7 +33,22 @@ from protocols.ingest import MarketCatalog, MarketStore, TradeHistory
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
 from protocols.paper import SettlePass
+from protocols.polling import ColdPollStores
 from protocols.trader_accounts import TraderAccounts
+
+CONCURRENT_MAX = 4
+"""Runs of different jobs at once: polling and reading history last for most of an hour, and nobody waits for them."""
+
+
+class ColdPorts(Protocol):
+    """The world behind the cold tier of the wallet pollers."""
+
+    @property
+    def accounts(self) -> TraderAccounts: ...
+    @property
+    def history(self) -> TradeHistory: ...
+    @property
+    def stores(self) -> ColdPollStores: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +66,7 @@ class JobPorts:
     coverage: CoverageStore
     history: TradeHistory
     accounts: TraderAccounts
+    cold: ColdPorts
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -52,6 +74,9 @@ class JobPorts:
     settling: Callable[[], SettlePass | None] = lambda: None
     """The settler of paper positions, where this process ingests."""
     coverage_board: CoverageBoard = attrs.field(factory=CoverageBoard)
+    poll_outlets: Callable[[], PollOutlets | None] = lambda: None
+    """The same for what pollers find."""
+    cold_figures: PollFigures = attrs.field(factory=PollFigures)
     """Where the metrics look."""
 
 
@@ -77,7 +102,19 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
             board=io.coverage_board,
         ),
         AlphaAgent(),
+        _cold_poll(config, io, clock),
     ]
+
+
+def _cold_poll(config: EngineConfig, io: JobPorts, clock: WallClock) -> ColdPoll:
+    venue = VenueAsking(accounts=io.cold.accounts, history=io.cold.history, figures=io.cold_figures)
+    return ColdPoll(
+        stores=io.cold.stores,
+        wallet_poll=WalletPoll(venue=venue, clock=clock),
+        outlets=io.poll_outlets,
+        config=config.poller.cold,
+        clock=clock,
+    )
 
 
 def scheduler_of(
@@ -94,6 +131,7 @@ def scheduler_of(
         holder=holder,
         lease_ttl_s=config.limits.lease_ttl_s,
         places=places_of(ingests=lambda: io.late_trades() is not None, trades_live=lambda: io.live() is not None),
+        concurrent_max=CONCURRENT_MAX,
     )
 
 

@@ -161,6 +161,9 @@ class EngineHost:
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
                     services.settling.install(lambda: self._engine.settle_paper)
+                    services.poll_outlets.install(
+                        lambda: actors.polling.outlets if (actors := self._engine.actors) else None
+                    )
                     await ingest.run()
             finally:
                 self.report = ingest.report

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from engine.coverage_metrics import coverage_families, job_families
 from engine.live_metrics import live_families
+from engine.poll_metrics import poll_families
 from engine.wiring import Engine
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -59,11 +60,15 @@ class EngineCollector(Collector):
     now_s: float = attrs.field(init=False, default=0.0)
     """Monotonic time of the reading; set in the loop, since rendering happens in a thread."""
     _live: Sequence[Metric] = attrs.field(init=False, factory=lambda: live_families(None, 0.0))
+    _polls: Sequence[Metric] = attrs.field(init=False, factory=lambda: poll_families(None, None, 0.0))
 
     def read(self, now_s: float) -> None:
         """Reads, in the loop, what a thread cannot look at while it changes."""
         self.now_s = now_s
         self._live = live_families(self.engine.live, now_s)
+        actors, services = self.engine.actors, self.engine.services
+        hot = None if actors is None else actors.polling.hot
+        self._polls = poll_families(hot, None if services is None else services.cold_figures, now_s)
 
     def collect(self) -> Iterator[Metric]:
         """Yields every family once."""
@@ -74,6 +79,7 @@ class EngineCollector(Collector):
         yield from self._trades()
         yield from self._decisions()
         yield from self._live
+        yield from self._polls
         yield from self._upstream()
         yield from self._serving()
 

@@ -10,6 +10,8 @@ from actors.coverage_board import CoverageBoard
 from actors.feed_hub import FeedHub
 from actors.late_trades import LateTrades
 from actors.market_ensurer import MarketEnsurer
+from actors.polling.poll_figures import PollFigures
+from actors.polling.poll_outlets import PollOutlets
 from actors.price_cache import PriceCache
 from actors.scheduler import Scheduler
 from actors.token_registry import TokenRegistry
@@ -64,6 +66,10 @@ class Services:
     settling: Finder[SettlePass]
     """The same for the settler of paper positions."""
     coverage: CoverageBoard
+    poll_outlets: Finder[PollOutlets]
+    """The same for what pollers find."""
+    cold_figures: PollFigures
+    """What the cold tier of the wallet pollers did in this process."""
 
 
 def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
@@ -81,6 +87,8 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
     )
     live_passes, late_trades, settling = Finder[LivePasses](), Finder[LateTrades](), Finder[SettlePass]()
     jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current, settling=settling.current)
+    poll_outlets = Finder[PollOutlets]()
+    jobs = attrs.evolve(jobs, poll_outlets=poll_outlets.current)
     scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
     children = (
         Child(name="token_registry", run=token_registry.run),
@@ -99,5 +107,7 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         late_trades=late_trades,
         settling=settling,
         coverage=jobs.coverage_board,
+        poll_outlets=poll_outlets,
+        cold_figures=jobs.cold_figures,
     )
     return children, services

@@ -7,6 +7,8 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
                     ▲                                                     │
                     └───────────── rows that neither could take ──────────┘
 
+hot_poller ─▶ raw_trades, positions and their changes (`poll_wiring.py`)
+
 sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with live trading (`live_wiring.py`)
 
 This runs under the ingest lease. What serves users runs in every engine that reaches its database (`service_wiring.py`).
@@ -30,6 +32,7 @@ from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.live_ports import LivePorts
 from engine.live_wiring import LiveTrading, live_trading
+from engine.poll_wiring import Polling, PollPorts, polling
 from engine.runtime.channel import Channel, LanePolicy
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
@@ -37,7 +40,7 @@ from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Child, Supervisor
 from engine.runtime.traffic import Traffic
 from engine.service_wiring import Services
-from protocols.channels import Overflow
+from protocols.channels import Outbox, Overflow
 from protocols.clock import Random, WallClock
 from protocols.ingest import (
     GapRequest,
@@ -73,6 +76,8 @@ class Adapters:
     paper: PaperPorts
     live: LivePorts | None = None
     """None: no order is ever made."""
+    polls: PollPorts | None = None
+    """None: nobody is polled."""
     clock: WallClock
     rng: Random
     trade_to_row: Observer
@@ -93,6 +98,7 @@ class Actors:
     live: LiveTrading | None
     sync_writer: SyncWriter
     market_registry: MarketRegistry
+    polling: Polling
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -145,17 +151,13 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
 
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
-    filtered = filter_copied, filter_kept, filter_markets = (
-        copy_trades.outbox(),
-        writer.outbox(),
-        market_requests.outbox(),
-    )
+    filtered = (copy_trades.outbox(), writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
-        copied=filter_copied,
-        kept=filter_kept,
-        markets=filter_markets,
+        copied=filtered[0],
+        kept=filtered[1],
+        markets=filtered[2],
         targets=registry,
         config=config.filter,
         own=live.nudges if live else {},
@@ -165,21 +167,12 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=live
     )
     writer_gaps, claims = gap_requests.outbox(), () if live is None else (live.claims,)
-    sync_writer = SyncWriter(
-        trades=writer.inbox,
-        gaps=writer_gaps,
-        store=io.trades,
-        spill=io.spill,
-        config=config.writer,
-        rng=io.rng,
-        latency=io.trade_to_row,
-        forget=trade_filter.forget,
-        decided=_told(forward, live),
-        committed=io.committed,
-    )
+    told = _told(forward, live)
+    sync_writer = _sync_writer(config, io, writer, writer_gaps, forget=trade_filter.forget, decided=told)
     market_registry = _market_registry(config, io, market_requests)
     market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
-    live_channels = live.channels if live else ()
+    listened = (stream_reader, gap_filler, late_trades)
+    polls = polling(config, io.polls, listened, registry, forward.holdings, market_requests, io.clock, io.rng)
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
@@ -194,12 +187,26 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
             Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps, *claims)),
             *(live.stages if live else ()),
+            *polls.stages,
         ),
-        sources=(*sources, *(live.sources if live else ())),
-        channels=(*_erased(raw_trades, copy_trades, writer, gap_requests, market_requests), *live_channels),
+        sources=(*sources, *polls.sources, *(live.sources if live else ())),
+        channels=(
+            *_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
+            *polls.channels,
+            *(live.channels if live else ()),
+        ),
     )
     return graph, Actors(
-        registry, stream_reader, gap_filler, late_trades, trade_filter, forward, live, sync_writer, market_registry
+        registry,
+        stream_reader,
+        gap_filler,
+        late_trades,
+        trade_filter,
+        forward,
+        live,
+        sync_writer,
+        market_registry,
+        polls,
     )
 
 
@@ -248,6 +255,29 @@ def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:
 def _market_registry(config: EngineConfig, io: Adapters, requests: Channel[str]) -> MarketRegistry:
     return MarketRegistry(
         requests=requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
+    )
+
+
+def _sync_writer(
+    config: EngineConfig,
+    io: Adapters,
+    trades: Channel[LanedTrade],
+    gaps: Outbox[GapRequest],
+    *,
+    forget: Callable[[Sequence[str]], None],
+    decided: Callable[[Sequence[Receipt]], None],
+) -> SyncWriter:
+    return SyncWriter(
+        trades=trades.inbox,
+        gaps=gaps,
+        store=io.trades,
+        spill=io.spill,
+        config=config.writer,
+        rng=io.rng,
+        latency=io.trade_to_row,
+        forget=forget,
+        decided=decided,
+        committed=io.committed,
     )
 
 

@@ -7,6 +7,7 @@ import attrs
 
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.poll_adapters import ColdPollAdapters, open_cold_poll_adapters
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
@@ -40,6 +41,7 @@ class JobAdapters:
     coverage: PostgresCoverageStore
     history: DataApiHistory
     accounts: DataApiAccounts
+    cold: ColdPollAdapters
 
 
 @asynccontextmanager
@@ -63,6 +65,7 @@ async def open_job_adapters(
             user="audit",
             connections_max=1,
         ) as audited,
+        open_cold_poll_adapters(config, options, clock=SystemClock(), traffic=traffic) as cold,
     ):
         clock = SystemClock()
         yield JobAdapters(
@@ -77,4 +80,5 @@ async def open_job_adapters(
             coverage=PostgresCoverageStore(work),
             history=DataApiHistory(api=audited, clock=clock),
             accounts=DataApiAccounts(api=audited, clock=clock),
+            cold=cold,
         )

@@ -31,6 +31,23 @@ def engine_document(view: EngineView | None, error: str | None) -> dict[str, Any
         "spill_bytes": _whole(metrics.value("spill_bytes")),
         "target_wallets": _whole(metrics.value("target_wallets")),
         "upstream_requests": upstream_rows(view),
+        "poller": poller_document(view),
+    }
+
+
+def poller_document(view: EngineView) -> dict[str, Any]:
+    """Returns the hot tier of the wallet pollers; times in seconds, calls by tier."""
+    metrics = view.metrics
+    return {
+        "wallets": _whole_each(metrics.by("poller_wallets", "lane")),
+        "cycle_s": metrics.by("poller_cycle_seconds", "lane"),
+        "planned_cycle_s": metrics.value("poller_planned_cycle_seconds"),
+        "due_lag_s": metrics.value("poller_due_lag_seconds"),
+        "trades_age_s": metrics.value("poller_trades_age_seconds"),
+        "calls": _whole_each(metrics.by("poller_calls_total", "tier")),
+        "calls_saved": _whole_each(metrics.by("poller_calls_saved_total", "tier")),
+        "failures": _whole_each(metrics.by("poller_failures_total", "tier")),
+        "position_events": _whole_each(metrics.by("position_events_total", "kind")),
     }
 
 

@@ -8,7 +8,7 @@ import click
 from engine.cli.database_facts import DatabaseFacts
 from engine.cli.engine_client import EngineView
 from engine.cli.figures import bytes_text, count_text, moment_text, percent_text, seconds_text
-from engine.cli.status_document import actor_rows, channel_rows
+from engine.cli.status_document import actor_rows, channel_rows, poller_document
 from engine.cli.terminal import echo_table, plain
 from protocols.timestamps import utc_datetime
 
@@ -50,7 +50,22 @@ def _figures(view: EngineView) -> list[tuple[str, str]]:
         ("trade to row", f"about {seconds_text(p50)} (p50), {seconds_text(p99)} (p99)"),
         ("spill journal", bytes_text(metrics.value("spill_bytes") or 0)),
         ("upstream calls", _counts(upstream)),
+        ("polled wallets", _polled(view)),
     ]
+
+
+def _polled(view: EngineView) -> str:
+    poller = poller_document(view)
+    hot = sum(poller["wallets"].get(lane, 0) for lane in ("target", "followed", "marked"))
+    cycle = max(poller["cycle_s"].values(), default=None)
+    calls, saved = poller["calls"].get("hot", 0), poller["calls_saved"].get("hot", 0)
+    parts = [
+        f"{count_text(hot)} hot, cycle {seconds_text(cycle)} (at best {seconds_text(poller['planned_cycle_s'])})",
+        f"{count_text(calls)} calls made, {count_text(saved)} saved",
+    ]
+    if failing := poller["wallets"].get("failing", 0):
+        parts.append(f"{count_text(failing)} failing")
+    return "; ".join(parts)
 
 
 def _counts(counts: dict[str, float]) -> str:

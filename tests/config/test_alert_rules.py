@@ -31,6 +31,9 @@ HEALTHY = {
     'polycopy_rows_written_total{result="rejected"}': ZERO,
     'polycopy_rows_written_total{result="handed_to_gap"}': ZERO,
     'polycopy_target_wallets{}': "40x400",
+    'polycopy_poller_idle_seconds{}': "0.3x400",
+    'polycopy_poller_cycle_seconds{lane="target"}': "4x400",
+    'polycopy_poller_snapshots_incomplete_total{tier="hot"}': ZERO,
     'polycopy_spill_bytes{}': ZERO,
     'polycopy_heap_used_ratio{}': "0.3x400",
     'polycopy_loop_lag_seconds{}': "0.002x400",
@@ -155,6 +158,13 @@ CASES = {
         {"PolycopyReconnecting"},
     ),
     "nobody answers for prices": ({'polycopy_price_requests_total{result="stale"}': GROWING}, {"PolycopyPricesStale"}),
+    "nobody is polled": ({"polycopy_poller_idle_seconds{}": "0+60x400"}, {"PolycopyPollerStandsStill"}),
+    "targets wait for their polls": (
+        {'polycopy_poller_cycle_seconds{lane="target"}': "90x400"}, {"PolycopyPollerSlow"}
+    ),
+    "positions are not understood": (
+        {'polycopy_poller_snapshots_incomplete_total{tier="hot"}': "0+1x400"}, {"PolycopySnapshotsIncomplete"}
+    ),
     "a job fails for days": (
         {'polycopy_job_last_success_age_seconds{exported_job="retention"}': "300000+60x400"},
         {"PolycopyJobLate"},
