@@ -5,6 +5,7 @@ from collections.abc import Callable
 import attrs
 
 from actors.job_runner import JobRunner
+from actors.jobs.copy_prices import RefreshCopyPnl
 from actors.jobs.ft_snapshot import FtSnapshot
 from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
@@ -20,6 +21,7 @@ from protocols.housekeeping import MarketRefreshStore, RetentionStore
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
+from protocols.portfolio import CopyMarkStore
 
 INGEST_JOBS = ("cold-poll", "coverage-audit")
 """Jobs whose trades go through the ingest: they run where it runs."""
@@ -37,6 +39,7 @@ class JobPorts:
     trader_stats: TraderStatsStore
     reason_counts: ReasonCountStore
     snapshots: SnapshotStore
+    copy_marks: CopyMarkStore
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -51,6 +54,7 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         TraderStatistics(store=io.trader_stats, clock=clock),
         ReasonCounts(store=io.reason_counts),
         FtSnapshot(store=io.snapshots, clock=clock),
+        RefreshCopyPnl(store=io.copy_marks, clock=clock),
         LtExecute(live=io.live),
         LtSyncOrderStatus(live=io.live),
         LtResolve(live=io.live),

@@ -7,6 +7,7 @@ import attrs
 
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
@@ -33,6 +34,7 @@ class JobAdapters:
     trader_stats: PostgresTraderStatsStore
     reason_counts: PostgresTraderStatsStore
     snapshots: PostgresSnapshotStore
+    copy_marks: PostgresCopyMarkStore
 
 
 @asynccontextmanager
@@ -57,4 +59,5 @@ async def open_job_adapters(
             trader_stats=PostgresTraderStatsStore(work),
             reason_counts=PostgresTraderStatsStore(work),
             snapshots=PostgresSnapshotStore(work),
+            copy_marks=PostgresCopyMarkStore(work),
         )
