@@ -112,8 +112,11 @@ SELECT o.copy_user_id, 'recorded', coalesce(o.lt_strategy_id, 'recorded:' || coa
     o.lt_strategy_id, NULL, o.order_id, part.fill_id, o.copied_trader_wallet, o.market_id,
     -- Outcomes that nobody knows are not taken for the same one.
     coalesce(o.token_id, o.market_id || '::' || coalesce(lower(o.outcome), o.order_id)), o.outcome, part.side,
-    one.shares, part.price, round(one.shares * part.price, 6), part.fee_usd, part.filled_at, part.closes, NULL::integer,
-    NULL::timestamptz
+    one.shares, part.price, round(one.shares * part.price, 6), part.fee_usd, part.filled_at, part.closes,
+    -- Names of other outcomes were lost by the reference: only between yes and no is "another one" a loss.
+    CASE WHEN o.market_resolved AND lower(o.resolved_outcome) = lower(o.outcome) THEN 1
+        WHEN o.market_resolved AND lower(o.resolved_outcome) IN ('yes', 'no') AND lower(o.outcome) IN ('yes', 'no') THEN 0 END,
+    coalesce(o.market_resolved_at, o.updated_at)
 FROM orders AS o
 CROSS JOIN LATERAL (
     SELECT recorded_shares(
