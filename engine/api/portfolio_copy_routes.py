@@ -19,6 +19,7 @@ from protocols.errors import MalformedError, RejectedError
 from protocols.live.orders import Side
 from protocols.portfolio import CopiedFrom, CopyRecords, NewCopy
 from protocols.timestamps import epoch_ms, utc_datetime
+from protocols.trades import canonical_condition_id
 from protocols.users import Scope
 
 SHARES_MAX = Decimal(1_000_000_000)
@@ -119,7 +120,8 @@ class _Handlers:
         if (body.token_id is None) == (body.outcome is None):
             raise bad_field("tokenId", "has to be given, or outcome: one of the two")
         copy = NewCopy(
-            user_id=call.principal.user_id, record_id=body.order_id, trader=body.trader, condition_id=body.condition_id,
+            user_id=call.principal.user_id, record_id=body.order_id, trader=body.trader,
+            condition_id=canonical_condition_id(body.condition_id),
             token_id=body.token_id, outcome=body.outcome, side=body.side.value, price=_price(body.price),
             shares=_amount("shares", body.shares), fee_usd=_amount("feeUsd", body.fee_usd, zero=True), at=self._at(body.at),
         )  # fmt: skip
