@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import attrs
@@ -33,7 +34,7 @@ class Quotes(Protocol):
         ...
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Portfolio:
     """Everything of one look."""
 
@@ -45,6 +46,11 @@ class Portfolio:
     """Of tokens of which something is, or was until its market was resolved, left."""
     official: Mapping[str, Comparison] | None = None
     """By token; None when it was not asked for, or of a part only."""
+
+    @cached_property
+    def at(self) -> Mapping[tuple[str, str], Valued]:
+        """Returns positions by scope and token."""
+        return {(one.position.scope, one.position.token_id): one for one in self.valued}
 
 
 @attrs.define(eq=False, kw_only=True)

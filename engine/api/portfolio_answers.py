@@ -9,7 +9,6 @@ from typing import Any
 from actors.portfolio_desk import Portfolio
 from actors.rules.exact import EXACT
 from actors.rules.portfolio.figures import Day, TraderTotals, Valued, ratio, totals_of
-from actors.rules.portfolio.matching import OrderTotals
 from actors.rules.portfolio.official import Comparison
 from actors.rules.portfolio.pricing import Price, PriceSource, value_of
 from engine.api.portfolio_bodies import (
@@ -81,8 +80,12 @@ def position_answer(valued: Valued, facts: TokenFacts | None, portfolio: Portfol
     )  # fmt: skip
 
 
-def trade_answer(row: Row, order: OrderTotals | None, price: Price | None, now_us: int) -> TradeAnswer:
-    """Returns one order. `order` is what became of it, `price` what its token is worth while something is left."""
+def trade_answer(row: Row, portfolio: Portfolio) -> TradeAnswer:
+    """Returns one order with what became of it; `portfolio` has all fills of its token."""
+    found = portfolio.at.get((row["scope"], row["token_id"]))
+    order = None if found is None else found.position.orders.get(row["order_id"])
+    price = found.price if found is not None and order is not None and order.shares_open else None
+    now_us = portfolio.now_us
     shares, is_buy = Decimal(row["shares"]), row["side"] == "BUY"
     cost = row["usd"] + row["fee_usd"] if is_buy else row["usd"] - row["fee_usd"]
     left, realized = (0, 0) if order is None else (order.shares_open, order.realized)

@@ -67,13 +67,7 @@ class _Handlers:
         # What became of an order is told by all fills of its token, and by no others.
         tokens = {row["token_id"] for row in page}
         portfolio = await self.desk.portfolio(attrs.evolve(query, token_ids=tokens))
-        at = {(one.position.scope, one.position.token_id): one for one in portfolio.valued}
-        trades = []
-        for row in page:
-            found = at.get((row["scope"], row["token_id"]))
-            order = None if found is None else found.position.orders.get(row["order_id"])
-            price = found.price if found is not None and order is not None and order.shares_open else None
-            trades.append(trade_answer(row, order, price, portfolio.now_us))
+        trades = [trade_answer(row, portfolio) for row in page]
         cursor = _cursor(page) if len(rows) > limit else None
         return TradePage(trades=trades, next_cursor=cursor, as_of=moment(portfolio.now_us))
 
