@@ -71,7 +71,10 @@ class HeldPage:
     """One response. A row that is not understood makes the snapshot incomplete: half a holding is none."""
 
     rows: tuple[HeldPosition, ...]
+    nothing_left: int = 0
+    """Rows of which less than a millionth of a share is left: no holding, and nothing wrong with them."""
     malformed: Counter[str]
+    """Rows that were not understood, by reason."""
     rows_sent: int
     next_cursor: str | None
 
@@ -114,6 +117,8 @@ class ActivityPage:
     trades: tuple[PageRow, ...]
     others: tuple[Activity, ...]
     malformed: Counter[str]
+    """Rows that were not understood, by reason. `not_a_trade` counts those that were, and change no holding of tokens:
+    rewards, rebates, deposits and the like."""
     rows_sent: int
     next_cursor: str | None
 
@@ -161,8 +166,10 @@ class LeaderboardPage:
 class TraderAccounts(Protocol):
     """Accounts over HTTP. All methods raise `TransientError` (try again) and `RejectedError` (never this request).
 
-    Pages go on with the `next_cursor` of the one before and the same arguments; None ends the list. A cursor that an API
-    repeats, or pages without an end, are the caller's business to bound.
+    Pages go on with the `next_cursor` of the one before and the same arguments; None ends the list. A `TransientError` within
+    a list may say that it moved while it was read: begin again without a cursor. A `RejectedError` within one says that the
+    rest of it cannot be had. Pages without an end are the caller's business to bound. Rows of another wallet than the one
+    asked for are malformed (`another_wallet`); those of another time or market are left out. `rows_sent` counts them all.
     """
 
     async def held_page(

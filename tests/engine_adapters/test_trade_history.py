@@ -3,7 +3,8 @@ import httpx
 import pytest
 from engine_adapters.answering_lines import AnsweringLines
 
-from engine.adapters.trade_history import V1_FOR_MS, DataApiHistory
+from engine.adapters.data_api import V1_FOR_MS
+from engine.adapters.trade_history import DataApiHistory
 from engine.adapters.upstream import Upstream
 from engine.runtime.rate_limit import TokenBucket
 from engine.runtime.traffic import Traffic

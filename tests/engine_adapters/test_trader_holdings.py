@@ -11,9 +11,10 @@ from engine_adapters.answering_lines import AnsweringLines
 from engine_simulator.simulator_clients import row, running
 
 from config.schema import VenueConfig
+from engine.adapters.data_api import V1_FOR_MS
 from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.system_clock import SystemClock
-from engine.adapters.trader_holdings import V1_FOR_MS, DataApiHoldings
+from engine.adapters.trader_holdings import DataApiHoldings
 from engine.adapters.upstream import Upstream, open_upstream
 from engine.runtime.rate_limit import TokenBucket
 from engine.runtime.traffic import Traffic
