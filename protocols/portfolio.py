@@ -70,7 +70,10 @@ class OfficialResult:
     token_id: str
     realized_pnl: Decimal
     bought_shares: Decimal | None
+    """None while it is held: the venue says then what is held."""
     avg_price: Decimal | None
+    is_held: bool
+    """Not sold and not redeemed to its end."""
     synced_us: int
 
 

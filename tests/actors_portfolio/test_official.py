@@ -7,11 +7,11 @@ from actors.rules.portfolio.official import FEES, NOT_REDEEMED, NOT_SYNCED, OUTS
 from protocols.portfolio import OfficialResult
 
 
-def said(pnl, *, bought="10", synced=90, token="t"):
+def said(pnl, *, bought="10", synced=90, token="t", held=False):
     return {
         token: OfficialResult(
             token_id=token, realized_pnl=Decimal(pnl), bought_shares=None if bought is None else Decimal(bought),
-            avg_price=None, synced_us=synced * DAY_US,
+            avg_price=None, is_held=held, synced_us=synced * DAY_US,
         )
     }  # fmt: skip
 
@@ -38,6 +38,8 @@ def test_a_difference_is_shown_with_what_may_explain_it():
     assert comparison(plain, said("2.009")).reasons == ()
     won = booked(fill("BUY", 10, "4"), t="1")
     assert comparison(won, said("0")).reasons == (NOT_REDEEMED,)
+    assert comparison(won, said("5.5", held=True)).reasons == (NOT_REDEEMED,)
+    assert comparison(plain, said("3", bought=None, held=True)).reasons == (UNEXPLAINED,)
     beyond = booked(fill("BUY", 10, "4"), fill("SELL", 12, "6", day=1))
     assert OUTSIDE in comparison(beyond, said("3", bought=None)).reasons
 

@@ -6,8 +6,8 @@ import pytest
 from engine_adapters.live_worlds import bought, owed, sold
 from engine_api.api_server import TOKEN, USER_ID, error_of
 from engine_api.portfolio_server import ACCOUNTS, portfolio_server, quote, read
-from engine_postgres.portfolio_world import NOW_MS, OFFICIAL, OTHER_TRADER, TRADER, WALLET
-from engine_postgres.test_portfolio_store import MANY, SAY
+from engine_postgres.portfolio_world import NOW_MS, OTHER_TRADER, SAY, TRADER, WALLET
+from engine_postgres.test_portfolio_store import MANY
 
 from engine.api.openapi import openapi_document
 from engine.api.portfolio_routes import portfolio_routes
@@ -159,13 +159,11 @@ async def test_nobody_is_left_out_after_five_hundred(api, world):
 
 
 async def test_the_venue_stands_beside_ours_with_reasons_once_a_token(api, world):
-    await world.run(OFFICIAL)
     await world.market()
     await world.copy(fee_usd=D("0.5"))
     await world.copy(copied_trader_wallet=OTHER_TRADER)
     await world.resolve()
     await world.run(SAY, WALLET, "70", D("9"), D(20))
-    await world.run("UPDATE official_position_results SET synced_at = to_timestamp(1)")
     official = (await read(api, "stats"))["official"]
     assert (official["tokens"], official["officialRealizedPnl"], official["ourRealizedPnl"]) == (1, 9, 11.5)
     assert (official["difference"], official["differingTokens"]) == (2.5, 1)

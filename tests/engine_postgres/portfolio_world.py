@@ -40,12 +40,9 @@ RESOLVE = """
 UPDATE markets SET closed = true, resolution_status = 'resolved', outcome_prices = $2::jsonb, close_time = $3
 WHERE condition_id = $1
 """
-OFFICIAL = """
-CREATE TABLE IF NOT EXISTS official_position_results (
-    wallet_address text NOT NULL, token_id text NOT NULL, condition_id text NOT NULL, realized_pnl numeric(20, 6) NOT NULL,
-    avg_price numeric(20, 18), bought_shares numeric(20, 6), synced_at timestamptz NOT NULL,
-    PRIMARY KEY (wallet_address, token_id)
-)
+SAY = """
+INSERT INTO official_position_results (wallet_address, token_id, condition_id, realized_pnl, bought_shares, is_held, synced_at)
+VALUES ($1, $2, 'm', $3, $4, false, to_timestamp(1))
 """
 
 

@@ -6,8 +6,8 @@ import attrs
 import pytest
 from engine_adapters.live_worlds import LATER, bought, buy, journaled, owed, resolved, sold, told
 from engine_postgres.portfolio_world import (
-    OFFICIAL,
     OTHER_TRADER,
+    SAY,
     TRADER,
     WALLET,
     copy_world,
@@ -28,10 +28,6 @@ SELECT 'many-' || lpad(n::text, 6, '0'), $1::text::uuid, '0x' || lpad(to_hex(n %
     'k' || n % 900, 'Yes', CASE WHEN n % 3 = 2 THEN 'SELL' ELSE 'BUY' END, 0.5, 10, 10, 'filled',
     '2026-01-01T00:00:00Z'::timestamptz + n / 4 * interval '1 second'
 FROM generate_series(1, $2::integer) AS n
-"""
-SAY = """
-INSERT INTO official_position_results (wallet_address, token_id, condition_id, realized_pnl, bought_shares, synced_at)
-VALUES ($1, $2, 'm', $3, $4, now())
 """
 
 
@@ -240,9 +236,12 @@ async def test_the_venue_is_asked_once_a_token_and_its_table_comes_first(world):
     positions = (await world.portfolio()).valued
     official = await world.store.official(world.query, {"70"})
     assert compared([one.position for one in positions], official)["70"].official == micro(548)
-    await world.run(OFFICIAL)
     for wallet, pnl in ((WALLET, "283"), ("0x" + "00" * 20, "1000")):
         await world.run(SAY, wallet, "70", D(pnl), D(20))
     portfolio = await world.portfolio(official=True)
     assert portfolio.official["70"].official == micro(283)
+    # The venue has said the same since.
+    assert portfolio.official["70"].synced_us == 1_000_000
+    await world.run("INSERT INTO official_sync_state VALUES ('main', $1, to_timestamp(9))", WALLET)
+    assert (await world.portfolio(official=True)).official["70"].synced_us == 9_000_000
     assert (await world.portfolio(official=True, strategy_id="X")).official is None

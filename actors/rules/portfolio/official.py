@@ -66,7 +66,7 @@ def _reasons(said: OfficialResult, held: Sequence[Position], difference: int) ->
     if sold_elsewhere or (known is not None and abs(int(known.scaleb(6)) - bought) > AGREES_SHARES):
         reasons.append(OUTSIDE)
     settled = sum(one.settled_pnl for one in held)
-    if settled and abs(difference - settled) < abs(difference):
+    if any(one.settled_shares for one in held) and (said.is_held or abs(difference - settled) < abs(difference)):
         # The venue counts a payout when it is redeemed.
         reasons.append(NOT_REDEEMED)
     if any(one.last_us > said.synced_us for one in held):

@@ -64,23 +64,24 @@ FROM unnest($1::text[]) AS wanted (token_id) CROSS JOIN LATERAL (
 ) AS own
 """
 """$1 tokens of the form `market::outcome`."""
-HAS_OFFICIAL = "SELECT to_regclass('official_position_results') IS NOT NULL"
+# A row is written when what the venue says has changed; that it said the same again stands with the account.
 OFFICIAL = """
 SELECT wanted.token_id, sum(said.realized_pnl) AS realized_pnl, sum(said.bought_shares) AS bought_shares,
-    CASE WHEN count(*) = 1 THEN min(said.avg_price) END AS avg_price,
-    round(date_part('epoch', min(said.synced_at)) * 1000000)::bigint AS synced_us
+    CASE WHEN count(*) = 1 THEN min(said.avg_price) END AS avg_price, bool_or(said.is_held) AS is_held,
+    (date_part('epoch', min(greatest(said.synced_at, state.synced_at))) * 1000000)::bigint AS synced_us
 FROM unnest($1::text[]) AS wanted (token_id) CROSS JOIN unnest($2::text[]) AS own (wallet)
 CROSS JOIN LATERAL (
-    SELECT realized_pnl, bought_shares, avg_price, synced_at FROM official_position_results
+    SELECT realized_pnl, bought_shares, avg_price, is_held, synced_at FROM official_position_results
     WHERE official_position_results.wallet_address = own.wallet AND official_position_results.token_id = wanted.token_id LIMIT 1
 ) AS said
+LEFT JOIN official_sync_state AS state ON state.wallet_address = own.wallet
 GROUP BY wanted.token_id
 """
 """$1 tokens, $2 wallets."""
 # What an import brought, for tokens of which the table above says nothing. Each order of a position repeats it (D79).
 OFFICIAL_OF_ORDERS = """
 SELECT DISTINCT ON (token_id) token_id, polymarket_realized_pnl AS realized_pnl, polymarket_total_bought AS bought_shares,
-    polymarket_avg_price AS avg_price,
+    polymarket_avg_price AS avg_price, false AS is_held,
     round(date_part('epoch', coalesce(polymarket_synced_at, updated_at)) * 1000000)::bigint AS synced_us
 FROM orders
 WHERE copy_user_id = $1::text::uuid AND token_id = ANY ($2::text[]) AND polymarket_realized_pnl IS NOT NULL

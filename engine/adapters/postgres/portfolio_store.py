@@ -58,7 +58,7 @@ class PostgresPortfolios:
 
         async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
             rows: list[asyncpg.Record] = await raw.fetch(sql.OFFICIAL_OF_ORDERS, query.user_id, tokens)
-            if wallets and await raw.fetchval(sql.HAS_OFFICIAL):
+            if wallets:
                 rows += await raw.fetch(sql.OFFICIAL, tokens, wallets)
             return rows
 
