@@ -1,4 +1,4 @@
-"""Puts a portfolio together when somebody looks at it: fills, payouts, fresh quotes. Nothing is kept until the next look."""
+"""Puts a portfolio together when somebody looks at it: fills, payouts, fresh quotes. No result is kept until the next look."""
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from actors.portfolio_memory import PortfolioMemory
 from actors.rules.portfolio.book import CopyBook
 from actors.rules.portfolio.figures import Valued, valued_at
 from actors.rules.portfolio.matching import Days
@@ -61,13 +62,14 @@ class PortfolioDesk:
     quotes: Quotes | None
     clock: WallClock
     wait_s: float = QUOTES_WAIT_S
+    memory: PortfolioMemory = attrs.field(
+        default=attrs.Factory(lambda self: PortfolioMemory(self.store), takes_self=True)
+    )
 
     async def portfolio(self, query: PortfolioQuery, *, official: bool = False) -> Portfolio:
         """Returns the copies of a user, valued now. `official` is of whole accounts: it needs a query without filters."""
-        book = CopyBook()
-        facts = await self.store.read(query, book)
         now_us = self.clock.now_ms() * 1000
-        book.settle(facts, now_us)
+        book, facts = await self.memory.book(query, now_us)
         quoted = await self._quoted(book, facts, now_us)
         valued = list[Valued]()
         for number, position in enumerate(book.positions, 1):
@@ -83,10 +85,8 @@ class PortfolioDesk:
 
     async def fresh_marks(self, query: PortfolioQuery) -> tuple[int, Sequence[NewMark]]:
         """Returns how many open tokens there are, and a mark for each that has a fresh quote."""
-        book = CopyBook()
-        facts = await self.store.read(query, book)
         now_us = self.clock.now_ms() * 1000
-        book.settle(facts, now_us)
+        book, facts = await self.memory.book(query, now_us)
         quoted = await self._quoted(book, facts, now_us)
         marks = [
             NewMark(

@@ -169,8 +169,17 @@ class NewMark:
 class PortfolioStore(Protocol):
     """Copies in the database. All methods raise `TransientError`."""
 
-    async def read(self, query: PortfolioQuery, book: TakesFills) -> Mapping[str, TokenFacts]:
-        """Reads the fills of a user into `book` and returns what is stored of the tokens that it holds; at one moment."""
+    async def read(self, query: PortfolioQuery, book: TakesFills) -> tuple[str, Mapping[str, TokenFacts]]:
+        """Reads the fills of a user into `book`; returns a stamp of his orders, and what is stored of tokens that it holds.
+
+        All of it as of one moment. The stamp is another one as soon as any order of the user has changed.
+        """
+        ...
+
+    async def facts_unless_changed(
+        self, query: PortfolioQuery, stamp: str, token_ids: Collection[str]
+    ) -> Mapping[str, TokenFacts] | None:
+        """Returns what is stored of tokens while the orders have this stamp; None: they have changed."""
         ...
 
     async def facts(self, token_ids: Collection[str]) -> Mapping[str, TokenFacts]:

@@ -138,7 +138,7 @@ def traders_answer(traders: Iterable[TraderTotals], names: Mapping[str, str], no
 def _freshness(portfolio: Portfolio) -> Freshness:
     count, oldest_ms = Counter[PriceSource](), None
     for one in portfolio.valued:
-        if one.price is not None:
+        if one.price is not None and one.position.is_open:
             count[one.price.source] += 1
             age_ms = one.price.age_ms(portfolio.now_us)
             if age_ms is not None:

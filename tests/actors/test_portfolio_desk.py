@@ -33,6 +33,9 @@ class Stored:
 
     async def read(self, query, book):
         book.take([CopiedFill("s", f"t{n}", f"o{n}", None, "BUY", MICRO, 100 + n, 0, 0) for n in range(self.tokens)])
+        return "stamp", self.facts()
+
+    def facts(self):
         return {
             f"t{n}": TokenFacts(
                 token_id=f"t{n}", condition_id=f"m{n}", outcome_index=0, mark=D("0.3"), mark_us=0,

@@ -33,18 +33,31 @@ class PostgresPortfolios:
     connection: RunsWork
     portion: int = PORTION
 
-    async def read(self, query: PortfolioQuery, book: TakesFills) -> Mapping[str, TokenFacts]:
+    async def read(self, query: PortfolioQuery, book: TakesFills) -> tuple[str, Mapping[str, TokenFacts]]:
         """Reads fills into `book`, then what is stored of the tokens that it still holds; from one snapshot."""
         tokens = None if query.token_ids is None else list(query.token_ids)
         values = (query.user_id, _by_hand(query), query.strategy_id, query.account, tokens)
 
-        async def work(raw: asyncpg.Connection) -> Mapping[str, TokenFacts]:
+        async def work(raw: asyncpg.Connection) -> tuple[str, Mapping[str, TokenFacts]]:
             async with raw.transaction(isolation="repeatable_read", readonly=True):
+                stamp = await raw.fetchval(sql.STAMP, *values[:2])
                 cursor = await raw.cursor(sql.FILLS, *values)
                 while fills := await cursor.fetch(self.portion):
                     # They have the fields of `CopiedFill` in its order, and are taken apart at once.
                     book.take(cast("list[CopiedFill]", fills))
-                return await _facts(raw, book.open_tokens())
+                return stamp, await _facts(raw, book.open_tokens())
+
+        return await self.connection.run(work)
+
+    async def facts_unless_changed(
+        self, query: PortfolioQuery, stamp: str, token_ids: Collection[str]
+    ) -> Mapping[str, TokenFacts] | None:
+        """Returns what is stored of tokens while the orders have this stamp, as of one moment; None: they have changed."""
+
+        async def work(raw: asyncpg.Connection) -> Mapping[str, TokenFacts] | None:
+            async with raw.transaction(isolation="repeatable_read", readonly=True):
+                is_same = await raw.fetchval(sql.STAMP, query.user_id, _by_hand(query)) == stamp
+                return await _facts(raw, token_ids) if is_same else None
 
         return await self.connection.run(work)
 
