@@ -12,8 +12,8 @@ import attrs
 from actors.rules.portfolio.book import CopyBook
 from protocols.portfolio import PortfolioQuery, PortfolioStore, TokenFacts
 
-ORDERS_MAX = 20_000
-"""Orders in all books together: about 20 MB. A larger portfolio is matched anew at each look."""
+ORDERS_MAX = 10_000
+"""Orders in all books together: about 8 MB. A larger portfolio is matched anew at each look."""
 Paid = tuple[Decimal | None, int | None]
 """What a token paid, and when."""
 
