@@ -1,5 +1,6 @@
 """The job refresh-copy-pnl: from rows of markets to marks and `orders.current_price`, once, and never on a lost lease."""
 
+import contextlib
 from decimal import Decimal
 
 import attrs
@@ -7,9 +8,11 @@ import pytest
 from engine_adapters.live_worlds import bought
 from engine_postgres.portfolio_world import MARKET, copy_world
 
+from actors.jobs.copy_prices import RefreshCopyPnl
 from actors.rules.portfolio.pricing import PriceSource
 from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
 from protocols.errors import FencedError
+from protocols.jobs import RunningJob
 from protocols.portfolio import NewMark
 from protocols.timestamps import utc_datetime
 
@@ -139,6 +142,50 @@ async def test_copies_get_their_token_when_their_market_is_stored_and_more_than_
     ]
     assert missing == ["copy-00001"]
     assert running.figures["tokens"] == running.figures["marked"] == running.figures["orders"] == 2_345
+
+
+@attrs.define
+class DyingStore:
+    """The real store, whose process dies before one of its transactions, or after it has committed."""
+
+    store: PostgresCopyMarkStore
+    left: int
+    after: bool
+
+    def __getattr__(self, name):
+        async def call(*args, **kwargs):
+            self.left -= 1
+            if self.left < 0 and not self.after:
+                raise Stopped
+            answer = await getattr(self.store, name)(*args, **kwargs)
+            if self.left < 0:
+                raise Stopped
+            return answer
+
+        return call
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("transactions", range(9))
+async def test_whatever_a_crash_interrupts_is_done_by_the_next_run(world, transactions, after):
+    await world.run(MANY, world.live.user_id, 12)
+    await world.refresh()
+    expected = [(row["token_id"], row["price"]) for row in await world.run(MARKS)]
+    orders = [tuple(row)[:6] for row in await world.run(ORDERS)]
+    await world.run("TRUNCATE copy_marks")
+    await world.run("UPDATE orders SET current_price = NULL, current_price_at = NULL, roi = NULL, token_id = NULL")
+    dying = DyingStore(PostgresCopyMarkStore(world.connection), transactions, after)
+    job = RefreshCopyPnl(store=dying, clock=world.clock, rows_max=5, tokens_max=4)
+    with contextlib.suppress(Stopped):
+        await job.run(RunningJob(lease=world.lease))
+    await world.refresh(rows_max=5, tokens_max=4)
+    assert [(row["token_id"], row["price"]) for row in await world.run(MARKS)] == expected
+    assert [tuple(row)[:6] for row in await world.run(ORDERS)] == orders
+    assert (await world.refresh()).figures == {"found_tokens": 0, "tokens": 12, "marked": 0, "orders": 0}
 
 
 async def test_whoever_lost_the_lease_writes_nothing(world):
