@@ -42,7 +42,8 @@ class Portfolio:
     now_us: int
     valued: Sequence[Valued]
     """Positions, and what was sold without one; by scope and token."""
-    days: Days
+    days: Sequence[Days]
+    """By UTC day, of each token."""
     facts: Mapping[str, TokenFacts]
     """Of tokens of which something is, or was until its market was resolved, left."""
     official: Mapping[str, Comparison] | None = None
@@ -72,7 +73,7 @@ class PortfolioDesk:
         book, facts = await self.memory.book(query, now_us)
         quoted = await self._quoted(book, facts, now_us)
         valued = list[Valued]()
-        for number, position in enumerate(book.positions, 1):
+        for number, position in enumerate(list(book.positions), 1):
             price = price_of(facts.get(position.token_id), quoted.get(position.token_id)) if position.is_open else None
             valued.append(valued_at(position, price))
             if not number % TURN:
@@ -81,7 +82,7 @@ class PortfolioDesk:
         if official and query.is_whole:
             tokens = {position.token_id for position in book.positions}
             comparisons = compared(book.positions, await self.store.official(query, tokens))
-        return Portfolio(now_us=now_us, valued=valued, days=book.days, facts=facts, official=comparisons)
+        return Portfolio(now_us=now_us, valued=valued, days=list(book.days.values()), facts=facts, official=comparisons)
 
     async def fresh_marks(self, query: PortfolioQuery) -> tuple[int, Sequence[NewMark]]:
         """Returns how many open tokens there are, and a mark for each that has a fresh quote."""
@@ -95,7 +96,7 @@ class PortfolioDesk:
             )
             for token_id, price in quoted.items()
         ]  # fmt: skip
-        return len(book.open_tokens()), marks
+        return len({one.token_id for one in book.positions if one.is_open}), marks
 
     async def _quoted(self, book: CopyBook, facts: Mapping[str, TokenFacts], now_us: int) -> dict[str, Price]:
         """Asks once for all markets of what is open. Nothing comes of weather: what is stored is older and says so."""

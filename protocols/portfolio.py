@@ -102,9 +102,13 @@ class TakesFills(Protocol):
         """Takes the next fills, in the order of their times."""
         ...
 
-    def open_tokens(self) -> Sequence[str]:
-        """Returns the tokens of which something is left."""
+    def open_tokens(self) -> Collection[str]:
+        """Returns the tokens of which something is left, or was when their markets were resolved."""
         ...
+
+
+Stamps = Mapping[str, str]
+"""By token, what changes whenever an order of the user in it does."""
 
 
 @attrs.frozen(kw_only=True)
@@ -169,17 +173,14 @@ class NewMark:
 class PortfolioStore(Protocol):
     """Copies in the database. All methods raise `TransientError`."""
 
-    async def read(self, query: PortfolioQuery, book: TakesFills) -> tuple[str, Mapping[str, TokenFacts]]:
-        """Reads the fills of a user into `book`; returns a stamp of his orders, and what is stored of tokens that it holds.
+    async def read(
+        self, query: PortfolioQuery, known: Stamps | None, into: Callable[[Collection[str]], TakesFills]
+    ) -> tuple[Stamps, Mapping[str, TokenFacts]]:
+        """Reads the fills of tokens whose stamps are not those that are known; all of them without any.
 
-        All of it as of one moment. The stamp is another one as soon as any order of the user has changed.
+        `into` is told which tokens these are, also those that are gone, and returns what takes their fills. Returns all stamps,
+        and what is stored of the tokens that are open afterwards. All of it is as of one moment.
         """
-        ...
-
-    async def facts_unless_changed(
-        self, query: PortfolioQuery, stamp: str, token_ids: Collection[str]
-    ) -> Mapping[str, TokenFacts] | None:
-        """Returns what is stored of tokens while the orders have this stamp; None: they have changed."""
         ...
 
     async def facts(self, token_ids: Collection[str]) -> Mapping[str, TokenFacts]:

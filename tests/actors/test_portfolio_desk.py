@@ -31,9 +31,10 @@ class Stored:
     tokens: int = 2
     resolved: int | None = None
 
-    async def read(self, query, book):
+    async def read(self, query, known, into):
+        book = into([f"t{n}" for n in range(self.tokens)])
         book.take([CopiedFill("s", f"t{n}", f"o{n}", None, "BUY", MICRO, 100 + n, 0, 0) for n in range(self.tokens)])
-        return "stamp", self.facts()
+        return {}, self.facts()
 
     def facts(self):
         return {

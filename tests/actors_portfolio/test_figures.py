@@ -69,7 +69,7 @@ def test_days_and_windows_end_today():
     today = NOW_US // DAY_US
     fills = [fill("BUY", 100, "40", day=0)]
     fills += [fill("SELL", 1, "1", order=f"s{ago}", day=today - ago) for ago in (95, 89, 30, 6, 0)]
-    days = days_of(booked(*sorted(fills, key=lambda one: one.at_us)).days)
+    days = days_of(booked(*sorted(fills, key=lambda one: one.at_us)).days.values())
     assert (days[0].number, days[0].realized) == (0, 0)
     assert days[-1].to_date == 5 * micro("0.6")
     windows = windows_of(days, NOW_US)

@@ -112,13 +112,13 @@ def test_a_resolved_market_pays_by_the_token_on_the_day_of_its_resolution(payout
     book = booked(fill("BUY", 10, "4"), t=payout)
     one = only(book)
     assert (one.is_open, one.realized, one.settled_pnl) == (False, micro(pnl), micro(pnl))
-    assert {number: day.realized for number, day in book.days.items() if day.realized} == {50: micro(pnl)}
+    assert {number: day.realized for number, day in book.days["t"].items() if day.realized} == {50: micro(pnl)}
 
 
 def test_a_resolution_is_never_before_the_last_fill():
     book = booked(fill("BUY", 10, "4", day=60), t="1")
     assert only(book).last_us == 60 * DAY_US
-    assert book.days[60].realized == micro(6)
+    assert book.days["t"][60].realized == micro(6)
 
 
 def test_what_live_trading_settled_counts_before_the_row_of_the_market_knows():

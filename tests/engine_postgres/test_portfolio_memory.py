@@ -22,7 +22,7 @@ from protocols.timestamps import utc_datetime
 D = Decimal
 CLEAR = """
 TRUNCATE orders, copy_marks, markets, market_tokens, lt_orders, lt_fills, lt_exits, lt_strategies, lt_balances, lt_ledger,
-    engine_leases CASCADE
+    engine_leases, job_runs, job_requests CASCADE
 """
 STEPS = [
     "nothing", "copy", "sale", "close", "forget", "buy", "fail", "exit", "settle", "resolve", "correct", "reopen", "refresh",
@@ -126,9 +126,9 @@ def test_what_was_kept_is_what_is_there(database, steps):
                 for step in steps:
                     await told_of.happen(step)
                     assert shown(await desk.portfolio(world.query)) == shown(await world.portfolio())
-                    looked = desk.memory.reused
+                    matched = desk.memory.matched
                     assert shown(await desk.portfolio(world.query)) == shown(await world.portfolio())
-                    assert desk.memory.reused == looked + 1, "what did not change was read again"
+                    assert desk.memory.matched == matched, "what did not change was read again"
 
     trio.run(story)
 
@@ -145,26 +145,51 @@ async def test_each_question_has_a_book_of_its_own_and_parts_are_not_kept(world)
     await world.copy()
     memory = PortfolioMemory(world.store)
     queries = [world.query, attrs.evolve(world.query, strategy_id="LT_A"), attrs.evolve(world.query, account="none")]
-    sizes = [len((await memory.book(query, 0))[0].positions) for query in queries * 2]
+    sizes = [len(list((await memory.book(query, 0))[0].positions)) for query in queries * 2]
     assert sizes == [2, 1, 0] * 2
-    assert (memory.read, memory.reused) == (3, 3)
+    assert memory.matched == 3
     part = attrs.evolve(world.query, token_ids=["70"])
-    assert [len((await memory.book(part, 0))[0].positions) for _ in range(2)] == [1, 1]
-    assert (memory.read, memory.reused) == (5, 3)
+    assert [len(list((await memory.book(part, 0))[0].positions)) for _ in range(2)] == [1, 1]
+    assert memory.matched == 5
+
+
+async def test_only_what_changed_is_matched_again(world):
+    for number in range(5):
+        await world.copy(token_id=f"{number}")
+    memory = PortfolioMemory(world.store)
+    await memory.book(world.query, 0)
+    await world.copy(token_id="3")
+    book, _ = await memory.book(world.query, 0)
+    assert memory.matched == 6
+    assert sorted(one.shares for one in book.positions) == [10_000_000] * 4 + [20_000_000]
+    await world.run("DELETE FROM orders WHERE token_id = '4'")
+    book, _ = await memory.book(world.query, 0)
+    assert (memory.matched, len(list(book.positions))) == (7, 4)
+
+
+async def test_whoever_still_looks_at_a_book_is_not_disturbed_by_a_newer_one(world):
+    await world.copy()
+    memory = PortfolioMemory(world.store)
+    before, _ = await memory.book(world.query, 0)
+    await world.copy()
+    after, _ = await memory.book(world.query, 0)
+    assert [[one.shares for one in book.positions] for book in (before, after)] == [[10_000_000], [20_000_000]]
 
 
 async def test_books_of_others_make_room_and_a_huge_one_is_not_kept(world):
-    memory = PortfolioMemory(world.store, orders_max=2)
+    memory = PortfolioMemory(world.store, orders_max=3)
     for _ in range(2):
         await world.copy()
     await world.copy(lt_strategy_id="OLD", copied_trader_wallet=OTHER_TRADER)
     old = attrs.evolve(world.query, strategy_id="OLD")
-    for query in (world.query, world.query, old, old):
+    await memory.book(world.query, 0)
+    assert memory.matched == 1
+    for query in (old, old, world.query, old):
         await memory.book(query, 0)
-    assert (memory.read, memory.reused) == (3, 1)
-    memory.orders_max = 1
-    for name in ("NEW", "NEWER"):
-        await world.copy(lt_strategy_id=name)
-    for name in ("NEW", "NEWER", "NEW"):
-        await memory.book(attrs.evolve(world.query, strategy_id=name), 0)
-    assert (memory.read, memory.reused) == (6, 1)
+    # All of them together are too many beside the old one.
+    assert memory.matched == 1 + 1 + 1 + 1
+    memory.orders_max = 0
+    for _ in range(3):
+        await memory.book(old, 0)
+    # The first one was still there.
+    assert memory.matched == 6

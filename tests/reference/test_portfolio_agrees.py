@@ -72,8 +72,8 @@ def test_every_position_is_what_slow_fractions_say(fills, paid, portion):
     exact = results_of(fills, {token: (Fraction(usd), at_us) for token, (usd, at_us) in paid.items()})
     assert {(one.scope, one.token_id) for one in book.positions} == set(exact)
     near = len(fills) + 1
-    for number, day in book.days.items():
-        assert abs(day.realized - sum(one.by_day.get(number, 0) for one in exact.values())) <= near
+    for day in days_of(book.days.values()):
+        assert abs(day.realized - sum(one.by_day.get(day.number, 0) for one in exact.values())) <= near
     for one in book.positions:
         slow = exact[one.scope, one.token_id]
         assert one.shares == slow.shares
@@ -95,7 +95,7 @@ def test_nothing_is_lost_between_the_figures(fills, paid, marks):
                else Price(usd=Decimal(marks[one.token_id]), source=PriceSource.MARKET, at_us=None))
         for one in book.positions
     ]  # fmt: skip
-    totals, traders, days = totals_of(valued), traders_of(valued), days_of(book.days)
+    totals, traders, days = totals_of(valued), traders_of(valued), days_of(book.days.values())
     buys = [fill for fill in fills if fill.side == "BUY"]
     assert totals.volume == sum(fill.usd + fill.fee for fill in buys) == sum(one.invested for one in traders)
     assert totals.volume == sum(day.bought for day in days)

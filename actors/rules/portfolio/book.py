@@ -1,6 +1,6 @@
 """All copies of a user: fills in, positions out."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import attrs
@@ -17,23 +17,42 @@ _MILLION = Decimal(MICRO)
 class CopyBook:
     """`TakesFills`. Fills come in the order of their times; they may be cut into portions anywhere."""
 
-    by_key: dict[tuple[str, str], Position] = attrs.field(factory=dict)
-    """By scope and token."""
-    days: Days = attrs.field(factory=dict)
+    by_token: dict[str, dict[str, Position]] = attrs.field(factory=dict)
+    """Positions, and what was sold without one, by token and scope."""
+    days: dict[str, Days] = attrs.field(factory=dict)
+    """By token."""
 
     @property
-    def positions(self) -> Collection[Position]:
-        """Returns positions, and what was sold without one."""
-        return self.by_key.values()
+    def positions(self) -> Iterator[Position]:
+        """Yields positions, and what was sold without one."""
+        for scopes in self.by_token.values():
+            yield from scopes.values()
+
+    @property
+    def orders(self) -> int:
+        """Returns how many orders there are."""
+        return sum(len(one.orders) for one in self.positions)
+
+    def renewed(self, token_ids: Collection[str], fresh: "CopyBook") -> "CopyBook":
+        """Returns a book that has some tokens as another one has them; what that does not have is not there any more."""
+        gone = set(token_ids)
+        return CopyBook(
+            by_token={one: scopes for one, scopes in self.by_token.items() if one not in gone} | fresh.by_token,
+            days={one: days for one, days in self.days.items() if one not in gone} | fresh.days,
+        )
 
     def take(self, fills: Sequence[CopiedFill]) -> None:
         """Takes the next fills."""
-        by_key, days = self.by_key, self.days
+        by_token, days = self.by_token, self.days
         # Rows of the database have the fields of a fill and no names: thousands of them are read at once.
         for scope, token_id, order_id, trader, side, shares, usd, fee, at_us, payout, settled_us in fills:
-            position = by_key.get((scope, token_id))
+            scopes = by_token.get(token_id)
+            if scopes is None:
+                scopes, days[token_id] = {}, {}
+                by_token[token_id] = scopes
+            position = scopes.get(scope)
             if position is None:
-                position = by_key[scope, token_id] = Position(scope, token_id, at_us, days)
+                position = scopes[scope] = Position(scope, token_id, at_us, days[token_id])
             if side == "BUY":
                 position.buy(order_id, trader, shares, usd, fee, at_us)
                 if payout is not None and settled_us is not None:
@@ -44,16 +63,30 @@ class CopyBook:
                 position.close(order_id, shares, usd, at_us)
 
     def open_tokens(self) -> list[str]:
-        """Returns the tokens of which something is left, each once."""
-        return list(dict.fromkeys(one.token_id for one in self.positions if one.is_open))
+        """Returns the tokens of which something is left, or was when their markets were resolved."""
+        return [token_id for token_id, scopes in self.by_token.items() if any(one.is_unsold for one in scopes.values())]
 
     def settle(self, facts: Mapping[str, TokenFacts], now_us: int) -> None:
         """Closes what is left of resolved markets at what they paid."""
         for position in self.positions:
             if position.is_open:
-                settled = settlement_of(position, facts.get(position.token_id), now_us)
+                one = facts.get(position.token_id)
+                settled = settlement_of(position, one, now_us)
                 if settled is not None:
                     position.settle(*settled)
+                    position.settled_as = _ground(position, one)
+
+    def is_settled_as(self, facts: Mapping[str, TokenFacts]) -> bool:
+        """Returns whether what is settled was settled as it is said now: a payout may have been corrected."""
+        return all(
+            one.settled_as == _ground(one, facts.get(one.token_id)) for one in self.positions if one.settled_shares
+        )
+
+
+def _ground(position: Position, facts: TokenFacts | None) -> object:
+    if facts is None or facts.payout is None:
+        return position.settled_by_engine
+    return facts.payout, facts.resolved_us
 
 
 def settlement_of(position: Position, facts: TokenFacts | None, now_us: int) -> Settled | None:

@@ -175,12 +175,18 @@ def traders_of(valued: Iterable[Valued]) -> list[TraderTotals]:
     return sorted(found.values(), key=lambda one: (-one.pnl, one.trader or ""))
 
 
-def days_of(days: Days) -> list[Day]:
+def days_of(by_token: Iterable[Days]) -> list[Day]:
     """Returns the days on which something was bought, sold or settled, the oldest first."""
+    sums: dict[int, list[int]] = {}
+    for days in by_token:
+        for number, one in days.items():
+            day = sums.setdefault(number, [0, 0])
+            day[0] += one.realized
+            day[1] += one.bought
     listed, to_date = list[Day](), 0
-    for number in sorted(days):
-        to_date += days[number].realized
-        listed.append(Day(number, days[number].realized, to_date, days[number].bought))
+    for number, (realized, bought) in sorted(sums.items()):
+        to_date += realized
+        listed.append(Day(number, realized, to_date, bought))
     return listed
 
 

@@ -58,7 +58,7 @@ class Position:
     token_id: str
     opened_us: int
     days: Days
-    """Of all positions together."""
+    """Of all positions of the token together."""
     last_us: int = 0
     shares: int = 0
     """Open micro-shares."""
@@ -82,6 +82,8 @@ class Position:
     buys: int = 0
     """Of these orders."""
     settled_by_engine: Settled | None = None
+    settled_as: object = None
+    """What its settlement rests on."""
     _lots: dict[str | None, list[Lot]] = attrs.field(factory=dict)
     """By trader, oldest first."""
     _last_lot: int = 0
@@ -90,6 +92,11 @@ class Position:
     def is_open(self) -> bool:
         """Returns whether something is left."""
         return self.shares > 0
+
+    @property
+    def is_unsold(self) -> bool:
+        """Returns whether something is left, or was when its market was resolved."""
+        return self.shares > 0 or self.settled_shares > 0
 
     @property
     def is_position(self) -> bool:

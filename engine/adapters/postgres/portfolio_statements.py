@@ -20,18 +20,19 @@ FROM (
 ) AS copied
 ORDER BY filled_at, side COLLATE "C", order_id COLLATE "C", fill_id COLLATE "C"
 """  # noqa: S608 - constants only
-# Every change of a row gives it another xmin; fills never change without their order. $1 and $2 as above.
-STAMP = """
-SELECT concat_ws(' ', live.orders, live.changes, recorded.orders, recorded.changes) FROM (
-    SELECT count(*) AS orders, coalesce(sum(xmin::text::bigint), 0) AS changes FROM lt_orders
+# Every change of a row gives it another xmin; fills never change without their order. Parameters as above.
+STAMPS = f"""
+SELECT token_id, count(*) || ' ' || sum(change) AS stamp FROM (
+    SELECT token_id, strategy_id, account, xmin::text::bigint AS change FROM lt_orders
     WHERE filled_shares > 0 AND strategy_id IN (
         SELECT strategy_id FROM lt_strategies WHERE user_id = $1::text::uuid UNION ALL SELECT unnest($2::text[])
     )
-) AS live CROSS JOIN (
-    SELECT count(*) AS orders, coalesce(sum(xmin::text::bigint), 0) AS changes FROM orders
-    WHERE copy_user_id = $1::text::uuid
-) AS recorded
-"""
+    UNION ALL
+    SELECT coalesce(token_id, market_id || '::' || coalesce(lower(outcome), order_id)), lt_strategy_id, NULL,
+        xmin::text::bigint
+    FROM orders WHERE copy_user_id = $1::text::uuid
+) AS changes WHERE {_WANTED} GROUP BY token_id
+"""  # noqa: S608 - constants only
 # The fields of `TokenFacts`, in their order. What is resolved needs no price.
 FACTS = """
 SELECT wanted.token_id, coalesce(token.condition_id, mark.condition_id), token.outcome, token.outcome_index, market.title,

@@ -1,6 +1,6 @@
 """Copies of users in PostgreSQL: read in one order, in portions, at one moment."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from protocols.portfolio import (
     OrderCursor,
     PortfolioQuery,
     Row,
+    Stamps,
     TakesFills,
     TokenFacts,
 )
@@ -33,31 +34,25 @@ class PostgresPortfolios:
     connection: RunsWork
     portion: int = PORTION
 
-    async def read(self, query: PortfolioQuery, book: TakesFills) -> tuple[str, Mapping[str, TokenFacts]]:
-        """Reads fills into `book`, then what is stored of the tokens that it still holds; from one snapshot."""
+    async def read(
+        self, query: PortfolioQuery, known: Stamps | None, into: Callable[[Collection[str]], TakesFills]
+    ) -> tuple[Stamps, Mapping[str, TokenFacts]]:
+        """Reads the fills of tokens that have changed, then what is stored of open ones; from one snapshot."""
         tokens = None if query.token_ids is None else list(query.token_ids)
         values = (query.user_id, _by_hand(query), query.strategy_id, query.account, tokens)
 
-        async def work(raw: asyncpg.Connection) -> tuple[str, Mapping[str, TokenFacts]]:
+        async def work(raw: asyncpg.Connection) -> tuple[Stamps, Mapping[str, TokenFacts]]:
             async with raw.transaction(isolation="repeatable_read", readonly=True):
-                stamp = await raw.fetchval(sql.STAMP, *values[:2])
-                cursor = await raw.cursor(sql.FILLS, *values)
-                while fills := await cursor.fetch(self.portion):
-                    # They have the fields of `CopiedFill` in its order, and are taken apart at once.
-                    book.take(cast("list[CopiedFill]", fills))
-                return stamp, await _facts(raw, book.open_tokens())
-
-        return await self.connection.run(work)
-
-    async def facts_unless_changed(
-        self, query: PortfolioQuery, stamp: str, token_ids: Collection[str]
-    ) -> Mapping[str, TokenFacts] | None:
-        """Returns what is stored of tokens while the orders have this stamp, as of one moment; None: they have changed."""
-
-        async def work(raw: asyncpg.Connection) -> Mapping[str, TokenFacts] | None:
-            async with raw.transaction(isolation="repeatable_read", readonly=True):
-                is_same = await raw.fetchval(sql.STAMP, query.user_id, _by_hand(query)) == stamp
-                return await _facts(raw, token_ids) if is_same else None
+                stamps: Stamps = {row[0]: row[1] for row in await raw.fetch(sql.STAMPS, *values)}
+                changed = _changed(stamps, known or {})
+                book = into(changed)
+                wanted = values if known is None else (*values[:4], changed)
+                if changed:
+                    cursor = await raw.cursor(sql.FILLS, *wanted)
+                    while fills := await cursor.fetch(self.portion):
+                        # They have the fields of `CopiedFill` in its order, and are taken apart at once.
+                        book.take(cast("list[CopiedFill]", fills))
+                return stamps, await _facts(raw, book.open_tokens())
 
         return await self.connection.run(work)
 
@@ -98,6 +93,13 @@ class PostgresPortfolios:
             return await raw.fetch(statement, *values)
 
         return await self.connection.run(work)
+
+
+def _changed(stamps: Stamps, known: Stamps) -> list[str]:
+    return [
+        *(token_id for token_id, stamp in stamps.items() if known.get(token_id) != stamp),
+        *(token_id for token_id in known if token_id not in stamps),
+    ]
 
 
 def moment_of(us: int) -> datetime:
