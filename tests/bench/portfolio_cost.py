@@ -89,7 +89,7 @@ async def timed(
     once_more: Callable[[], Awaitable[Any]],
     before: Callable[[], Awaitable[Any]] = trio.lowlevel.checkpoint,
 ) -> dict[str, float]:
-    """Returns how long a call takes, and the longest wait of others meanwhile; `before` is done before each, and not counted."""
+    """Returns how long a call takes, and the longest wait of others meanwhile; `before` each something else is done."""
     lag, took_ms, waits_ms, spent_ms = Lag(), list[float](), list[float](), list[float]()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lag.run)
