@@ -61,6 +61,7 @@ def default_jobs() -> dict[str, JobConfig]:
         "trader-stats": JobConfig(cron="* * * * *", timeout_s=600),
         "ft-statistics": JobConfig(cron="* * * * *", timeout_s=300),
         "ft-snapshot": JobConfig(cron="0 * * * *", timeout_s=300),
+        "refresh-copy-pnl": JobConfig(cron="*/5 * * * *", jitter_s=10, timeout_s=240),
         "lt-execute": JobConfig(cron="*/2 * * * *", timeout_s=60),
         "lt-sync-order-status": JobConfig(cron="* * * * *", timeout_s=240),
         "lt-resolve": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),

@@ -9,6 +9,7 @@ from actors.coverage_board import CoverageBoard
 from actors.job_runner import JobRunner
 from actors.jobs.alpha_agent import AlphaAgent
 from actors.jobs.cold_poll import ColdPoll
+from actors.jobs.copy_prices import RefreshCopyPnl
 from actors.jobs.coverage_audit import CoverageAudit
 from actors.jobs.ft_resolve import FtResolve
 from actors.jobs.ft_snapshot import FtSnapshot
@@ -34,6 +35,7 @@ from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
 from protocols.paper import SettlePass
 from protocols.polling import ColdPollStores
+from protocols.portfolio import CopyMarkStore
 from protocols.trader_accounts import TraderAccounts
 
 CONCURRENT_MAX = 4
@@ -67,6 +69,7 @@ class JobPorts:
     history: TradeHistory
     accounts: TraderAccounts
     cold: ColdPorts
+    copy_marks: CopyMarkStore
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -88,6 +91,7 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         TraderStatistics(store=io.trader_stats, clock=clock),
         ReasonCounts(store=io.reason_counts),
         FtSnapshot(store=io.snapshots, clock=clock),
+        RefreshCopyPnl(store=io.copy_marks, clock=clock),
         LtExecute(live=io.live),
         LtSyncOrderStatus(live=io.live),
         LtResolve(live=io.live),

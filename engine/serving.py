@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
+from config.live_trading import accounts_of
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
@@ -23,6 +24,7 @@ from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
+from engine.api.portfolio_routes import portfolio_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
 from engine.api.signal_routes import signal_routes
@@ -104,6 +106,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *ft_read_routes(_ft_ports(engine, io, services, clock)),
         *signal_routes(io.signals),
         *_live_routes(engine, io),
+        *_portfolio_routes(engine, io, services, clock),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
         *job_routes(
             store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
@@ -137,6 +140,13 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
         *manual_order_routes(desk, accounts),
         *manual_list_routes(io.live_reports, desk, accounts),
     ]
+
+
+def _portfolio_routes(engine: Engine, io: ServingAdapters, services: Services, clock: WallClock) -> list[ApiRoute]:
+    return portfolio_routes(
+        io.portfolios, io.copy_records, services.price_cache, clock,
+        accounts_of=lambda user_name: accounts_of(engine.config.live, user_name),
+    )  # fmt: skip
 
 
 def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: WallClock) -> FtReadPorts:

@@ -8,6 +8,7 @@ import attrs
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.poll_adapters import ColdPollAdapters, open_cold_poll_adapters
+from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
@@ -42,6 +43,7 @@ class JobAdapters:
     history: DataApiHistory
     accounts: DataApiAccounts
     cold: ColdPollAdapters
+    copy_marks: PostgresCopyMarkStore
 
 
 @asynccontextmanager
@@ -81,4 +83,5 @@ async def open_job_adapters(
             history=DataApiHistory(api=audited, clock=clock),
             accounts=DataApiAccounts(api=audited, clock=clock),
             cold=cold,
+            copy_marks=PostgresCopyMarkStore(work),
         )

@@ -8,6 +8,7 @@ import attrs
 from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.postgres.copy_record_store import PostgresCopyRecords
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
@@ -21,6 +22,7 @@ from engine.adapters.postgres.live_report_store import LiveReportStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.pool import open_pool
+from engine.adapters.postgres.portfolio_store import PostgresPortfolios
 from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.signal_store import PostgresSignalStore
 from engine.adapters.postgres.strategy_store import StrategyStore
@@ -65,6 +67,8 @@ class ServingAdapters:
     decision_markets: PostgresDecisionMarkets
     records: PostgresTraderRecords
     coverage: PostgresCoverageStore
+    portfolios: PostgresPortfolios
+    copy_records: PostgresCopyRecords
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
@@ -109,6 +113,8 @@ async def open_serving_adapters(
             signals=PostgresSignalStore(pool),
             decision_markets=PostgresDecisionMarkets(pool),
             records=PostgresTraderRecords(pool),
+            portfolios=PostgresPortfolios(pool),
+            copy_records=PostgresCopyRecords(pool),
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),

@@ -28,6 +28,7 @@ _COMMANDS = {
     "bots": ("engine.cli.bots", "bots", "Strategies that copy traders with virtual money."),
     "live": ("engine.cli.live", "live", "Strategies that copy traders with real money: make, watch, stop."),
     "orders": ("engine.cli.orders", "orders", "Live orders and their fills."),
+    "portfolio": ("engine.cli.portfolio", "portfolio", "What users copied, and what it came to and is worth."),
     "why": ("engine.cli.why", "why", "Tell what bots did with a trade, and why."),
     "replay": ("engine.cli.replay", "replay_command", "Run recorded trades through the engine: what would bots have done?"),
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
