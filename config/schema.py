@@ -10,6 +10,7 @@ import attrs
 from config.field import choice, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
+from config.notify import NotifyConfig, notify_problems
 from config.poller import PollerConfig
 from config.secrets import Secret
 
@@ -263,6 +264,7 @@ class EngineConfig:
     poller: PollerConfig = section(PollerConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
+    notify: NotifyConfig = section(NotifyConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)
@@ -286,7 +288,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
         problems.append("stream.ping_interval_s: must be less than stream.stall_timeout_s")
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
-    return problems + account_problems(config.live)
+    return problems + account_problems(config.live) + notify_problems(config.notify)
 
 
 __all__ = ["ChannelConfig", "EngineConfig", "cross_checks", "default_channels"]
