@@ -5,11 +5,13 @@ from collections.abc import Callable
 import attrs
 
 from actors.job_runner import JobRunner
+from actors.jobs.check_notifications import CheckNotifications
 from actors.jobs.ft_snapshot import FtSnapshot
 from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
 from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
+from actors.jobs.send_welcome_emails import SendWelcomeEmails
 from actors.jobs.trader_statistics import TraderStatistics
 from actors.late_trades import LateTrades
 from actors.scheduler import Scheduler
@@ -20,6 +22,7 @@ from protocols.housekeeping import MarketRefreshStore, RetentionStore
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
+from protocols.notifications import NoticeJobStore
 
 INGEST_JOBS = ("cold-poll", "coverage-audit")
 """Jobs whose trades go through the ingest: they run where it runs."""
@@ -37,6 +40,7 @@ class JobPorts:
     trader_stats: TraderStatsStore
     reason_counts: ReasonCountStore
     snapshots: SnapshotStore
+    notices: NoticeJobStore
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -46,7 +50,7 @@ class JobPorts:
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
     """Returns every job of the engine."""
     return [
-        Retention(store=io.retention, config=config.retention, clock=clock),
+        Retention(store=io.retention, config=config.retention, clock=clock, notices=io.notices),
         MarketsRefresh(due=io.refresh, markets=io.markets, catalog=io.catalog),
         TraderStatistics(store=io.trader_stats, clock=clock),
         ReasonCounts(store=io.reason_counts),
@@ -54,7 +58,13 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         LtExecute(live=io.live),
         LtSyncOrderStatus(live=io.live),
         LtResolve(live=io.live),
+        CheckNotifications(store=io.notices, clock=clock),
+        SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),
     ]
+
+
+def _sends_mail(config: EngineConfig) -> bool:
+    return config.notify.enabled and config.notify.mail_url is not None
 
 
 def scheduler_of(

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from engine.live_metrics import live_families
+from engine.notify_metrics import notify_families
 from engine.wiring import Engine
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -75,6 +76,7 @@ class EngineCollector(Collector):
         yield from self._live
         yield from self._upstream()
         yield from self._serving()
+        yield from notify_families(self.engine.services)
 
     def _process(self) -> Iterator[Metric]:
         gauges = self.engine.gauges

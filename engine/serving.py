@@ -22,6 +22,7 @@ from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
+from engine.api.notification_routes import notification_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
 from engine.api.signal_routes import signal_routes
@@ -69,6 +70,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             markets=io.markets,
             catalog=io.catalog,
             jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+            outbox=io.outbox,
+            messages=io.messages,
             clock=context.clock,
             rng=context.rng,
             owner=context.owner,
@@ -104,6 +107,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *signal_routes(io.signals),
         *_live_routes(engine, io),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
+        *notification_routes(io.notifications, services.notifier.wake),
         *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
         *admin_routes(context.reloader),
     ]

@@ -2,10 +2,12 @@
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import time
+from datetime import date, time
 from typing import Any, Protocol
 
 import attrs
+
+from protocols.jobs import JobLease
 
 MAIL = "mail"
 """The channel that goes to the address of the user himself; all others go where the operator says."""
@@ -201,4 +203,24 @@ class NotificationStore(Protocol):
 
     async def backlog(self) -> Backlog:
         """Returns what waits."""
+        ...
+
+
+class NoticeJobStore(Protocol):
+    """What the jobs of notifications write. Raises `TransientError`, and `FencedError` when the lease is lost."""
+
+    async def sweep(self, lease: JobLease, *, since_ms: int) -> int:
+        """Writes facts since a moment that no trigger has written; returns how many."""
+        ...
+
+    async def summarize(self, lease: JobLease, *, day: date, users_max: int) -> int:
+        """Makes the summaries of a UTC day for some users who have none of it; returns how many."""
+        ...
+
+    async def welcome(self, lease: JobLease, *, until_ms: int, users_max: int) -> int:
+        """Welcomes some users whose accounts are older than a moment; returns how many."""
+        ...
+
+    async def delete_old(self, lease: JobLease, *, now_ms: int, days: int, rows_max: int) -> int:
+        """Deletes old notices with their deliveries, but no welcome: one who was welcomed is not welcomed again."""
         ...

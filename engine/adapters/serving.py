@@ -5,9 +5,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
 
+from config.notify import channel_urls
 from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.notify_sender import NotifyProcess
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.feed_store import PostgresFeedStore
@@ -19,6 +21,8 @@ from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.live_report_store import LiveReportStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.notification_store import PostgresNotificationStore
+from engine.adapters.postgres.notification_user_store import NotificationUserStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.signal_store import PostgresSignalStore
@@ -66,6 +70,10 @@ class ServingAdapters:
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
+    outbox: PostgresNotificationStore
+    messages: NotifyProcess
+    notifications: NotificationUserStore
+    """What users see of them."""
 
 
 @asynccontextmanager
@@ -78,9 +86,9 @@ async def open_serving_adapters(
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(quick, "api", API_CONNECTIONS))
         # What actors read must not wait behind the pages of users.
-        streams, tokens, prices = [
+        streams, tokens, prices, outbox = [
             await stack.enter_async_context(open_connection(options, name))
-            for name in ("feed stream", "tokens", "prices")
+            for name in ("feed stream", "tokens", "prices", "notifications")
         ]
         venue = config.venue
         gamma, clob = [
@@ -115,4 +123,7 @@ async def open_serving_adapters(
             markets=PostgresMarketStore(prices),
             catalog=GammaCatalog(api=gamma),
             jobs=jobs,
+            outbox=PostgresNotificationStore(outbox),
+            messages=NotifyProcess(urls=channel_urls(config.notify), timeout_s=config.notify.send_timeout_s),
+            notifications=NotificationUserStore(pool),
         )
