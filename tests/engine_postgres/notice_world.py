@@ -19,7 +19,8 @@ INSERT INTO markets (condition_id, title, outcomes, outcome_prices, closed, reso
 VALUES ('0xc0', $1, '["Yes", "No"]', $2::text::jsonb, $3, $4)
 """
 TOKENS = """
-INSERT INTO market_tokens (token_id, condition_id, outcome, outcome_index) VALUES ('77', '0xc0', 'Yes', 0), ('78', '0xc0', 'No', 1)
+INSERT INTO market_tokens (token_id, condition_id, outcome, outcome_index)
+VALUES ('77', '0xc0', 'Yes', 0), ('78', '0xc0', 'No', 1)
 """
 RESOLVE = """
 UPDATE markets SET closed = true, resolution_status = 'resolved', outcome_prices = '["1", "0"]' WHERE condition_id = '0xc0'
