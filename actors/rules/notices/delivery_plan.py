@@ -19,7 +19,7 @@ from protocols.timestamps import utc_datetime
 
 TRIES_MAX = 12
 REFUSED_TRIES_MAX = 6
-FIRST_PAUSE_S, REFUSED_PAUSE_S, PAUSE_MAX_S = 30.0, 900.0, 14_400.0
+FIRST_PAUSE_S, REFUSED_PAUSE_S, PAUSE_MAX_S = 60.0, 900.0, 21_600.0
 ALONE_FROM_TRIES = 3
 """So many failures and a notice goes alone: one that a channel does not like holds up no other."""
 TOGETHER_MAX = 50
@@ -88,7 +88,7 @@ def tries_max(one: ClaimedDelivery) -> int:
 def after_failure(one: ClaimedDelivery, result: SendResult, chance: float) -> Retry:
     """Returns what follows a failed try; `chance` is in [0, 1) and spreads tries over half of each pause.
 
-    Weather: 12 tries, the pauses double from half a minute to four hours, about a day in all. A refusal: 6 tries from a quarter
+    Weather: 12 tries, the pauses double from a minute to six hours: 10 to 20 hours in all. A refusal: 6 tries from a quarter
     of an hour on, since an operator can mend an address or a password.
     """
     failed = one.attempts + 1
