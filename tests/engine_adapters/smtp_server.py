@@ -44,6 +44,8 @@ class SmtpServer:
     refuse_recipient: str | None = None
     silent: bool = False
     """Takes connections and says nothing."""
+    delay_s: float = 0
+    """Between keeping a mail and saying so."""
     drop_after_data: bool = False
     """Keeps the mail and hangs up without an answer: nobody knows whether it has it."""
 
@@ -89,6 +91,7 @@ class _Session:
             elif verb == "DATA":
                 await self.say("354 go on")
                 self.server.mails.append(Mail(sender, tuple(recipients), await self.data()))
+                await trio.sleep(self.server.delay_s)
                 if self.server.drop_after_data:
                     return
                 await self.say("250 taken")
