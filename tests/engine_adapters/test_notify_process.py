@@ -1,7 +1,9 @@
 """The process that sends, with the real library: mail to a real SMTP server, webhooks to a real HTTP server."""
 
 import logging
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -197,3 +199,14 @@ def test_a_recipient_is_one_address_of_the_servers_url():
 
 def test_a_message_says_nothing_of_its_channel():
     assert not {"url"} & {field.name for field in OutgoingMessage.__attrs_attrs__}
+
+
+def test_every_example_of_the_documentation_is_an_address_that_the_library_knows():
+    script = "import sys, apprise\nprint([apprise.Apprise.instantiate(url) is not None for url in sys.argv[1:]])"
+    readme = Path(__file__).parents[2] / "config" / "README.md"
+    section = readme.read_text().partition("## Notifications")[2].partition("\n## ")[0]
+    rows = [line.rpartition(" | `")[2] for line in section.splitlines() if line.startswith("| ")]
+    urls = [row.removesuffix("` |") for row in rows if "://" in row]
+    assert len(urls) == 6
+    done = subprocess.run([sys.executable, "-c", script, *urls], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == str([True] * len(urls)), urls
