@@ -9,6 +9,7 @@ import trio
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
+from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.feed_routes import feed_routes
 from engine.api.follow_routes import follow_routes
@@ -136,6 +137,7 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
         *lt_control_routes(io.live_strategies, jobs),
         *manual_order_routes(desk, accounts),
         *manual_list_routes(io.live_reports, desk, accounts),
+        *auto_close_routes(io.auto_closes, accounts),
     ]
 
 

@@ -10,6 +10,7 @@ from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.notify_sender import NotifyProcess
+from engine.adapters.postgres.auto_close_store import AutoCloseStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.feed_store import PostgresFeedStore
@@ -64,6 +65,7 @@ class ServingAdapters:
     why: PostgresWhyStore
     live_strategies: LiveStrategyStore
     live_reports: LiveReportStore
+    auto_closes: AutoCloseStore
     signals: PostgresSignalStore
     decision_markets: PostgresDecisionMarkets
     records: PostgresTraderRecords
@@ -110,6 +112,7 @@ async def open_serving_adapters(
             why=PostgresWhyStore(pool),
             live_strategies=LiveStrategyStore(pool),
             live_reports=LiveReportStore(pool),
+            auto_closes=AutoCloseStore(pool),
             signals=PostgresSignalStore(pool),
             decision_markets=PostgresDecisionMarkets(pool),
             records=PostgresTraderRecords(pool),

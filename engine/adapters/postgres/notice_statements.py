@@ -105,7 +105,7 @@ jsonb_strip_nulls(jsonb_build_object(
 ))
 """
 _EXIT_SOURCES = """
-JOIN lt_strategies AS strategy ON strategy.strategy_id = one.strategy_id
+JOIN lt_exit_owners AS owner ON owner.exit_id = one.exit_id AND owner.user_id IS NOT NULL
 LEFT JOIN markets ON markets.condition_id = one.condition_id
 LEFT JOIN LATERAL (
     SELECT market_title, token_label FROM lt_orders
@@ -114,7 +114,7 @@ LEFT JOIN LATERAL (
 """
 EXIT = f"""
 {_INTO}
-SELECT strategy.user_id, 'auto_close_executed', one.exit_id::text, {_EXIT_PAYLOAD}, coalesce(one.closed_at, new.at)
+SELECT owner.user_id, 'auto_close_executed', one.exit_id::text, {_EXIT_PAYLOAD}, coalesce(one.closed_at, new.at)
 FROM {_SUBJECTS} JOIN lt_exits AS one ON one.exit_id = new.subject::uuid {_EXIT_SOURCES}
 WHERE one.status = 'DONE'
 {_ONCE}
@@ -122,11 +122,11 @@ WHERE one.status = 'DONE'
 # Nobody writes that a deadline passes: this is looked for.
 OVERDUE = f"""
 {_INTO}
-SELECT strategy.user_id, 'auto_close_failed', one.exit_id::text, {_EXIT_PAYLOAD}, one.deadline_at
+SELECT owner.user_id, 'auto_close_failed', one.exit_id::text, {_EXIT_PAYLOAD}, one.deadline_at
 FROM lt_exits AS one {_EXIT_SOURCES}
 WHERE one.status = 'OPEN' AND one.deadline_at < now()
     AND NOT EXISTS (
-        SELECT 1 FROM notifications WHERE notifications.user_id = strategy.user_id AND kind = 'auto_close_failed'
+        SELECT 1 FROM notifications WHERE notifications.user_id = owner.user_id AND kind = 'auto_close_failed'
             AND subject_key = one.exit_id::text
     )
 {_ONCE}

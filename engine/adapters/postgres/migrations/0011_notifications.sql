@@ -82,15 +82,42 @@ CREATE TABLE notification_preferences (
     CHECK (quiet_from <> quiet_to)
 );
 
+-- Copies by hand that are sold when the copied trader leaves: all that an account has of him in a token.
+CREATE TABLE lt_auto_closes (
+    strategy_id text NOT NULL CHECK (strategy_id LIKE 'manual:%'),
+    trader text NOT NULL CHECK (trader ~ '^0x[0-9a-f]{40}$'),
+    token_id text NOT NULL,
+    user_id uuid NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
+    slippage_pct numeric(7, 4) NOT NULL CHECK (slippage_pct BETWEEN 0 AND 100),
+    armed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (strategy_id, trader, token_id)
+);
+-- So an obligation may be one of orders by hand, which have no row in lt_strategies; all others still need theirs.
+ALTER TABLE lt_exits
+    DROP CONSTRAINT lt_exits_strategy_id_fkey,
+    -- Of its first limit below the price of the signal; null: as the strategy says.
+    ADD COLUMN slippage_pct numeric(7, 4) CHECK (slippage_pct BETWEEN 0 AND 100),
+    ADD COLUMN owning_strategy text GENERATED ALWAYS AS (CASE WHEN strategy_id NOT LIKE 'manual:%' THEN strategy_id END) STORED
+        REFERENCES lt_strategies (strategy_id) ON DELETE CASCADE;
+CREATE INDEX lt_exits_by_owning_strategy ON lt_exits (owning_strategy);
+
 -- Whose an order by hand is, and what a user has in a market.
 CREATE INDEX order_idempotency_by_order ON order_idempotency (lt_order_id);
 CREATE INDEX lt_orders_settled_by_market ON lt_orders (condition_id) WHERE outcome IN ('WON', 'LOST', 'VOID');
 CREATE VIEW lt_order_owners AS
-SELECT lt_orders.lt_order_id, coalesce(lt_strategies.user_id, by_hand.user_id) AS user_id
+SELECT lt_orders.lt_order_id, coalesce(lt_strategies.user_id, by_hand.user_id, closing.user_id) AS user_id
 FROM lt_orders LEFT JOIN lt_strategies USING (strategy_id)
 LEFT JOIN LATERAL (
     SELECT user_id FROM order_idempotency WHERE order_idempotency.lt_order_id = lt_orders.lt_order_id LIMIT 1
-) AS by_hand ON lt_orders.is_manual;
+) AS by_hand ON lt_orders.is_manual
+LEFT JOIN lt_auto_closes AS closing ON lt_orders.is_manual AND lt_orders.origin = 'exit'
+    AND closing.strategy_id = lt_orders.strategy_id AND closing.trader = lt_orders.ft_trader_wallet
+    AND closing.token_id = lt_orders.token_id;
+CREATE VIEW lt_exit_owners AS
+SELECT lt_exits.exit_id, coalesce(lt_strategies.user_id, closing.user_id) AS user_id
+FROM lt_exits LEFT JOIN lt_strategies USING (strategy_id)
+LEFT JOIN lt_auto_closes AS closing ON closing.strategy_id = lt_exits.strategy_id AND closing.trader = lt_exits.trader
+    AND closing.token_id = lt_exits.token_id;
 
 -- TG_ARGV: the fact, and the column of its subject. It has to be this simple: it runs inside of bookings.
 CREATE FUNCTION note_fact() RETURNS trigger LANGUAGE plpgsql AS $$
