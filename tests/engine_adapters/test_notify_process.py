@@ -210,3 +210,9 @@ def test_every_example_of_the_documentation_is_an_address_that_the_library_knows
     assert len(urls) == 6
     done = subprocess.run([sys.executable, "-c", script, *urls], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == str([True] * len(urls)), urls
+
+
+def test_the_engine_itself_never_imports_the_library():
+    script = "import sys, engine.lifecycle, engine.metrics, engine.notify_process\nprint('apprise' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
