@@ -12,6 +12,7 @@ from config.field import choice, named_sections, number, secret, section, text, 
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
 from config.markets import MarketsConfig
+from config.notify import NotifyConfig, notify_problems
 from config.poller import PollerConfig
 from config.secrets import Secret
 
@@ -254,6 +255,7 @@ class EngineConfig:
     coverage: CoverageConfig = section(CoverageConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
+    notify: NotifyConfig = section(NotifyConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)
@@ -277,7 +279,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
         problems.append("stream.ping_interval_s: must be less than stream.stall_timeout_s")
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
-    return problems + account_problems(config.live)
+    return problems + account_problems(config.live) + notify_problems(config.notify)
 
 
 __all__ = ["ChannelConfig", "EngineConfig", "cross_checks", "default_channels"]

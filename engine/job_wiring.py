@@ -8,6 +8,7 @@ import attrs
 from actors.coverage_board import CoverageBoard
 from actors.job_runner import JobRunner
 from actors.jobs.alpha_agent import AlphaAgent
+from actors.jobs.check_notifications import CheckNotifications
 from actors.jobs.cold_poll import ColdPoll
 from actors.jobs.copy_prices import RefreshCopyPnl
 from actors.jobs.coverage_audit import CoverageAudit
@@ -17,6 +18,7 @@ from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
 from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
+from actors.jobs.send_welcome_emails import SendWelcomeEmails
 from actors.jobs.trader_statistics import TraderStatistics
 from actors.late_trades import LateTrades
 from actors.polling.poll_figures import PollFigures
@@ -33,6 +35,7 @@ from protocols.housekeeping import MarketRefreshStore, RetentionStore
 from protocols.ingest import MarketCatalog, MarketStore, TradeHistory
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
+from protocols.notifications import NoticeJobStore
 from protocols.paper import SettlePass
 from protocols.polling import ColdPollStores
 from protocols.portfolio import CopyMarkStore
@@ -70,6 +73,7 @@ class JobPorts:
     accounts: TraderAccounts
     cold: ColdPorts
     copy_marks: CopyMarkStore
+    notices: NoticeJobStore
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -86,7 +90,7 @@ class JobPorts:
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
     """Returns every job of the engine."""
     return [
-        Retention(store=io.retention, config=config.retention, clock=clock),
+        Retention(store=io.retention, config=config.retention, clock=clock, notices=io.notices),
         MarketsRefresh(due=io.refresh, markets=io.markets, catalog=io.catalog),
         TraderStatistics(store=io.trader_stats, clock=clock),
         ReasonCounts(store=io.reason_counts),
@@ -107,6 +111,8 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         ),
         AlphaAgent(),
         _cold_poll(config, io, clock),
+        CheckNotifications(store=io.notices, clock=clock),
+        SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),
     ]
 
 
@@ -119,6 +125,10 @@ def _cold_poll(config: EngineConfig, io: JobPorts, clock: WallClock) -> ColdPoll
         config=config.poller.cold,
         clock=clock,
     )
+
+
+def _sends_mail(config: EngineConfig) -> bool:
+    return config.notify.enabled and config.notify.mail_url is not None
 
 
 def scheduler_of(

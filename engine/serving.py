@@ -10,6 +10,7 @@ from config.live_trading import accounts_of
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
+from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.feed_routes import feed_routes
@@ -24,6 +25,7 @@ from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
+from engine.api.notification_routes import notification_routes
 from engine.api.portfolio_routes import portfolio_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
@@ -72,6 +74,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             markets=io.markets,
             catalog=io.catalog,
             jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+            outbox=io.outbox,
+            messages=io.messages,
             clock=context.clock,
             rng=context.rng,
             owner=context.owner,
@@ -112,6 +116,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
             store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
         ),
         *coverage_routes(io.coverage, clock),
+        *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
     ]
 
@@ -139,6 +144,7 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
         *lt_control_routes(io.live_strategies, jobs),
         *manual_order_routes(desk, accounts),
         *manual_list_routes(io.live_reports, desk, accounts),
+        *auto_close_routes(io.auto_closes, accounts),
     ]
 
 

@@ -15,6 +15,7 @@ from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.notice_job_store import PostgresNoticeJobStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
 from engine.adapters.system_clock import SystemClock
@@ -44,6 +45,7 @@ class JobAdapters:
     accounts: DataApiAccounts
     cold: ColdPollAdapters
     copy_marks: PostgresCopyMarkStore
+    notices: PostgresNoticeJobStore
 
 
 @asynccontextmanager
@@ -84,4 +86,5 @@ async def open_job_adapters(
             accounts=DataApiAccounts(api=audited, clock=clock),
             cold=cold,
             copy_marks=PostgresCopyMarkStore(work),
+            notices=PostgresNoticeJobStore(work),
         )

@@ -31,6 +31,7 @@ _COMMANDS = {
     "portfolio": ("engine.cli.portfolio", "portfolio", "What users copied, and what it came to and is worth."),
     "why": ("engine.cli.why", "why", "Tell what bots did with a trade, and why."),
     "replay": ("engine.cli.replay", "replay_command", "Run recorded trades through the engine: what would bots have done?"),
+    "notify": ("engine.cli.notify", "notify", "Notices to users: how channels stand, a test, who wants what."),
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
     "tokens": ("engine.cli.tokens", "tokens", "List tokens, make them, revoke them."),
     "config": ("engine.cli.config", "config", "Show, check and explain the configuration."),

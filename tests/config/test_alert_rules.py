@@ -73,6 +73,9 @@ HEALTHY = {
     'polycopy_foreign_orders{account="main"}': ZERO,
     'polycopy_position_drifts{account="main"}': ZERO,
     'polycopy_account_short_usd{account="main"}': ZERO,
+    'polycopy_notifications_oldest_pending_age_seconds{}': "30x400",
+    'polycopy_notifications_given_up_total{channel="mail"}': ZERO,
+    'polycopy_notification_facts_buried_total{}': ZERO,
 }  # fmt: skip
 GONE = None
 STANDBY = {name: GONE for name in HEALTHY if name not in ("up{}", "polycopy_heap_used_ratio{}")} | {
@@ -118,6 +121,15 @@ CASES = {
         {'polycopy_channel_dropped_total{channel="writer",lane="1",reason="shed"}': LATE_DROP},
         {"PolycopyFollowedTradeDropped"},
     ),
+    "a channel takes no notices": (
+        {"polycopy_notifications_oldest_pending_age_seconds{}": "0+120x400"},
+        {"PolycopyNotificationsStuck"},
+    ),
+    "notices given up": (
+        {'polycopy_notifications_given_up_total{channel="mail"}': "0x30 1x300"},
+        {"PolycopyNotificationsLost"},
+    ),
+    "a fact without sense": ({"polycopy_notification_facts_buried_total{}": "0x30 1x300"}, {"PolycopyNotificationsLost"}),
     "raw trades dropped": (
         {'polycopy_channel_dropped_total{channel="raw_trades",lane="0",reason="full"}': LATE_DROP},
         {"PolycopyRawTradesDropped"},
