@@ -64,4 +64,7 @@ def default_jobs() -> dict[str, JobConfig]:
         "lt-execute": JobConfig(cron="*/2 * * * *", timeout_s=60),
         "lt-sync-order-status": JobConfig(cron="* * * * *", timeout_s=240),
         "lt-resolve": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
+        "sync-trader-leaderboard": JobConfig(cron="0 1 * * *", jitter_s=300, timeout_s=900),
+        "backfill-wallet-pnl": JobConfig(cron="0 2 * * *", timeout_s=7_200),
+        "rotate-pnl-winners": JobConfig(cron="0 3 * * *", timeout_s=120),
     }

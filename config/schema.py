@@ -7,6 +7,7 @@ import re
 
 import attrs
 
+from config.discovery import DiscoveryConfig
 from config.field import choice, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
@@ -261,6 +262,7 @@ class EngineConfig:
     markets: MarketsConfig = section(MarketsConfig)
     prices: PricesConfig = section(PricesConfig)
     poller: PollerConfig = section(PollerConfig)
+    discovery: DiscoveryConfig = section(DiscoveryConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
     retention: RetentionConfig = section(RetentionConfig)

@@ -14,6 +14,7 @@ from actors.jobs.trader_statistics import TraderStatistics
 from actors.late_trades import LateTrades
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
+from engine.discovery_wiring import DiscoveryPorts, discovery_jobs
 from protocols.clock import Random, WallClock
 from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStatsStore
 from protocols.housekeeping import MarketRefreshStore, RetentionStore
@@ -37,6 +38,7 @@ class JobPorts:
     trader_stats: TraderStatsStore
     reason_counts: ReasonCountStore
     snapshots: SnapshotStore
+    discovery: DiscoveryPorts
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -54,6 +56,7 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         LtExecute(live=io.live),
         LtSyncOrderStatus(live=io.live),
         LtResolve(live=io.live),
+        *discovery_jobs(config, io.discovery, clock, io.live),
     ]
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import attrs
 
 from config.schema import EngineConfig
+from engine.adapters.discovery_adapters import DiscoveryAdapters, open_discovery_adapters
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
@@ -14,6 +15,7 @@ from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshS
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
+from engine.adapters.system_clock import SystemClock
 from engine.adapters.upstream import open_upstream
 from engine.runtime.traffic import Traffic
 
@@ -33,6 +35,7 @@ class JobAdapters:
     trader_stats: PostgresTraderStatsStore
     reason_counts: PostgresTraderStatsStore
     snapshots: PostgresSnapshotStore
+    discovery: DiscoveryAdapters
 
 
 @asynccontextmanager
@@ -47,6 +50,7 @@ async def open_job_adapters(
         open_upstream(
             "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, connections_max=1
         ) as gamma,
+        open_discovery_adapters(config, options, clock=SystemClock(), traffic=traffic) as discovery,
     ):
         yield JobAdapters(
             store=PostgresJobStore(leases),
@@ -57,4 +61,5 @@ async def open_job_adapters(
             trader_stats=PostgresTraderStatsStore(work),
             reason_counts=PostgresTraderStatsStore(work),
             snapshots=PostgresSnapshotStore(work),
+            discovery=discovery,
         )
