@@ -39,6 +39,7 @@ class BackfillWalletPnl:
     clock: WallClock
     pauses_s: Sequence[float] = PAUSES_S
     """Before a page that failed is asked for again."""
+    due_rows: int = DUE_ROWS
     name: str = "backfill-wallet-pnl"
     after: Sequence[str] = ("sync-trader-leaderboard",)
 
@@ -107,13 +108,13 @@ class _Reader:
                     await send.send(wallet)
 
     async def _due(self, begun_ms: int) -> AsyncGenerator[DueWallet]:
-        page = await self.job.store.due(begun_ms=begun_ms, after=None, wallets_max=DUE_ROWS)
+        page = await self.job.store.due(begun_ms=begun_ms, after=None, wallets_max=self.job.due_rows)
         while True:
             for wallet in page.wallets:
                 yield wallet
             if page.after is None:
                 return
-            page = await self.job.store.due(begun_ms=begun_ms, after=page.after, wallets_max=DUE_ROWS)
+            page = await self.job.store.due(begun_ms=begun_ms, after=page.after, wallets_max=self.job.due_rows)
 
     async def _work(self, due: trio.MemoryReceiveChannel[DueWallet], may_retry: bool) -> None:
         async with due:
