@@ -1,0 +1,41 @@
+"""What several statements about a trader have in common. $1 is his wallet, in lower case."""
+
+# What is lost and never redeemed stays among the venue's open positions; it is told as closed, and in one list only.
+HELD = """
+SELECT held.*, coalesce(held.value_usd, round(held.size * held.current_price, 6)) AS value,
+    coalesce(held.cost_usd, round(held.size * held.avg_price, 6)) AS cost
+FROM positions_current AS held
+WHERE held.wallet_address = $1 AND NOT EXISTS (
+    SELECT 1 FROM wallet_closed_positions AS lost
+    WHERE lost.wallet_address = $1 AND lost.is_unredeemed_loss AND lost.token_id = held.token_id
+)
+"""
+# What this engine saw end and the venue's list does not have yet: the last end of each token.
+OBSERVED = """
+(SELECT true FROM wallet_closed_positions AS told
+    WHERE told.wallet_address = $1 AND told.token_id = ended.token_id LIMIT 1) IS NULL
+AND (SELECT true FROM positions_closed AS later
+    WHERE later.wallet_address = $1 AND later.token_id = ended.token_id AND later.opened_at > ended.opened_at LIMIT 1) IS NULL
+"""
+# Single days are found by one descent of the index each, however many trades they hold; a query that reads only some of the
+# days stops there.
+_DAYS_OF_TRADES = """
+traded AS (
+    (
+        SELECT (trade_timestamp AT TIME ZONE 'UTC')::date AS day FROM trades_public
+        WHERE trader_wallet = $1 AND trade_timestamp < BEFORE
+        ORDER BY trade_timestamp DESC LIMIT 1
+    )
+    UNION ALL
+    SELECT older.day FROM traded CROSS JOIN LATERAL (
+        SELECT (trade_timestamp AT TIME ZONE 'UTC')::date AS day FROM trades_public
+        WHERE trader_wallet = $1 AND trade_timestamp < traded.day::timestamp AT TIME ZONE 'UTC'
+        ORDER BY trade_timestamp DESC LIMIT 1
+    ) AS older
+)
+"""
+
+
+def days_of_trades(before: str) -> str:
+    """Returns the recursive query `traded`: the UTC days of his stored trades before a moment (an expression), newest first."""
+    return _DAYS_OF_TRADES.replace("BEFORE", before)
