@@ -5,7 +5,7 @@ pages are bounded by the key that an index is sorted by where the list may be lo
 """
 
 from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS
-from engine.adapters.postgres.trader_sources import HELD, OBSERVED, days_of_trades
+from engine.adapters.postgres.trader_sources import HELD, IS_OBSERVED, OBSERVED, days_of_trades
 
 # $2 sort, $3 and $4 the place after which the page begins (no $4: at the top), $5 rows.
 AFTER_FIGURE = "($4::text IS NULL OR (coalesce(figure, '-infinity'), id) < (coalesce($3::numeric, '-infinity'), $4))"
@@ -49,7 +49,7 @@ WITH venue AS MATERIALIZED (
     WHERE wallet_address = $1 AND closed_at <= coalesce($2, 'infinity'::timestamptz)
         AND closed_at >= (SELECT since FROM reach)
         AND (closed_at < coalesce($2, 'infinity'::timestamptz) OR token_id > $3)
-        AND {OBSERVED}
+        AND {IS_OBSERVED}
     ORDER BY closed_at DESC, token_id LIMIT $4
 ), page AS (
     SELECT *, 'venue' AS source FROM venue
@@ -95,34 +95,40 @@ SELECT * FROM (
     LIMIT $2
 ) AS newest ORDER BY date
 """  # noqa: S608 - constants only
-# As OPEN. A position counts once: of one that is told as closed, what it realised while it is held again is in there.
+# As OPEN. A position counts once: of one that is told as closed, what it realised while it is held again is in there. All of
+# his positions are added up for each page: what is long, the venue's list, comes sorted by market from an index that has all
+# of it; its texts are looked up for the page only.
 MARKETS = f"""
-WITH sums AS (
+WITH told AS (
+    SELECT condition_id, count(*) AS closed, count(*) FILTER (WHERE realized_pnl > 0) AS won,
+        count(avg_price) AS priced, sum(bought_shares * avg_price) AS bought, sum(realized_pnl) AS realized,
+        max(closed_at) AS at
+    FROM wallet_closed_positions WHERE wallet_address = $1 GROUP BY condition_id
+), sums AS (
     SELECT condition_id AS id, sum(closed)::integer AS closed_positions, sum(won)::integer AS won_positions,
-        CASE WHEN sum(closed) = count(bought) AND sum(closed) > 0 THEN round(sum(bought), 6) END AS bought,
+        CASE WHEN sum(closed) = sum(priced) AND sum(closed) > 0 THEN round(sum(bought), 6) END AS bought,
         sum(realized) AS realized_pnl, sum(held)::integer AS open_positions,
         CASE WHEN sum(held) = count(cost) AND sum(held) > 0 THEN sum(cost) END AS open_cost,
         CASE WHEN sum(held) = count(value) AND sum(held) > 0 THEN sum(value) END AS open_value,
         sum(value - cost) AS unrealized_pnl, sum(buys)::bigint AS pending_buys, sum(buy_usd) AS pending_buy_usd,
         max(at) AS last_at, min(title) AS title, min(slug) AS slug, min(event_slug) AS event_slug
     FROM (
-        SELECT condition_id, 1 AS closed, (realized_pnl > 0)::integer AS won, bought_shares * avg_price AS bought,
-            realized_pnl AS realized, 0 AS held, NULL::numeric AS cost, NULL::numeric AS value, 0::bigint AS buys,
-            0::numeric AS buy_usd, closed_at AS at, market_title AS title, market_slug AS slug, event_slug
-        FROM wallet_closed_positions WHERE wallet_address = $1
+        SELECT condition_id, closed, won, priced, bought, realized, 0 AS held, NULL::numeric AS cost, NULL::numeric AS value,
+            0::bigint AS buys, 0::numeric AS buy_usd, at, NULL::text AS title, NULL::text AS slug, NULL::text AS event_slug
+        FROM told
         UNION ALL
-        SELECT condition_id, 1, coalesce(realized_pnl > 0, false)::integer, NULL, realized_pnl, 0, NULL, NULL, 0, 0, closed_at,
-            market_title, market_slug, event_slug
-        FROM positions_closed AS ended WHERE wallet_address = $1 AND {OBSERVED}
+        SELECT condition_id, 1, coalesce(realized_pnl > 0, false)::integer, 0, NULL, realized_pnl, 0, NULL, NULL, 0, 0,
+            closed_at, market_title, market_slug, event_slug
+        FROM ({OBSERVED}) AS observed
         UNION ALL
-        SELECT condition_id, 0, 0, NULL, CASE WHEN told.yes IS NULL THEN realized_pnl END, 1, cost, value, 0, 0, opened_at,
-            market_title, market_slug, event_slug
+        SELECT condition_id, 0, 0, 0, NULL, CASE WHEN earlier.yes IS NULL THEN realized_pnl END, 1, cost, value, 0, 0,
+            opened_at, market_title, market_slug, event_slug
         FROM ({HELD}) AS held LEFT JOIN LATERAL (
             SELECT true AS yes FROM wallet_closed_positions
             WHERE wallet_address = $1 AND token_id = held.token_id LIMIT 1
-        ) AS told ON true
+        ) AS earlier ON true
         UNION ALL
-        SELECT condition_id, 0, 0, NULL, NULL, 0, NULL, NULL, trades, usd, NULL, NULL, NULL, NULL
+        SELECT condition_id, 0, 0, 0, NULL, NULL, 0, NULL, NULL, trades, usd, NULL, NULL, NULL, NULL
         FROM trader_open_buys WHERE wallet_address = $1
     ) AS positions
     GROUP BY condition_id
@@ -133,14 +139,19 @@ WITH sums AS (
         FROM sums
     ) AS figured {BY_FIGURE}
 )
-SELECT page.id AS condition_id, coalesce(page.title, market.title) AS title, coalesce(page.slug, market.market_slug) AS slug,
-    coalesce(page.event_slug, market.event_slug) AS event_slug, page.closed_positions, page.won_positions, page.bought,
-    page.realized_pnl, page.open_positions, page.open_cost, page.open_value, page.unrealized_pnl, page.pending_buys,
-    page.pending_buy_usd, page.last_at
+SELECT page.id AS condition_id, coalesce(market.title, closed.title, page.title) AS title,
+    coalesce(market.slug, closed.slug, page.slug) AS slug,
+    coalesce(market.event_slug, closed.event_slug, page.event_slug) AS event_slug, page.closed_positions, page.won_positions,
+    page.bought, page.realized_pnl, page.open_positions, page.open_cost, page.open_value, page.unrealized_pnl,
+    page.pending_buys, page.pending_buy_usd, page.last_at
 FROM page
 LEFT JOIN LATERAL (
-    SELECT title, market_slug, event_slug FROM markets WHERE condition_id = page.id LIMIT 1
+    SELECT title, market_slug AS slug, event_slug FROM markets WHERE condition_id = page.id LIMIT 1
 ) AS market ON true
+LEFT JOIN LATERAL (
+    SELECT market_title AS title, market_slug AS slug, event_slug FROM wallet_closed_positions
+    WHERE wallet_address = $1 AND condition_id = page.id LIMIT 1
+) AS closed ON true
 ORDER BY coalesce(page.figure, '-infinity') DESC, page.id DESC
 """  # noqa: S608 - constants only
 # $2 days before this one (null: all), $3 rows.

@@ -10,12 +10,21 @@ WHERE held.wallet_address = $1 AND NOT EXISTS (
     WHERE lost.wallet_address = $1 AND lost.is_unredeemed_loss AND lost.token_id = held.token_id
 )
 """
-# What this engine saw end and the venue's list does not have yet: the last end of each token.
-OBSERVED = """
+# What this engine saw end and the venue's list does not have yet: the last end of each token. Once as a condition on single
+# rows, for pages that look at few, and once as the whole list.
+IS_OBSERVED = """
 (SELECT true FROM wallet_closed_positions AS told
     WHERE told.wallet_address = $1 AND told.token_id = ended.token_id LIMIT 1) IS NULL
 AND (SELECT true FROM positions_closed AS later
     WHERE later.wallet_address = $1 AND later.token_id = ended.token_id AND later.opened_at > ended.opened_at LIMIT 1) IS NULL
+"""
+OBSERVED = """
+SELECT DISTINCT ON (token_id) token_id, condition_id, realized_pnl, closed_at, market_title, market_slug, event_slug
+FROM positions_closed AS ended
+WHERE ended.wallet_address = $1 AND NOT EXISTS (
+    SELECT 1 FROM wallet_closed_positions AS told WHERE told.wallet_address = $1 AND told.token_id = ended.token_id
+)
+ORDER BY token_id, opened_at DESC
 """
 # Single days are found by one descent of the index each, however many trades they hold; a query that reads only some of the
 # days stops there.

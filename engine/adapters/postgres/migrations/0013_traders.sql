@@ -3,6 +3,10 @@
 -- Few of a wallet's closed positions; they are left out of its open ones.
 CREATE INDEX wallet_closed_positions_lost ON wallet_closed_positions (wallet_address, token_id) WHERE is_unredeemed_loss;
 
+-- Results by market are added up from this alone.
+CREATE INDEX wallet_closed_positions_by_market ON wallet_closed_positions (wallet_address, condition_id)
+    INCLUDE (bought_shares, avg_price, realized_pnl, closed_at);
+
 -- The leaderboard, by each figure.
 CREATE INDEX traders_by_pnl ON traders (pnl DESC, wallet_address DESC) WHERE is_active AND pnl IS NOT NULL;
 CREATE INDEX traders_by_volume ON traders (volume DESC, wallet_address DESC) WHERE is_active AND volume IS NOT NULL;
