@@ -158,14 +158,10 @@ class DiscoverLists(Protocol):
         """Returns traders by one of `COPIED_SORTS`. Key: that figure, the other one, wallet."""
         ...
 
-    async def big_trades(
-        self, query: ListQuery, until: datetime, after: tuple[Decimal, str] | None
-    ) -> list[BigTrade]:
+    async def big_trades(self, query: ListQuery, until: datetime, after: tuple[Decimal, str] | None) -> list[BigTrade]:
         """Returns trades of the hour before `until` at up to 0.94 for at least 10 USD. Key: notional, trade id."""
         ...
 
-    async def fire_candidates(
-        self, since: datetime, after: FeedPosition | None, rows_max: int
-    ) -> list[FireCandidate]:
+    async def fire_candidates(self, since: datetime, after: FeedPosition | None, rows_max: int) -> list[FireCandidate]:
         """Returns the newest 10 BUY trades of each of the 100 best records, newest first, not older than `since`."""
         ...

@@ -10,6 +10,7 @@ from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
+from engine.adapters.postgres.discover_store import PostgresDiscoverLists
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.feed_stream_store import PostgresFeedStreamStore
 from engine.adapters.postgres.follow_store import UserFollowStore
@@ -23,6 +24,7 @@ from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.signal_store import PostgresSignalStore
 from engine.adapters.postgres.strategy_store import StrategyStore
+from engine.adapters.postgres.trader_profile_store import PostgresTraderReports
 from engine.adapters.postgres.trader_record_store import PostgresTraderRecords
 from engine.adapters.postgres.user_store import UserStore
 from engine.adapters.postgres.why_store import PostgresWhyStore
@@ -63,6 +65,8 @@ class ServingAdapters:
     signals: PostgresSignalStore
     decision_markets: PostgresDecisionMarkets
     records: PostgresTraderRecords
+    traders: PostgresTraderReports
+    discover: PostgresDiscoverLists
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
@@ -105,6 +109,8 @@ async def open_serving_adapters(
             signals=PostgresSignalStore(pool),
             decision_markets=PostgresDecisionMarkets(pool),
             records=PostgresTraderRecords(pool),
+            traders=PostgresTraderReports(connection=pool, clock=clock),
+            discover=PostgresDiscoverLists(connection=pool, clock=clock),
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),

@@ -1,7 +1,7 @@
 """The statements of `discover_store`. Constants are put together here; no value ever stands in a text.
 
-In all of them $1 is the user who looks, $2 how many rows, $3 the least number of trades and $4 the niche (null: any); the
-place after which the page begins stands last, and without one it begins at the top.
+In lists of traders $1 is the user who looks, $2 how many rows, $3 the least number of trades and $4 the niche (null: any);
+the place after which the page begins stands last, and without one it begins at the top.
 """
 
 from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS
@@ -24,11 +24,11 @@ LEFT JOIN LATERAL (
 ) AS newest ON true
 """
 # Scalar subqueries of one row are always looked up by key; a plain EXISTS might be hashed, and read a whole table.
-OF_NICHE = """
-($4::text IS NULL OR (SELECT true FROM trader_profile_stats
-    WHERE wallet_address = WALLET AND final_niche = $4 AND resolved_count > 0 LIMIT 1) IS TRUE)
+_OF_NICHE = """
+(NICHE::text IS NULL OR (SELECT true FROM trader_profile_stats
+    WHERE wallet_address = WALLET AND final_niche = NICHE AND resolved_count > 0 LIMIT 1) IS TRUE)
 """
-ENOUGH_TRADES = """
+_ENOUGH_TRADES = """
 ($3::bigint IS NULL OR coalesce(
     (SELECT total_trades FROM traders WHERE wallet_address = WALLET),
     (SELECT l_count FROM trader_global_stats WHERE wallet_address = WALLET)
@@ -36,8 +36,12 @@ ENOUGH_TRADES = """
 """
 
 
+def _of_niche(wallet: str, niche: str = "$4") -> str:
+    return _OF_NICHE.replace("WALLET", wallet).replace("NICHE", niche)
+
+
 def _filters(wallet: str) -> str:
-    return f"{OF_NICHE} AND {ENOUGH_TRADES}".replace("WALLET", wallet)
+    return f"{_of_niche(wallet)} AND {_ENOUGH_TRADES}".replace("WALLET", wallet)
 
 
 # $5 today, $6 and $7 figure and wallet. A day without a close is a day without profit only once the venue's list of closed
@@ -50,10 +54,10 @@ SELECT {CARD}, page.rank, page.rank_volume, page.pnl, page.volume, page.roi, pag
     coalesce(page.total_trades, (SELECT l_count FROM trader_global_stats WHERE wallet_address = page.wallet)) AS trades,
     days.sparkline
 FROM (
-    SELECT wallet_address AS wallet, * FROM traders
+    SELECT wallet_address AS wallet, * FROM traders AS leader
     WHERE is_active AND FIGURE IS NOT NULL
         AND (FIGURE, wallet_address) < (coalesce($6::numeric, 'infinity'), coalesce($7::text, ''))
-        AND {_filters("traders.wallet_address")}
+        AND {_filters("leader.wallet_address")}
     ORDER BY FIGURE DESC, wallet_address DESC LIMIT $2
 ) AS page
 CROSS JOIN anchor
@@ -105,7 +109,7 @@ FROM (
         GROUP BY trader_wallet HAVING count(*) >= $3
     ) AS counted
     WHERE (trades, wallet) < (coalesce($6::bigint, 9223372036854775807), coalesce($7::text, ''))
-        AND {OF_NICHE.replace("WALLET", "counted.wallet")}
+        AND {_of_niche("counted.wallet")}
     ORDER BY trades DESC, wallet DESC LIMIT $2
 ) AS page
 {WHO}
@@ -167,19 +171,18 @@ FROM (
 {WHO}
 ORDER BY page.figure DESC, page.other DESC, page.wallet DESC
 """  # noqa: S608 - constants only
-# $5 the end of the hour, $6 and $7 notional and trade id; $1 and $3 are not looked at.
+# Of these: $1 rows, $2 niche, $3 the end of the hour, $4 and $5 notional and trade id.
 BIG_TRADES = f"""
 SELECT {COLUMNS}, page.notional
 FROM (
     SELECT trade_id, notional FROM (
         SELECT trade_id, trader_wallet, round(size * price, 6) AS notional FROM trades_public
-        WHERE trade_timestamp > $5::timestamptz - interval '1 hour' AND trade_timestamp <= $5 AND price <= 0.94
+        WHERE trade_timestamp > $3::timestamptz - interval '1 hour' AND trade_timestamp <= $3 AND price <= 0.94
             AND size * price >= 10
     ) AS large
-    WHERE (notional, trade_id) < (coalesce($6::numeric, 'infinity'), coalesce($7::text, ''))
-        AND {OF_NICHE.replace("WALLET", "large.trader_wallet")}
-        AND ($1::text IS NOT NULL OR $3::bigint IS NOT NULL OR true)
-    ORDER BY notional DESC, trade_id DESC LIMIT $2
+    WHERE (notional, trade_id) < (coalesce($4::numeric, 'infinity'), coalesce($5::text, ''))
+        AND {_of_niche("large.trader_wallet", "$2")}
+    ORDER BY notional DESC, trade_id DESC LIMIT $1
 ) AS page
 CROSS JOIN LATERAL (SELECT * FROM trades_public WHERE trade_id = page.trade_id LIMIT 1) AS trades
 {DESCRIPTIONS}
