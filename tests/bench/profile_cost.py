@@ -1,4 +1,4 @@
-"""What a trader's profile costs: `python -m tests.bench.profile_cost [TRADES]`, one JSON object.
+"""What profiles and lists of traders cost: `python -m tests.bench.profile_cost [TRADES]`, one JSON object.
 
 A trader with 100,000 trades, 20,000 closed positions and 1,000 open ones among TRADES (5,000,000) of others. Each figure is
 the time of one call in ms, beside a bare SELECT 1 that was sent just before it over the same connection.
@@ -9,18 +9,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from engine.adapters.postgres.database import Connection, open_connection
+from engine.adapters.postgres.discover_store import PostgresDiscoverLists
 from engine.adapters.postgres.trader_profile_store import PostgresTraderReports
 from engine.adapters.system_clock import SystemClock
 from engine.api.trader_bodies import PROFILE_SIZES
+from protocols.discover import ACTIVE_TRADES_MIN, ListQuery
+from protocols.timestamps import utc_datetime
 
-from .big_trader import WALLET, add_big_trader
+from .big_trader import WALLET, Sizes, add_big_trader
 from .databases import bench_server
 from .feed_trades import filled
 
@@ -32,7 +35,12 @@ Call = Callable[[], Awaitable[Any]]
 
 def calls_of(connection: Connection) -> dict[str, Call]:
     """Returns what is measured, by name."""
-    reports = PostgresTraderReports(connection=connection, clock=SystemClock())
+    clock = SystemClock()
+    reports = PostgresTraderReports(connection=connection, clock=clock)
+    lists = PostgresDiscoverLists(connection=connection, clock=clock)
+    asked = ListQuery(user_id=NOBODY, rows_max=51)
+    busy = ListQuery(user_id=NOBODY, rows_max=51, min_trades=ACTIVE_TRADES_MIN)
+    now = utc_datetime(clock.now_ms())
     return {
         "profile": lambda: reports.profile(NOBODY, WALLET, PROFILE_SIZES),
         "positions open": lambda: reports.open(WALLET, "value", None, 101),
@@ -41,6 +49,13 @@ def calls_of(connection: Connection) -> dict[str, Call]:
         "pnl": lambda: reports.days(WALLET, date(2019, 1, 1), None, 401),
         "markets": lambda: reports.markets(WALLET, "recent", None, 101),
         "activity": lambda: reports.activity(WALLET, None, 31),
+        "leaderboard": lambda: lists.leaderboard(asked, "pnl", None),
+        "biggest winners": lambda: lists.winners(asked, "1D", None),
+        "most active": lambda: lists.active(busy, now, None),
+        "most consistent": lambda: lists.consistent(asked, 5, None),
+        "most copied": lambda: lists.copied(asked, "followers", None),
+        "big trades": lambda: lists.big_trades(asked, now, None),
+        "fire candidates": lambda: lists.fire_candidates(now - timedelta(days=7), None, 250),
     }
 
 
@@ -76,7 +91,7 @@ async def main(trades: int) -> dict[str, dict[str, float]]:
         async with bench_server(Path(home) / "postgres") as server:
             database = await server.database()
             await filled(database, trades, lambda line: print(line, file=sys.stderr))
-            await add_big_trader(database)
+            await add_big_trader(database.fetch, Sizes())
             async with open_connection(database.options, "bench") as connection:
                 return {name: await measured(connection, call) for name, call in calls_of(connection).items()}
 
