@@ -59,6 +59,12 @@ WITH others AS MATERIALIZED (
 """
 OF_EVERYBODY = tuple(WITH_OTHERS + statement for statement in (
     """
+INSERT INTO trades_public (trade_id, lane, trader_wallet, transaction_hash, asset, condition_id, side, size, price,
+    trade_timestamp, raw)
+SELECT wallet || n, 2, wallet, '0x', '7', 'c' || n, 'BUY', 10, 0.5, now() - n * interval '1 hour', '{}'
+FROM others, generate_series(1, 5) AS n WHERE place > 0
+""",
+    """
 INSERT INTO wallet_realized_pnl_daily (wallet_address, date, realized_pnl, pnl_to_date, closed_positions, won_positions, source)
 SELECT wallet, current_date - n, n % 21 - 9, n, 5, n % 5, 'bench' FROM others, generate_series(0, 179) AS n
 """,
