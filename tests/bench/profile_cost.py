@@ -20,8 +20,10 @@ from engine.adapters.postgres.discover_store import PostgresDiscoverLists
 from engine.adapters.postgres.trader_profile_store import PostgresTraderReports
 from engine.adapters.system_clock import SystemClock
 from engine.api.trader_bodies import PROFILE_SIZES
+from engine.api.trader_routes import trader_routes
 from protocols.discover import ACTIVE_TRADES_MIN, ListQuery
 from protocols.timestamps import utc_datetime
+from tests.engine_api.api_server import serving_routes
 
 from .big_trader import WALLET, Sizes, add_big_trader
 from .databases import bench_server
@@ -93,7 +95,11 @@ async def main(trades: int) -> dict[str, dict[str, float]]:
             await filled(database, trades, lambda line: print(line, file=sys.stderr))
             await add_big_trader(database.fetch, Sizes())
             async with open_connection(database.options, "bench") as connection:
-                return {name: await measured(connection, call) for name, call in calls_of(connection).items()}
+                found = {name: await measured(connection, call) for name, call in calls_of(connection).items()}
+                reports = PostgresTraderReports(connection=connection, clock=SystemClock())
+                async with serving_routes(*trader_routes(reports)) as api:
+                    found["profile over HTTP"] = await measured(connection, lambda: api.get(f"/api/traders/{WALLET}"))
+                return found
 
 
 if __name__ == "__main__":
