@@ -1,11 +1,11 @@
 """A profile and its lists read what they show, not what a trader ever did: plans over 30,000 trades and 10,000 positions."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bench.big_trader import WALLET, Sizes, add_big_trader
-from engine_postgres.profile_world import ProfileWorld
+from engine_postgres.profile_world import ProfileWorld, stats
 
 from engine.adapters.postgres import discover_statements as discover
 from engine.adapters.postgres import trader_head_statements as head
@@ -68,8 +68,9 @@ async def test_the_head_of_a_profile_reads_days_not_trades(world):
 
 
 async def test_pages_read_what_they_show(world):
-    trades = await read_by(world, lists.TRADES, WALLET, NOW, "", PAGE)
-    assert trades["trades_public"] <= PAGE, trades
+    for moment in (NOW, NOW - timedelta(days=60)):
+        trades = await read_by(world, lists.TRADES, WALLET, moment, "", PAGE)
+        assert trades["trades_public"] <= PAGE, trades
     middle = datetime(NOW.year - 1, NOW.month, 1, tzinfo=UTC)
     for place in ((None, ""), (middle, "")):
         closed = await read_by(world, lists.CLOSED, WALLET, *place, PAGE)
@@ -107,3 +108,24 @@ async def test_winners_and_fire_read_their_page(world):
     assert fire["trader_global_stats"] <= 101, fire
     # Found, and looked up by id for the page; his sales among the newest are passed over.
     assert fire["trades_public"] <= 100 * 10 + 250, fire
+
+
+async def test_a_wallet_without_trades_costs_nothing_where_one_trader_has_all_of_them(database, aio):
+    """With one wallet in a table a plan believes that any row will do, and reads on to the end."""
+    connection = Connection(database, "test")
+    world = ProfileWorld(connection)
+    await add_big_trader(world.run, Sizes(trades=20_000, closed=100, open=10, others=0))
+    stranger = "0x" + "c2" * 20
+    await world.put("trader_global_stats", [stats(stranger, d30_win_rate="0.9", d30_resolved_count=10)])
+    found = {}
+    for name, statement, values in (
+        ("known", head.KNOWN, (stranger,)),
+        ("head", head.HEAD, (stranger, NOBODY)),
+        ("trades", lists.TRADES, (stranger, NOW, "", PAGE)),
+        ("activity", lists.ACTIVITY, (stranger, None, 31)),
+        ("winners", discover.WINNERS, (NOBODY, PAGE, None, None, "1D", None, None)),
+        ("fire", discover.FIRE, (datetime(2020, 1, 1, tzinfo=UTC), NOW, "", 250)),
+    ):
+        found[name] = (await read_by(world, statement, *values)).get("trades_public", 0)
+    await connection.aclose()
+    assert max(found.values()) <= 30, found

@@ -5,6 +5,7 @@ the place after which the page begins stands last, and without one it begins at 
 """
 
 from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS
+from engine.adapters.postgres.trader_sources import trades_of
 
 # Of a row named `page` with the column `wallet`.
 CARD = """
@@ -14,15 +15,15 @@ CARD = """
     (SELECT true FROM follows WHERE user_id = $1::text::uuid AND trader_wallet = page.wallet AND active LIMIT 1) IS TRUE
         AS is_followed
 """
-WHO = """
+WHO = f"""
 LEFT JOIN LATERAL (
     SELECT display_name, profile_image FROM traders WHERE wallet_address = page.wallet LIMIT 1
 ) AS trader ON true
 LEFT JOIN LATERAL (
-    SELECT trader_name, trader_image FROM trades_public WHERE trader_wallet = page.wallet
+    SELECT trader_name, trader_image FROM trades_public WHERE {trades_of("page.wallet")}
     ORDER BY trade_timestamp DESC, trade_id DESC LIMIT 1
 ) AS newest ON true
-"""
+"""  # noqa: S608 - constants only
 # Scalar subqueries of one row are always looked up by key; a plain EXISTS might be hashed, and read a whole table.
 _OF_NICHE = """
 (NICHE::text IS NULL OR (SELECT true FROM trader_profile_stats
@@ -199,7 +200,7 @@ WITH hot AS MATERIALIZED (
 ), page AS MATERIALIZED (
     SELECT own.trade_timestamp, own.trade_id, hot.* FROM hot CROSS JOIN LATERAL (
         SELECT trade_timestamp, trade_id FROM trades_public
-        WHERE trader_wallet = hot.wallet AND trade_timestamp >= $1 AND side = 'BUY'
+        WHERE {trades_of("hot.wallet")} AND trade_timestamp >= $1 AND side = 'BUY'
         ORDER BY trade_timestamp DESC, trade_id DESC LIMIT 10
     ) AS own
     WHERE (own.trade_timestamp, own.trade_id) < ($2, $3)

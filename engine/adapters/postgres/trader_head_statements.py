@@ -3,18 +3,29 @@
 Connections run with generic plans, which know no parameter: single rows are looked up by LATERAL subqueries of one row.
 """
 
-from engine.adapters.postgres.trader_sources import HELD, days_of_trades
+from engine.adapters.postgres.trader_sources import HELD, days_of_trades, trades_of
 
+# Each looked up by key. A plain EXISTS would be read from the beginning of a table of few wallets, to the end for one that is
+# not among them (see `trades_of`).
 KNOWN = """
-SELECT EXISTS (SELECT 1 FROM traders WHERE wallet_address = $1)
-    OR EXISTS (SELECT 1 FROM trades_public WHERE trader_wallet = $1)
-    OR EXISTS (SELECT 1 FROM positions_current WHERE wallet_address = $1)
-    OR EXISTS (SELECT 1 FROM positions_closed WHERE wallet_address = $1)
-    OR EXISTS (SELECT 1 FROM wallet_closed_positions WHERE wallet_address = $1)
-    OR EXISTS (SELECT 1 FROM wallet_realized_pnl_daily WHERE wallet_address = $1)
-    OR EXISTS (SELECT 1 FROM trader_global_stats WHERE wallet_address = $1)
-    OR EXISTS (SELECT 1 FROM trader_stats_daily WHERE wallet_address = $1)
-    OR EXISTS (SELECT 1 FROM follows WHERE trader_wallet = $1 AND active)
+SELECT coalesce(
+    (SELECT true FROM traders WHERE wallet_address = $1 LIMIT 1),
+    (SELECT true FROM trades_public WHERE trader_wallet >= $1 AND trader_wallet <= $1
+        ORDER BY trader_wallet, trade_timestamp DESC, trade_id DESC LIMIT 1),
+    (SELECT true FROM positions_current WHERE wallet_address >= $1 AND wallet_address <= $1
+        ORDER BY wallet_address, token_id LIMIT 1),
+    (SELECT true FROM positions_closed WHERE wallet_address >= $1 AND wallet_address <= $1
+        ORDER BY wallet_address, closed_at DESC, id DESC LIMIT 1),
+    (SELECT true FROM wallet_closed_positions WHERE wallet_address >= $1 AND wallet_address <= $1
+        ORDER BY wallet_address, token_id LIMIT 1),
+    (SELECT true FROM wallet_realized_pnl_daily WHERE wallet_address >= $1 AND wallet_address <= $1
+        ORDER BY wallet_address, date LIMIT 1),
+    (SELECT true FROM trader_global_stats WHERE wallet_address = $1 LIMIT 1),
+    (SELECT true FROM trader_stats_daily WHERE wallet_address >= $1 AND wallet_address <= $1
+        ORDER BY wallet_address, day LIMIT 1),
+    (SELECT true FROM follows WHERE trader_wallet = $1 AND active LIMIT 1),
+    false
+)
 """
 # $2 user.
 HEAD = f"""
@@ -36,7 +47,7 @@ SELECT trader.known, coalesce(trader.display_name, newest.trader_name) AS name,
 FROM (SELECT 1) AS asked
 LEFT JOIN LATERAL (SELECT true AS known, * FROM traders WHERE wallet_address = $1 LIMIT 1) AS trader ON true
 LEFT JOIN LATERAL (
-    SELECT trader_name, trader_image, trade_timestamp FROM trades_public WHERE trader_wallet = $1
+    SELECT trader_name, trader_image, trade_timestamp FROM trades_public WHERE {trades_of("$1")}
     ORDER BY trade_timestamp DESC, trade_id DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN LATERAL (

@@ -5,7 +5,7 @@ pages are bounded by the key that an index is sorted by where the list may be lo
 """
 
 from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS
-from engine.adapters.postgres.trader_sources import HELD, IS_OBSERVED, OBSERVED, days_of_trades
+from engine.adapters.postgres.trader_sources import HELD, IS_OBSERVED, OBSERVED, days_of_trades, trades_of
 
 # $2 sort, $3 and $4 the place after which the page begins (no $4: at the top), $5 rows.
 AFTER_FIGURE = "($4::text IS NULL OR (coalesce(figure, '-infinity'), id) < (coalesce($3::numeric, '-infinity'), $4))"
@@ -78,7 +78,7 @@ ORDER BY page.closed_at DESC, page.token_id
 # $2 and $3 position, $4 rows.
 TRADES = f"""
 SELECT {COLUMNS} FROM (
-    SELECT * FROM trades_public WHERE trader_wallet = $1 AND (trade_timestamp, trade_id) < ($2, $3)
+    SELECT * FROM trades_public WHERE {trades_of("$1")} AND (trade_timestamp, trade_id) < ($2, $3)
     ORDER BY trade_timestamp DESC, trade_id DESC LIMIT $4
 ) AS trades {DESCRIPTIONS}
 ORDER BY trades.trade_timestamp DESC, trades.trade_id DESC
@@ -175,7 +175,7 @@ SELECT days.day, stored.trades, counted.buys, counted.buy_usd, coalesce(daily.cl
 FROM days
 CROSS JOIN LATERAL (
     SELECT count(*) AS trades FROM trades_public
-    WHERE trader_wallet = $1 AND trade_timestamp >= days.day::timestamp AT TIME ZONE 'UTC'
+    WHERE {trades_of("$1")} AND trade_timestamp >= days.day::timestamp AT TIME ZONE 'UTC'
         AND trade_timestamp < (days.day + 1)::timestamp AT TIME ZONE 'UTC'
 ) AS stored
 CROSS JOIN LATERAL (

@@ -1,4 +1,15 @@
-"""What several statements about a trader have in common. $1 is his wallet, in lower case."""
+"""What several statements about traders have in common. $1 is a wallet, in lower case."""
+
+
+def trades_of(wallet: str) -> str:
+    """Returns the condition on `trades_public` that a trade is of a wallet (an expression).
+
+    An equality alone looks as if it held for every row where few wallets have trades; a plan may then walk the trades of
+    everybody by time, to their end for a wallet that has none. A range of one wallet looks narrow to every plan, so that it
+    begins with the index that the wallet comes first in.
+    """
+    return f"(trader_wallet = {wallet} AND trader_wallet >= {wallet} AND trader_wallet <= {wallet})"
+
 
 # What is lost and never redeemed stays among the venue's open positions; it is told as closed, and in one list only.
 HELD = """
@@ -32,13 +43,13 @@ _DAYS_OF_TRADES = """
 traded AS (
     (
         SELECT (trade_timestamp AT TIME ZONE 'UTC')::date AS day FROM trades_public
-        WHERE trader_wallet = $1 AND trade_timestamp < BEFORE
+        WHERE MINE AND trade_timestamp < BEFORE
         ORDER BY trade_timestamp DESC LIMIT 1
     )
     UNION ALL
     SELECT older.day FROM traded CROSS JOIN LATERAL (
         SELECT (trade_timestamp AT TIME ZONE 'UTC')::date AS day FROM trades_public
-        WHERE trader_wallet = $1 AND trade_timestamp < traded.day::timestamp AT TIME ZONE 'UTC'
+        WHERE MINE AND trade_timestamp < traded.day::timestamp AT TIME ZONE 'UTC'
         ORDER BY trade_timestamp DESC LIMIT 1
     ) AS older
 )
@@ -47,4 +58,4 @@ traded AS (
 
 def days_of_trades(before: str) -> str:
     """Returns the recursive query `traded`: the UTC days of his stored trades before a moment (an expression), newest first."""
-    return _DAYS_OF_TRADES.replace("BEFORE", before)
+    return _DAYS_OF_TRADES.replace("MINE", trades_of("$1")).replace("BEFORE", before)
