@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from engine_api.api_server import TOKEN, USER_ID, error_of, gate_of, principal, serving_routes
@@ -21,11 +22,13 @@ from engine_postgres.profile_world import (
     wallet,
 )
 
+from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.strategy_store import StrategyStore
 from engine.adapters.postgres.trader_profile_store import PostgresTraderReports
 from engine.api.openapi import openapi_document
 from engine.api.trader_routes import trader_routes
+from protocols.live.settings import LiveSettings
 from protocols.strategies import StrategySettings, TargetMode
 from protocols.users import Scope
 
@@ -268,6 +271,13 @@ async def test_the_caller_sees_which_of_his_running_strategies_copy(api, world, 
         "ALL": "everyone", "FOLLOWED": "followed", "LEADERS": "leaderboard", "LIST": "list"
     }  # fmt: skip
     assert (found["copiedByCount"], found["followers"]) == (4, 2)
-    assert not any(one["isLive"] for one in found["copiedBy"])
+    live, mirror = (
+        LiveStrategyStore(pool),
+        {"user_id": USER_ID, "account": "main", "capital_usd": Decimal(5), "by": "test"},
+    )
+    for name in ("ALL", "LIST"):
+        await live.create(f"LT_{name}", ft_wallet_id=name, settings=LiveSettings(), **mirror)
+    await live.set_paused("LT_LIST", False, by="test")
+    assert [one["walletId"] for one in (await body(api, PATH))["copiedBy"] if one["isLive"]] == ["LIST"]
     await store.archive("LIST")
     assert "LIST" not in {one["walletId"] for one in (await body(api, PATH))["copiedBy"]}

@@ -29,8 +29,9 @@ async def world(database, aio):
 
 
 def rows_read(plan, found=None):
-    """Rows of each table that a statement looks at, those that it throws away too."""
+    """Rows of each table that a statement looks at, those that it throws away too; and pairs that a join throws away."""
     found = {} if found is None else found
+    found["pairs"] = found.get("pairs", 0) + plan.get("Rows Removed by Join Filter", 0) * plan["Actual Loops"]
     if (table := plan.get("Relation Name")) is not None:
         thrown_away = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
         found[table] = found.get(table, 0) + (plan["Actual Rows"] + thrown_away) * plan["Actual Loops"]
@@ -90,6 +91,10 @@ async def test_open_positions_cost_what_is_open(world):
         assert found["positions_current"] <= SIZES.open + 5, found
         # Of 10,000 closed ones, those that were lost and never redeemed.
         assert found["wallet_closed_positions"] <= SIZES.closed / 40 + 5, found
+        assert found["pairs"] == 0, found
+    markets = await read_by(world, lists.MARKETS, WALLET, "recent", None, None, PAGE)
+    assert markets["wallet_closed_positions"] <= 2 * SIZES.closed + SIZES.open + SIZES.closed / 40 + PAGE, markets
+    assert markets["pairs"] == 0, markets
 
 
 async def test_the_leaderboard_reads_its_page(world):

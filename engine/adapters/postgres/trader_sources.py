@@ -11,15 +11,15 @@ def trades_of(wallet: str) -> str:
     return f"(trader_wallet = {wallet} AND trader_wallet >= {wallet} AND trader_wallet <= {wallet})"
 
 
-# What is lost and never redeemed stays among the venue's open positions; it is told as closed, and in one list only.
+# What is lost and never redeemed stays among the venue's open positions; it is told as closed, and in one list only. `IN (…) IS
+# NOT TRUE` is a hashed subplan; an anti join would be nested loops, since a plan that knows no wallet counts on few rows.
 HELD = """
 SELECT held.*, coalesce(held.value_usd, round(held.size * held.current_price, 6)) AS value,
     coalesce(held.cost_usd, round(held.size * held.avg_price, 6)) AS cost
 FROM positions_current AS held
-WHERE held.wallet_address = $1 AND NOT EXISTS (
-    SELECT 1 FROM wallet_closed_positions AS lost
-    WHERE lost.wallet_address = $1 AND lost.is_unredeemed_loss AND lost.token_id = held.token_id
-)
+WHERE held.wallet_address = $1 AND (held.token_id IN (
+    SELECT token_id FROM wallet_closed_positions WHERE wallet_address = $1 AND is_unredeemed_loss
+)) IS NOT TRUE
 """
 # What this engine saw end and the venue's list does not have yet: the last end of each token. Once as a condition on single
 # rows, for pages that look at few, and once as the whole list.
@@ -32,9 +32,9 @@ AND (SELECT true FROM positions_closed AS later
 OBSERVED = """
 SELECT DISTINCT ON (token_id) token_id, condition_id, realized_pnl, closed_at, market_title, market_slug, event_slug
 FROM positions_closed AS ended
-WHERE ended.wallet_address = $1 AND NOT EXISTS (
-    SELECT 1 FROM wallet_closed_positions AS told WHERE told.wallet_address = $1 AND told.token_id = ended.token_id
-)
+WHERE ended.wallet_address = $1 AND (ended.token_id IN (
+    SELECT token_id FROM wallet_closed_positions WHERE wallet_address = $1
+)) IS NOT TRUE
 ORDER BY token_id, opened_at DESC
 """
 # Single days are found by one descent of the index each, however many trades they hold; a query that reads only some of the
