@@ -48,7 +48,7 @@ async def open_discovery_adapters(
             burst=discovery.burst,
             traffic=traffic,
             connections_max=discovery.wallets_at_once,
-            user="data jobs",
+            user="results",
         ) as data,
     ):
         yield DiscoveryAdapters(
