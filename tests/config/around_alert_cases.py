@@ -1,4 +1,4 @@
-"""What alerts about jobs, coverage, pollers and notices look at: in a healthy engine, and in cases. Part of test_alert_rules."""
+"""What alerts about jobs, coverage, pollers and notices look at: healthy, and in cases. Part of test_alert_rules."""
 
 GONE = None
 HEALTHY = {
