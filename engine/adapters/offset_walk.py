@@ -53,9 +53,10 @@ class OffsetWalk:
         """
         if rows_sent < limit:
             return None
-        if self.last_id and ids and ids[-1] == self.last_id:
+        brought_nothing = bool(self.last_id) and ids[-1:] == [self.last_id]
+        if brought_nothing and len(ids) == rows_sent:
             raise RejectedError("the same page came again: the list cannot be read further")
-        if 2 * len(ids) <= rows_sent:
+        if brought_nothing or 2 * len(ids) <= rows_sent:
             return f"{V1_CURSOR}{self.offset + rows_sent}:"
         # As many rows earlier as were left out: the last of those that were not is among them.
         return f"{V1_CURSOR}{self.offset + len(ids) - 1}:{ids[-1]}"

@@ -109,7 +109,7 @@ class DataApiAccounts:
         params: _Params = [("user", wallet), ("status", "CLOSED"), ("sort_by", "TIMESTAMP"), ("limit", V2_ROWS)]
         params.append(("sort_direction", "DESC"))
         if since_s is not None:
-            params.append(("start", since_s))
+            params.append(("start", max(0, since_s - 1)))
         page = decode_closed_v2(await self._closed.get("/v2/positions", _with_cursor(params, cursor)))
         return _moved_on(_closed_by(wallet, _since(page, since_s)), cursor)
 
@@ -124,8 +124,7 @@ class DataApiAccounts:
         return _closed_by(wallet, _since(attrs.evolve(page, rows=fresh, next_cursor=onward), since_s))
 
     async def _activity_v2(self, wallet: str, since_s: int, until_s: int, cursor: str | None) -> ActivityPage:
-        # A second more at both ends, left out again below: nobody says whether the bounds belong to the time.
-        params: _Params = [("user", wallet), ("start", since_s - 1), ("end", until_s + 1), ("limit", V2_ROWS)]
+        params: _Params = [("user", wallet), *_around(since_s, until_s), ("limit", V2_ROWS)]
         params.append(("sort_direction", "DESC"))
         page = decode_activity_v2(await self._activity.get("/v2/activity", _with_cursor(params, cursor)))
         walk = ActivityWalk(until_s=until_s)
@@ -133,7 +132,7 @@ class DataApiAccounts:
 
     async def _activity_v1(self, wallet: str, since_s: int, until_s: int, cursor: str | None) -> ActivityPage:
         walk = ActivityWalk.at(cursor, until_s=until_s, offset_max=ACTIVITY_V1_OFFSET_MAX)
-        params: _Params = [("user", wallet), ("start", since_s - 1), ("end", walk.until_s + 1)]
+        params: _Params = [("user", wallet), *_around(since_s, walk.until_s)]
         params += [("limit", ACTIVITY_V1_ROWS), ("offset", walk.offset), ("sortBy", "TIMESTAMP")]
         params.append(("sortDirection", "DESC"))
         page = decode_activity_v1(await self._activity.get("/activity", params))
@@ -161,6 +160,11 @@ class DataApiAccounts:
 
 
 _Page = TypeVar("_Page", HeldPage, ClosedPage, ActivityPage, LeaderboardPage)
+
+
+def _around(since_s: int, until_s: int) -> _Params:
+    """Asks for a second more at both ends: nobody says whether the bounds belong to the time. What is outside is left out."""
+    return [("start", max(0, since_s - 1)), ("end", until_s + 1)]
 
 
 def _with_cursor(params: _Params, cursor: str | None) -> _Params:

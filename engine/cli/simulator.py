@@ -45,6 +45,8 @@ def _speed(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 @click.option("--lag-scale", type=click.FloatRange(0, 100), default=1.0, help="Times the real lag; 0: none.")
 @click.option("--cache-scale", type=click.FloatRange(0, 100), default=1.0, help="Times the real cache ages; 0: none.")
 @click.option("--start-paused", is_flag=True, help="Wait for POST /play before the first row.")
+@click.option("--redeemed-share", type=click.FloatRange(0, 1), default=0.6, help="Of the winners who redeem soon.")
+@click.option("--without-v2", "v2_absent", is_flag=True, help="Answer 404 on the Data API v2.")
 @click.option("--retire-v1", "v1_retired", is_flag=True, help="Answer 404 on the Data API v1.")
 @click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: the first line is JSON in any case.")
 def simulator(*, as_json: bool, **chosen: Any) -> None:

@@ -1,38 +1,35 @@
 """Data API v2: what accounts hold and how they rank (venue.md §5.1)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.simulator.cursors import CursorError, CursorSigner
+from engine.simulator.account_feed import AccountFeed
 from engine.simulator.data_api_v2 import answering_errors
 from engine.simulator.data_requests import (
     DataApiError,
     Parameters,
-    bad_parameter,
     cached_response,
     error_response,
     json_response,
-    page,
 )
+from engine.simulator.list_pages import ListPages
 from engine.simulator.position_rows import position_v2, value_rows
-from engine.simulator.positions import DUST_MICRO, Position, positions_of
+from engine.simulator.positions import DUST_MICRO, Position
 from engine.simulator.rankings import PERIODS_S, Rankings, Standing
 from engine.simulator.response_cache import ResponseCache
 from engine.simulator.seeds import hash_hex
-from engine.simulator.trade_query import TradeFeed
 from engine.simulator.wire_numbers import MICRO, micro_from
 from protocols.clock import Random
 
-_PAGE_ROWS = 100
-_PAGE_ROWS_MAX = 1_000
 _STATUSES = ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST", "MERGEABLE", "CLOSED")
-SORTS: dict[str, Callable[[Position], Any]] = {
+SORTS: dict[str, Callable[[Position], int]] = {
     "CURRENT_VALUE": lambda position: position.value_micro,
-    "PRICE": lambda position: position.price,
+    "PRICE": lambda position: int(position.price * MICRO),
     "TOKENS": lambda position: position.size_micro,
     "UNREALIZED_PNL": lambda position: position.unrealized_micro,
     "REALIZED_PNL": lambda position: position.realized_micro,
@@ -45,12 +42,12 @@ class DataApiAccounts:
     """Positions, values and the leaderboard."""
 
     def __init__(
-        self, feed: TradeFeed, rankings: Rankings, cache: ResponseCache, cursors: CursorSigner, *, rng: Random
+        self, accounts: AccountFeed, rankings: Rankings, cache: ResponseCache, pages: ListPages, *, rng: Random
     ) -> None:
-        self._feed = feed
+        self._accounts = accounts
         self._rankings = rankings
         self._cache = cache
-        self._cursors = cursors
+        self._pages = pages
         self._rng = rng
 
     def routes(self) -> list[Route]:
@@ -66,27 +63,40 @@ class DataApiAccounts:
 
     def _value(self, request: Request) -> Response:
         wallet = Parameters(request).required_address("user")
-        return json_response({"data": value_rows(wallet, positions_of(self._feed.of_wallet(wallet)))})
+        return json_response({"data": value_rows(wallet, self._accounts.positions(wallet))})
 
     def _positions_page(self, parameters: Parameters) -> dict[str, Any]:
         found = self._wanted(parameters, self._selected(parameters))
         sort_by = parameters.choice("sort_by", *SORTS) or "CURRENT_VALUE"
         descending = parameters.choice("sort_direction", "ASC", "DESC") != "ASC"
-        found.sort(key=SORTS[sort_by], reverse=descending)
-        return self._page("positions", parameters, [position_v2(position) for position in found])
+        return self._pages.page(
+            "positions",
+            parameters,
+            found,
+            order=SORTS[sort_by],
+            identity=lambda position: f"{position.wallet}:{position.market.token_ids[position.outcome_index]}",
+            render=lambda _, position: position_v2(position),
+            descending=descending,
+        )
 
     def _selected(self, parameters: Parameters) -> list[Position]:
         wallet = parameters.address("user")
         conditions = parameters.conditions("condition_id")
         if wallet is not None:
-            positions = positions_of(self._feed.of_wallet(wallet))
+            positions = self._accounts.positions(wallet)
             return [each for each in positions if not conditions or each.market.condition_id in conditions]
         if len(conditions) != 1:
             raise DataApiError(400, "missing_parameter", "either 'user' or one 'condition_id' is required", "user")
-        return positions_of(self._feed.of_condition(next(iter(conditions))))
+        return self._accounts.positions_in(next(iter(conditions)))
 
     def _wanted(self, parameters: Parameters, positions: list[Position]) -> list[Position]:
         status = parameters.choice("status", *_STATUSES)
+        start, end = parameters.optional_whole("start"), parameters.optional_whole("end")
+        positions = [
+            position
+            for position in positions
+            if (start is None or position.last_event_s >= start) and (end is None or position.last_event_s <= end)
+        ]
         filter_type = parameters.choice("filter_type", "CASH", "TOKENS") or "TOKENS"
         amount = parameters.amount("filter_amount")
         # By default holdings below a tenth of a share are hidden.
@@ -115,23 +125,9 @@ class DataApiAccounts:
         wallet = parameters.address("user")
         if wallet is not None:
             return {"data": own_standing(standings, wallet)}
-        ranked = sorted(standings, key=by_volume if sort_by == "VOLUME" else by_pnl, reverse=True)
-        rows = [standing_v2(rank, standing) for rank, standing in enumerate(ranked, start=1)]
-        return self._page("leaderboard", parameters, rows)
-
-    def _page(self, kind: str, parameters: Parameters, rows: list[dict[str, object]]) -> dict[str, Any]:
-        limit = parameters.whole("limit", _PAGE_ROWS, at_least=1, at_most=_PAGE_ROWS_MAX)
-        cursor = parameters.text("cursor")
-        skip = 0
-        if cursor is not None:
-            try:
-                place = self._cursors.read(kind, cursor)
-                limit, skip = int(place["l"]), int(place["d"])
-            except (CursorError, KeyError, ValueError):
-                raise bad_parameter("cursor", "cursor is invalid or was issued elsewhere") from None
-        more = len(rows) > skip + limit
-        next_cursor = self._cursors.issue(kind, {"l": limit, "d": skip + limit}) if more else None
-        return page(rows[skip : skip + limit], limit=limit, offset=0, next_cursor=next_cursor)
+        order = by_volume if sort_by == "VOLUME" else by_pnl
+        cut = partial(self._pages.page, "leaderboard", parameters, standings)
+        return cut(order=order, identity=lambda standing: standing.wallet, render=standing_v2)
 
 
 def by_pnl(standing: Standing) -> int:
@@ -142,6 +138,11 @@ def by_pnl(standing: Standing) -> int:
 def by_volume(standing: Standing) -> int:
     """Sorts by shares traded."""
     return standing.volume_micro
+
+
+def by_dollars(standing: Standing) -> int:
+    """Sorts by dollars traded, as v1 does."""
+    return standing.volume_usd_micro
 
 
 def standing_v2(rank: int, standing: Standing) -> dict[str, object]:

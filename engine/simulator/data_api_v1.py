@@ -9,21 +9,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.simulator.data_api_accounts import by_pnl, by_volume
+from engine.simulator.account_feed import AccountFeed
+from engine.simulator.data_api_accounts import by_dollars, by_pnl
+from engine.simulator.data_api_v2 import activity_kinds
 from engine.simulator.data_requests import DataApiError, Parameters, cached_response, json_response
-from engine.simulator.data_rows import activity_v1, trade_v1
+from engine.simulator.data_rows import deed_v1, trade_v1
 from engine.simulator.faults import FaultBoard
-from engine.simulator.ledger import Fill
 from engine.simulator.position_rows import closed_position_v1, position_v1, value_v1
-from engine.simulator.positions import Position, positions_of
+from engine.simulator.positions import Position
 from engine.simulator.rankings import Rankings, Standing
 from engine.simulator.response_cache import ResponseCache
 from engine.simulator.trade_query import TradeFeed, TradeQuery
 from engine.simulator.wire_numbers import MICRO, micro_from
 
 OFFSET_MAX = 10_000
+CLOSED_OFFSET_MAX = 100_000
 CACHE_AGES_S = {"/trades": 300.0, "/activity": 15.0, "/positions": 5.0}
 _RANKED_MAX = 1_000
+_RANKED_ROWS_MAX = 50
 _PERIODS = ("DAY", "WEEK", "MONTH", "ALL")
 _POSITION_SORTS: dict[str, Callable[[Position], Any]] = {
     "CURRENT": lambda position: position.value_micro,
@@ -35,6 +38,13 @@ _POSITION_SORTS: dict[str, Callable[[Position], Any]] = {
     "RESOLVING": lambda position: position.market.end_ms,
     "PRICE": lambda position: position.price,
     "AVGPRICE": lambda position: position.average_price,
+}
+_CLOSED_SORTS: dict[str, Callable[[Position], Any]] = {
+    "REALIZEDPNL": lambda position: position.realized_micro,
+    "TITLE": lambda position: position.market.question,
+    "PRICE": lambda position: position.price,
+    "AVGPRICE": lambda position: position.average_price,
+    "TIMESTAMP": lambda position: position.last_event_s,
 }
 Handler = Callable[[Request], Awaitable[Response]]
 Row = dict[str, object]
@@ -54,9 +64,16 @@ class DataApiV1:
     """The old spelling of the same truth."""
 
     def __init__(
-        self, feed: TradeFeed, rankings: Rankings, faults: FaultBoard, cache: ResponseCache, habits: V1Habits
+        self,
+        feed: TradeFeed,
+        accounts: AccountFeed,
+        rankings: Rankings,
+        faults: FaultBoard,
+        cache: ResponseCache,
+        habits: V1Habits,
     ) -> None:
         self._feed = feed
+        self._accounts = accounts
         self._rankings = rankings
         self._faults = faults
         self._cache = cache
@@ -97,13 +114,12 @@ class DataApiV1:
             cash_min=amount if filter_type == "CASH" else None,
             tokens_min=amount if filter_type == "TOKENS" else None,
         )
-        return self._fills(parameters, query, trade_v1, limit_max=10_000)
+        limit, start = self._window("/trades", parameters, 100, 10_000)
+        return [trade_v1(fill) for fill in islice(self._feed.newest_first(query), start, start + limit)]
 
     def _activity(self, parameters: Parameters) -> list[Row]:
         wallet = parameters.required_address("user")
-        wanted = (parameters.text("type") or "TRADE").upper().split(",")
-        if "TRADE" not in wanted:
-            return []
+        kinds = activity_kinds(parameters)
         query = TradeQuery(
             wallet=wallet,
             condition_ids=parameters.conditions("market"),
@@ -113,79 +129,83 @@ class DataApiV1:
             until_s=parameters.optional_whole("end"),
         )
         ascending = parameters.choice("sortDirection", "ASC", "DESC") == "ASC"
-        return self._fills(parameters, query, activity_v1, limit_max=500, ascending=ascending)
+        limit, start = self._window("/activity", parameters, 100, 500)
+        deeds = self._accounts.activity(query, kinds, ascending=ascending)
+        return [deed_v1(deed) for deed in islice(deeds, start, start + limit)]
 
-    def _fills(
-        self,
-        parameters: Parameters,
-        query: TradeQuery,
-        render: Callable[[Fill], Row],
-        *,
-        limit_max: int,
-        ascending: bool = False,
-    ) -> list[Row]:
-        limit, offset = self._window(parameters, 100, limit_max)
-        fills = self._feed.oldest_first(query) if ascending else self._feed.newest_first(query)
-        start = max(0, offset + self._drift(offset))
-        return [render(fill) for fill in islice(fills, start, start + limit)]
+    def _window(
+        self, path: str, parameters: Parameters, limit_default: int, limit_max: int, offset_max: int = OFFSET_MAX
+    ) -> tuple[int, int]:
+        """Returns how many rows a page has and with which it begins."""
+        limit = min(parameters.whole("limit", limit_default, at_least=0, at_most=1_000_000), limit_max)
+        offset = parameters.whole("offset", 0, at_least=0, at_most=10**9)
+        if offset > offset_max:
+            if self._habits.offset_refused:
+                raise DataApiError(400, "", f"max historical trades offset of {offset_max} exceeded", "offset")
+            offset = offset_max
+        return limit, max(0, offset + self._drift(path, offset))
 
-    def _drift(self, offset: int) -> int:
+    def _drift(self, path: str, offset: int) -> int:
         """Returns by how much a page is off under `http_moving`: turn by turn it repeats rows and skips some."""
-        moving = self._faults.active_for("http_moving", "data", "/trades")
+        moving = self._faults.active_for("http_moving", "data", path)
         if moving is None or not offset:
             return 0
         self._requests += 1
         rows = int(moving.number("rows", 3))
         return -rows if self._requests % 2 else rows
 
-    def _window(self, parameters: Parameters, limit_default: int, limit_max: int) -> tuple[int, int]:
-        limit = min(parameters.whole("limit", limit_default, at_least=0, at_most=1_000_000), limit_max)
-        offset = parameters.whole("offset", 0, at_least=0, at_most=10**9)
-        if offset > OFFSET_MAX:
-            if self._habits.offset_refused:
-                raise DataApiError(400, "", f"max historical trades offset of {OFFSET_MAX} exceeded", "offset")
-            offset = OFFSET_MAX
-        return limit, offset
-
     def _positions(self, parameters: Parameters) -> list[Row]:
-        positions = positions_of(self._feed.of_wallet(parameters.required_address("user")))
+        positions = self._accounts.positions(parameters.required_address("user"))
         conditions = parameters.conditions("market")
         threshold = parameters.amount("sizeThreshold")
         least = max(micro_from(threshold), 1) if threshold is not None else MICRO
-        sort_by = parameters.choice("sortBy", *_POSITION_SORTS) or "TOKENS"
         found = [
             position
             for position in positions
             if position.size_micro >= least and (not conditions or position.market.condition_id in conditions)
         ]
-        found.sort(key=_POSITION_SORTS[sort_by], reverse=parameters.choice("sortDirection", "ASC", "DESC") != "ASC")
-        limit, offset = self._window(parameters, 100, 500)
-        return [position_v1(position) for position in found[offset : offset + limit]]
+        found = _sorted(parameters, found, _POSITION_SORTS, "TOKENS")
+        limit, start = self._window("/positions", parameters, 100, 500)
+        return [position_v1(position) for position in found[start : start + limit]]
 
     def _closed_positions(self, parameters: Parameters) -> list[Row]:
-        positions = positions_of(self._feed.of_wallet(parameters.required_address("user")))
-        closed = [position for position in positions if position.status == "CLOSED"]
-        closed.sort(key=lambda position: position.realized_micro, reverse=True)
-        limit, offset = self._window(parameters, 10, 50)
-        return [closed_position_v1(position) for position in closed[offset : offset + limit]]
+        positions = self._accounts.positions(parameters.required_address("user"))
+        conditions = parameters.conditions("market")
+        closed = [
+            position
+            for position in positions
+            if position.status == "CLOSED" and (not conditions or position.market.condition_id in conditions)
+        ]
+        closed = _sorted(parameters, closed, _CLOSED_SORTS, "REALIZEDPNL")
+        limit, start = self._window("/closed-positions", parameters, 10, 50, CLOSED_OFFSET_MAX)
+        return [closed_position_v1(position) for position in closed[start : start + limit]]
 
     def _value(self, parameters: Parameters) -> list[Row]:
         wallet = parameters.required_address("user")
-        return [value_v1(wallet, positions_of(self._feed.of_wallet(wallet)))]
+        return [value_v1(wallet, self._accounts.positions(wallet))]
 
     async def _leaderboard(self, request: Request) -> Response:
         parameters = Parameters(request)
         try:
             period = parameters.choice("timePeriod", *_PERIODS) or "DAY"
-            order = by_volume if parameters.choice("orderBy", "PNL", "VOL") == "VOL" else by_pnl
-            limit = parameters.whole("limit", 25, at_least=1, at_most=50)
-            offset = parameters.whole("offset", 0, at_least=0, at_most=_RANKED_MAX)
+            order = by_dollars if parameters.choice("orderBy", "PNL", "VOL") == "VOL" else by_pnl
+            limit, start = self._window("/v1/leaderboard", parameters, 25, _RANKED_ROWS_MAX, _RANKED_MAX)
         except DataApiError as error:
             return json_response({"error": error.message}, status=error.status)
         standings = await self._rankings.standings(period, (parameters.text("category") or "OVERALL").upper())
-        ranked = sorted(standings, key=order, reverse=True)
+        ranked = sorted(standings, key=lambda standing: (-order(standing), standing.wallet))
         rows = [standing_v1(rank, standing) for rank, standing in enumerate(ranked, start=1)]
-        return json_response(rows[offset : offset + limit])
+        return json_response(rows[start : start + limit])
+
+
+def _sorted(
+    parameters: Parameters, positions: list[Position], sorts: dict[str, Callable[[Position], Any]], default: str
+) -> list[Position]:
+    """Returns positions in the order asked for, equals by token, so that pages of a list at rest fit together."""
+    positions.sort(key=lambda position: position.market.token_ids[position.outcome_index])
+    sort_by = parameters.choice("sortBy", *sorts) or default
+    descending = parameters.choice("sortDirection", "ASC", "DESC") != "ASC"
+    return sorted(positions, key=sorts[sort_by], reverse=descending)
 
 
 def standing_v1(rank: int, standing: Standing) -> Row:
@@ -196,7 +216,7 @@ def standing_v1(rank: int, standing: Standing) -> Row:
         "userName": standing.profile.name,
         "xUsername": "",
         "verifiedBadge": False,
-        "vol": standing.volume_micro / MICRO,
+        "vol": standing.volume_usd_micro / MICRO,
         "pnl": standing.pnl_micro / MICRO,
         "profileImage": standing.profile.profile_image,
     }

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from engine.simulator.account_events import AccountEvent
+from engine.simulator.account_feed import ACTIVITY_TYPES, DEPOSITS_WITHDRAWALS, AccountFeed
 from engine.simulator.cursors import CursorError, CursorSigner
 from engine.simulator.data_requests import (
     DataApiError,
@@ -18,25 +20,23 @@ from engine.simulator.data_requests import (
     error_response,
     page,
 )
-from engine.simulator.data_rows import activity_v2, trade_v2
+from engine.simulator.data_rows import deed_v2, trade_v2
 from engine.simulator.faults import FaultBoard
-from engine.simulator.ledger import Fill, key_at
+from engine.simulator.ledger import Fill
 from engine.simulator.market import Market, MarketDirectory, MarketState
 from engine.simulator.response_cache import ResponseCache
 from engine.simulator.seeds import digest, hash_hex
+from engine.simulator.series import key_at
 from engine.simulator.trade_query import TradeFeed, TradeQuery
 from protocols.clock import Random
 
 PAGE_ROWS_MAX = 1_000
 _PAGE_ROWS = 100
-_ACTIVITY_TYPES = (
-    "TRADE SPLIT MERGE REDEEM REWARD CONVERSION MIGRATION DEPOSIT WITHDRAWAL YIELD MAKER_REBATE TAKER_REBATE "
-    "REFERRAL_REWARD TIP"
-)
 CACHE_AGES_S = {"/v2/trades": 300.0, "/v2/oi": 300.0, "/v2/activity": 15.0, "/v2/positions": 5.0}
 
 Handler = Callable[[Request], Awaitable[Response]]
 Row = dict[str, object]
+_Deed = TypeVar("_Deed", bound=Fill | AccountEvent)
 
 
 def answering_errors(rng: Random, handler: Callable[[Request], Response]) -> Handler:
@@ -51,12 +51,26 @@ def answering_errors(rng: Random, handler: Callable[[Request], Response]) -> Han
     return endpoint
 
 
+def activity_kinds(parameters: Parameters, without_transfers: str = "") -> frozenset[str]:
+    """Returns the types of activity that a request means: all, unless it names some."""
+    text = parameters.text("type")
+    kinds = (
+        frozenset(each.strip().upper() for each in text.split(",")) if text is not None else frozenset(ACTIVITY_TYPES)
+    )
+    if not kinds <= set(ACTIVITY_TYPES):
+        raise bad_parameter("type", f"type must be some of {', '.join(ACTIVITY_TYPES)}")
+    if without_transfers and parameters.flag(without_transfers, default=False):
+        return kinds - DEPOSITS_WITHDRAWALS
+    return kinds
+
+
 class DataApiV2:
     """Feeds by cursor."""
 
     def __init__(
         self,
         feed: TradeFeed,
+        accounts: AccountFeed,
         markets: MarketDirectory,
         faults: FaultBoard,
         cache: ResponseCache,
@@ -65,6 +79,7 @@ class DataApiV2:
         rng: Random,
     ) -> None:
         self._feed = feed
+        self._accounts = accounts
         self._markets = markets
         self._faults = faults
         self._cache = cache
@@ -104,12 +119,12 @@ class DataApiV2:
             since_s=parameters.optional_whole("start"),
             until_s=parameters.optional_whole("end"),
         )
-        return self._fills_page("trades", parameters, query, trade_v2)
+        limit, delivered, key = self._position("trades", parameters)
+        fills = self._feed.newest_first(query, key)
+        return self._feed_page("trades", fills, trade_v2, limit=limit, delivered=delivered)
 
     def _activity_page(self, parameters: Parameters) -> dict[str, Any]:
-        wanted = (parameters.text("type") or "TRADE").upper().split(",")
-        if not set(wanted) <= set(_ACTIVITY_TYPES.split()):
-            raise bad_parameter("type", f"type must be some of {', '.join(_ACTIVITY_TYPES.split())}")
+        kinds = activity_kinds(parameters, "exclude_deposits_withdrawals")
         ascending = parameters.choice("sort_direction", "ASC", "DESC") == "ASC"
         query = TradeQuery(
             wallet=parameters.required_address("user"),
@@ -119,30 +134,21 @@ class DataApiV2:
             since_s=parameters.optional_whole("start"),
             until_s=parameters.optional_whole("end"),
         )
-        if "TRADE" not in wanted:
-            # Nobody splits, merges or redeems here: rows of trades are all the activity there is.
-            return page([], limit=_PAGE_ROWS, offset=0, next_cursor=None)
-        return self._fills_page("activity", parameters, query, activity_v2, ascending=ascending)
+        limit, delivered, key = self._position("activity", parameters)
+        deeds = self._accounts.activity(query, kinds, ascending=ascending, from_key=key)
+        return self._feed_page("activity", deeds, deed_v2, limit=limit, delivered=delivered)
 
-    def _fills_page(
-        self,
-        kind: str,
-        parameters: Parameters,
-        query: TradeQuery,
-        render: Callable[[Fill], Row],
-        *,
-        ascending: bool = False,
+    def _feed_page(
+        self, kind: str, feed: Iterator[_Deed], render: Callable[[_Deed], Row], *, limit: int, delivered: int
     ) -> dict[str, Any]:
-        limit, delivered, key = self._position(kind, parameters)
-        fills = self._feed.oldest_first(query, key) if ascending else self._feed.newest_first(query, key)
-        found = list(islice(self._moved(kind, fills, delivered), limit + 1))
+        found = list(islice(self._moved(kind, feed, delivered), limit + 1))
         rows = found[:limit]
         cursor = None
         if len(found) > limit:
             last = rows[-1]
             place = {"l": limit, "ts": last.block_s, "sq": str(last.sequence), "d": delivered + limit}
             cursor = self._cursors.issue(kind, place)
-        return page([render(fill) for fill in rows], limit=limit, offset=0, next_cursor=cursor)
+        return page([render(each) for each in rows], limit=limit, offset=0, next_cursor=cursor)
 
     def _position(self, kind: str, parameters: Parameters) -> tuple[int, int, int | None]:
         """Returns the page size, the rows delivered before, and the key of the last of them."""
@@ -156,12 +162,12 @@ class DataApiV2:
         except (CursorError, KeyError, ValueError):
             raise DataApiError(400, "invalid_cursor", "cursor is invalid or was issued elsewhere", "cursor") from None
 
-    def _moved(self, kind: str, fills: Iterator[Fill], delivered: int) -> Iterator[Fill]:
+    def _moved(self, kind: str, feed: Iterator[_Deed], delivered: int) -> Iterator[_Deed]:
         """Skips rows between pages under `http_moving` aimed at v2: a cursor repeats nothing, a rebuilt feed may skip."""
         moving = self._faults.active_for("http_moving", "data", f"/v2/{kind}") if delivered else None
         if moving is None or not moving.text("path", "").startswith("/v2"):
-            return fills
-        return islice(fills, int(moving.number("rows", 3)), None)
+            return feed
+        return islice(feed, int(moving.number("rows", 3)), None)
 
     def _resolutions_page(self, parameters: Parameters) -> dict[str, Any]:
         wanted = parameters.conditions("condition_id")

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from engine.simulator.account_desk import AccountDesk
 from engine.simulator.control_api import ControlError, obeying, only
 from engine.simulator.data_requests import json_response
 from engine.simulator.exchange.accounts import ALL_EXCHANGES, Account
@@ -25,6 +26,7 @@ _FLAGS = ("geoblocked", "close_only", "cancel_only")
 class _Stage(Protocol):
     """What this acts on."""
 
+    account_desk: AccountDesk
     exchange: Exchange
     markets: MarketDirectory
 
@@ -111,6 +113,7 @@ class ExchangeControl:
                 paid_micro = self._exchange.clearing.redeem(account, market)
             except ValueError as error:
                 raise ControlError(str(error)) from None
+            self._stage.account_desk.redeem(market, [account.address], self._stage.now_ms())
             return {"paid_usd": micro_number(paid_micro), **self._described(account)}
 
         return await obeying(redeem)(request)

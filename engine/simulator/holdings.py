@@ -21,6 +21,10 @@ class Holdings:
         """Returns what a wallet holds of an outcome."""
         return self._amounts[outcome_index].get(wallet, 0)
 
+    def holders(self, outcome_index: int) -> list[str]:
+        """Returns the remembered wallets that hold an outcome, in the order in which they came."""
+        return [wallet for wallet, micro in self._amounts[outcome_index].items() if micro > 0]
+
     def add(self, wallet: str, outcome_index: int, size_micro: int) -> None:
         """Books a purchase, or a sale when negative."""
         amounts = self._amounts[outcome_index]

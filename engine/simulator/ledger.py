@@ -3,21 +3,17 @@
 The newest `fills_max` fills are kept. What the feeds lose, delay or garble is never lost here.
 """
 
-from bisect import bisect_left, insort
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any
 
 import attrs
 
 from engine.simulator.market import Market
 from engine.simulator.profiles import Profile
+from engine.simulator.series import Series, key_at
 from engine.simulator.wire_numbers import notional_micro
-
-_SEQUENCE_BITS = 40
-_by_key = attrgetter("key")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -49,60 +45,12 @@ class Fill:
     @property
     def key(self) -> int:
         """Sorts fills by time and then by appearance."""
-        return self.block_s << _SEQUENCE_BITS | self.sequence
+        return key_at(self.block_s, self.sequence)
 
     @property
     def notional_micro(self) -> int:
         """Size times price in micro-USD."""
         return notional_micro(self.size_micro, self.price)
-
-
-def key_at(block_s: int, sequence: int) -> int:
-    """Returns the `Fill.key` of a position in the feed."""
-    return block_s << _SEQUENCE_BITS | sequence
-
-
-class FillSeries:
-    """Fills in the order of their keys; cheap to extend at the new end and to shorten at the old one."""
-
-    def __init__(self) -> None:
-        self._fills: list[Fill] = []
-        self._head = 0
-
-    def __len__(self) -> int:
-        return len(self._fills) - self._head
-
-    def add(self, fill: Fill) -> None:
-        """Inserts a fill where its time belongs."""
-        if not self._fills or fill.key > self._fills[-1].key:
-            self._fills.append(fill)
-        else:
-            insort(self._fills, fill, lo=self._head, key=_by_key)
-
-    def discard(self, fill: Fill) -> None:
-        """Removes a fill that is in the series."""
-        place = bisect_left(self._fills, fill.key, lo=self._head, key=_by_key)
-        if place != self._head:
-            del self._fills[place]
-            return
-        self._head += 1
-        # Forgotten fills may stay in memory for a while, an eighth of all at most.
-        if self._head > 16 and self._head * 8 > len(self._fills):
-            del self._fills[: self._head]
-            self._head = 0
-
-    def newest_first(self, before_key: int | None = None) -> Iterator[Fill]:
-        """Yields the fills older than `before_key`, newest first."""
-        end = len(self._fills)
-        if before_key is not None:
-            end = bisect_left(self._fills, before_key, lo=self._head, key=_by_key)
-        for place in range(end - 1, self._head - 1, -1):
-            yield self._fills[place]
-
-    def oldest_first(self) -> Iterator[Fill]:
-        """Yields all fills, oldest first."""
-        for place in range(self._head, len(self._fills)):
-            yield self._fills[place]
 
 
 class Ledger:
@@ -111,9 +59,9 @@ class Ledger:
     def __init__(self, fills_max: int = 200_000) -> None:
         self._fills_max = fills_max
         self._order: deque[Fill] = deque()
-        self._all = FillSeries()
-        self._by_wallet: dict[str, FillSeries] = {}
-        self._by_condition: dict[str, FillSeries] = {}
+        self._all: Series[Fill] = Series()
+        self._by_wallet: dict[str, Series[Fill]] = {}
+        self._by_condition: dict[str, Series[Fill]] = {}
         self._sequence = 0
         self.evicted = 0
 
@@ -123,10 +71,10 @@ class Ledger:
     @property
     def total(self) -> int:
         """Fills ever added."""
-        return self._sequence
+        return len(self._order) + self.evicted
 
     def next_sequence(self) -> int:
-        """Returns the sequence of the next fill."""
+        """Returns the sequence of the next fill, or of what else happens among fills."""
         self._sequence += 1
         return self._sequence
 
@@ -134,8 +82,8 @@ class Ledger:
         """Books a fill; the oldest one is forgotten when there are more than `fills_max`."""
         self._order.append(fill)
         self._all.add(fill)
-        self._by_wallet.setdefault(fill.wallet, FillSeries()).add(fill)
-        self._by_condition.setdefault(fill.market.condition_id, FillSeries()).add(fill)
+        self._by_wallet.setdefault(fill.wallet, Series()).add(fill)
+        self._by_condition.setdefault(fill.market.condition_id, Series()).add(fill)
         if len(self._order) > self._fills_max:
             self._evict(self._order.popleft())
 
@@ -143,17 +91,17 @@ class Ledger:
         """Returns the wallets that have fills."""
         return self._by_wallet.keys()
 
-    def platform(self) -> FillSeries:
+    def platform(self) -> Series[Fill]:
         """Returns all fills."""
         return self._all
 
-    def of_wallet(self, wallet: str) -> FillSeries:
+    def of_wallet(self, wallet: str) -> Series[Fill]:
         """Returns the fills of a lower-case wallet."""
-        return self._by_wallet.get(wallet) or FillSeries()
+        return self._by_wallet.get(wallet) or Series()
 
-    def of_condition(self, condition_id: str) -> FillSeries:
+    def of_condition(self, condition_id: str) -> Series[Fill]:
         """Returns the fills of a market."""
-        return self._by_condition.get(condition_id) or FillSeries()
+        return self._by_condition.get(condition_id) or Series()
 
     def truth(
         self, wallets: Iterable[str] | None = None, since_s: int | None = None, until_s: int | None = None

@@ -58,8 +58,6 @@ class Market:
     """In whichever token the last trade happened, not mirrored."""
     last_trade_side: str = ""
     volume_micro: int = 0
-    redeemed_by: set[str] = attrs.field(factory=set)
-    """Wallets, lower case, whose shares have been paid out."""
 
     def index_of(self, token_id: str) -> int:
         """Returns 0 or 1. Raises `ValueError` for a token of another market."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import attrs
-from attrs.validators import ge
+from attrs.validators import ge, le
 
 _ANY_PORT = 0
 
@@ -31,6 +31,8 @@ class SimulatorOptions:
     """Population of the synthetic platform."""
     markets: int = attrs.field(default=400, validator=ge(4))
     """Open markets of the synthetic platform."""
+    redeemed_share: float = attrs.field(default=0.6, validator=[ge(0), le(1)])
+    """Of the winners of a synthetic market who redeem within minutes of the verdict; few losers do."""
     lag_scale: float = attrs.field(default=1.0, validator=ge(0))
     """Times the real lag between match, stream and Data API; 0: none."""
     cache_scale: float = attrs.field(default=1.0, validator=ge(0))
@@ -41,6 +43,8 @@ class SimulatorOptions:
     """Whether Gamma leaves out closed markets when `closed` is not asked for."""
     v1_retired: bool = False
     """Whether the Data API v1 answers 404."""
+    v2_absent: bool = False
+    """Whether the Data API v2 answers 404, as where only v1 is spoken."""
     v1_offset_refused: bool = False
     """Whether an offset beyond the cap answers 400 instead of the last page again."""
     fills_max: int = attrs.field(default=200_000, validator=ge(100))

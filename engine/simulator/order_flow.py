@@ -42,10 +42,10 @@ class OrderFlow:
         self._holdings: dict[str, Holdings] = {}
         self._anchors: dict[str, Decimal] = {}
 
-    def forget(self, market: Market) -> None:
-        """Drops the holdings of a market that is over."""
-        self._holdings.pop(market.condition_id, None)
+    def forget(self, market: Market) -> Holdings:
+        """Drops the holdings of a market that is over, and returns them."""
         self._anchors.pop(market.condition_id, None)
+        return self._holdings.pop(market.condition_id, None) or Holdings()
 
     def match(self, now_s: float, repeat: Match | None = None) -> Match:
         """Returns a match: somebody's new one, or the same taker going on with what he did in `repeat`."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
+from engine.simulator.account_habits import AccountHabits
 from engine.simulator.distributions import Weighted, poisson
 from engine.simulator.market import Market, MarketDirectory
 from engine.simulator.market_factory import MarketFactory
@@ -39,10 +40,12 @@ class Platform:
         rate_scale: float = 1.0,
         life_scale: float = 1.0,
         speed: float = 1.0,
+        habits: AccountHabits | None = None,
     ) -> None:
         self._directory = directory
         self._origin_ms = origin_ms
         self._speed = speed
+        self._habits = habits
         self._verdict_scale = min(1.0, life_scale)
         self._rate = MATCHES_PER_S * rate_scale
         self._rng = generator(seed, "platform")
@@ -111,18 +114,22 @@ class Platform:
         del self._weights[market]
         self._choice = None
         verdict_s = offset_s + self._rng.uniform(*_VERDICT_S) * self._verdict_scale
-        self._schedule(verdict_s, partial(self._decide, market))
+        self._schedule(verdict_s, partial(self._decide, market, verdict_s))
         successor = self._open(offset_s)
         return [market.close, lambda _now_ms: self._directory.add(successor)]
 
-    def _decide(self, market: Market) -> list[_Change]:
-        self._flow.forget(market)
+    def _decide(self, market: Market, offset_s: float) -> list[_Change]:
+        holders = self._flow.forget(market)
         self.resolved += 1
         if self._rng.random() < _VOIDED:
             payouts = _HALVES
         else:
             first_wins = Decimal(f"{self._rng.random():.6f}") < market.price
             payouts = (MICRO, 0) if first_wins else (0, MICRO)
+        if self._habits is not None:
+            for delay_s, change in self._habits.after(market, payouts, holders, self.population.houses):
+                later: list[_Change] = [change]
+                self._schedule(offset_s + delay_s * self._verdict_scale, later.copy)
         return [partial(market.resolve, payouts)]
 
     def _changes_until(self, offset_s: float) -> list[_Change]:

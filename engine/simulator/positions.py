@@ -1,10 +1,13 @@
-"""What wallets hold and have earned, derived from their fills alone."""
+"""What wallets hold and have earned, derived from their fills and from what else they did."""
 
 from collections.abc import Iterable
 from decimal import Decimal
+from heapq import merge
+from operator import attrgetter
 
 import attrs
 
+from engine.simulator.account_events import AccountEvent, EventKind
 from engine.simulator.ledger import Fill
 from engine.simulator.market import Market
 from engine.simulator.profiles import Profile
@@ -48,10 +51,30 @@ class Position:
             self.cost_micro -= cost
             self.size_micro -= sold
 
-    def redeem(self) -> None:
+    def split(self, size_micro: int, at_s: int) -> None:
+        """Adds a half of each pair that collateral was split into, bought for a half of a USD."""
+        self.last_event_s = at_s
+        self.size_micro += size_micro
+        self.bought_micro += size_micro
+        self.cost_micro += size_micro // 2
+        self.paid_micro += size_micro // 2
+
+    def merge(self, size_micro: int, at_s: int) -> None:
+        """Takes a half of each merged pair, sold for a half of a USD."""
+        merged = min(size_micro, self.size_micro)
+        if merged:
+            self.last_event_s = at_s
+            cost = self.cost_micro * merged // self.size_micro
+            self.realized_micro += merged // 2 - cost
+            self.cost_micro -= cost
+            self.size_micro -= merged
+
+    def redeem(self, at_s: int) -> None:
         """Pays out what is held; nothing is left."""
-        self.realized_micro += self.unrealized_micro
-        self.size_micro = self.cost_micro = 0
+        if self.size_micro:
+            self.last_event_s = at_s
+            self.realized_micro += self.unrealized_micro
+            self.size_micro = self.cost_micro = 0
 
     @property
     def price(self) -> Decimal:
@@ -90,21 +113,45 @@ class Position:
         return "REDEEMABLE" if self.market.payouts[self.outcome_index] else "REDEEMABLE_LOST"
 
 
-def positions_of(fills: Iterable[Fill]) -> list[Position]:
-    """Returns the positions that fills, oldest first, add up to; of one wallet or of many. Redeemed ones are closed."""
-    positions: dict[tuple[str, str, int], Position] = {}
-    for fill in fills:
-        identity = (fill.wallet, fill.market.condition_id, fill.outcome_index)
-        position = positions.get(identity)
-        if position is None:
-            position = positions[identity] = Position(
-                wallet=fill.wallet, profile=fill.profile, market=fill.market, outcome_index=fill.outcome_index
-            )
-        position.book(fill)
-    for position in positions.values():
-        if position.wallet in position.market.redeemed_by:
-            position.redeem()
+_Key = tuple[str, str, int]
+_by_key = attrgetter("key")
+
+
+def positions_of(fills: Iterable[Fill], events: Iterable[AccountEvent] = ()) -> list[Position]:
+    """Returns the positions that fills and events, each oldest first, add up to; of one wallet or of many.
+
+    What was redeemed, merged or sold to nothing is closed, at the time when that happened.
+    """
+    positions: dict[_Key, Position] = {}
+    happened: Iterable[Fill | AccountEvent] = merge(fills, events, key=_by_key) if events else fills
+    for each in happened:
+        if isinstance(each, Fill):
+            _position(positions, each, each.market, each.outcome_index).book(each)
+        elif each.market is not None:
+            _change(positions, each, each.market)
     for (wallet, condition_id, outcome_index), position in positions.items():
         other = positions.get((wallet, condition_id, 1 - outcome_index))
         position.mergeable = bool(position.size_micro and other is not None and other.size_micro)
     return list(positions.values())
+
+
+def _change(positions: dict[_Key, Position], event: AccountEvent, market: Market) -> None:
+    for outcome_index in (0, 1):
+        if event.kind is EventKind.SPLIT:
+            _position(positions, event, market, outcome_index).split(event.size_micro, event.block_s)
+            continue
+        held = positions.get((event.wallet, market.condition_id, outcome_index))
+        if held is not None and event.kind is EventKind.MERGE:
+            held.merge(event.size_micro, event.block_s)
+        elif held is not None and event.kind is EventKind.REDEEM:
+            held.redeem(event.block_s)
+
+
+def _position(positions: dict[_Key, Position], of: Fill | AccountEvent, market: Market, outcome_index: int) -> Position:
+    identity = (of.wallet, market.condition_id, outcome_index)
+    position = positions.get(identity)
+    if position is None:
+        position = positions[identity] = Position(
+            wallet=of.wallet, profile=of.profile, market=market, outcome_index=outcome_index
+        )
+    return position

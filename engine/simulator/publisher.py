@@ -13,7 +13,8 @@ from engine.simulator.seeds import fraction
 from engine.simulator.wire_numbers import product_of
 from protocols.clock import WallClock
 
-_BLOCK_DELAY_MS = 1_000
+BLOCK_DELAY_MS = 1_000
+"""From the match to the time of its block."""
 _FEE_STEP = Decimal("0.00001")
 
 
@@ -37,7 +38,7 @@ class Publisher:
         self._seed = seed
         self.on_publish: list[Callable[[Block, int], None]] = []
         """Called with every block after it has been booked, and the time."""
-        self._block_delay_ms = round(_BLOCK_DELAY_MS * lag_scale)
+        self._block_delay_ms = round(BLOCK_DELAY_MS * lag_scale)
 
     def publish(self, block: Block) -> None:
         """Books a block as matched now. Its rows leave for the stream together."""

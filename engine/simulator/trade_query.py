@@ -6,7 +6,8 @@ from decimal import Decimal
 import attrs
 
 from engine.simulator.faults import FaultBoard
-from engine.simulator.ledger import Fill, FillSeries, Ledger
+from engine.simulator.ledger import Fill, Ledger
+from engine.simulator.series import Series
 from engine.simulator.wire_numbers import micro_from
 from protocols.clock import WallClock
 
@@ -101,7 +102,7 @@ class TradeFeed:
         """Returns every wallet that ever traded."""
         return list(self._ledger.wallets())
 
-    def _series(self, query: TradeQuery) -> FillSeries:
+    def _series(self, query: TradeQuery) -> Series[Fill]:
         if query.wallet is not None:
             return self._ledger.of_wallet(query.wallet)
         if len(query.condition_ids) == 1:

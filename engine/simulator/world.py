@@ -6,6 +6,11 @@ from pathlib import Path
 import trio
 from starlette.applications import Starlette
 
+from engine.simulator.account_control import AccountControl
+from engine.simulator.account_desk import AccountDesk
+from engine.simulator.account_events import AccountEvents
+from engine.simulator.account_feed import AccountFeed
+from engine.simulator.account_habits import AccountHabits
 from engine.simulator.clob_reads import ClobReads
 from engine.simulator.clob_sockets import ClobSockets
 from engine.simulator.clob_trading import ClobTrading
@@ -24,6 +29,7 @@ from engine.simulator.faults import FaultBoard
 from engine.simulator.gamma_api import GammaApi
 from engine.simulator.http_faults import FaultyApi
 from engine.simulator.ledger import Ledger
+from engine.simulator.list_pages import ListPages
 from engine.simulator.market import MarketDirectory
 from engine.simulator.options import SimulatorOptions
 from engine.simulator.platform import Platform
@@ -48,6 +54,10 @@ class World:
         self.stop = trio.Event()
         self.faults = FaultBoard(clock=clock, rng=rng)
         self.ledger = Ledger(options.fills_max)
+        self.account_events = AccountEvents(options.fills_max)
+        self.account_desk = AccountDesk(
+            self.ledger, self.account_events, seed=options.seed, lag_scale=options.lag_scale
+        )
         self.markets = MarketDirectory()
         self.rtds = RtdsServer(
             RtdsSettings(
@@ -72,7 +82,9 @@ class World:
         self.player = Player(self.publisher.publish, self.rtds.wait_room)
         self.emission = Emission(self.markets, clock=clock, rng=rng)
         self.apis = self._apis(rng)
-        self.control = Starlette(routes=[*ControlApi(self).routes(), *ExchangeControl(self).routes()])
+        self.control = Starlette(
+            routes=[*ControlApi(self).routes(), *AccountControl(self).routes(), *ExchangeControl(self).routes()]
+        )
 
     async def load(self) -> None:
         """Puts the tape or the synthetic platform of the options on, and starts it unless they say paused."""
@@ -96,6 +108,7 @@ class World:
             rate_scale=options.rate_scale,
             life_scale=options.life_scale,
             speed=options.speed or 1.0,
+            habits=AccountHabits(self.account_desk, seed=options.seed, redeemed_share=options.redeemed_share),
         )
         self.player.load(platform, speed=options.speed)
 
@@ -123,6 +136,7 @@ class World:
             "rows_in_flight": len(self.line),
             "rows_overflowed": self.line.overflowed,
             "fills": {"total": self.ledger.total, "kept": len(self.ledger), "evicted": self.ledger.evicted},
+            "account_events": len(self.account_events),
             "markets": {"total": len(self.markets), **self.markets.counts()},
             "tape": self.player.describe(),
             "finished": self.player.describe()["finished"] and not len(self.line),
@@ -136,17 +150,23 @@ class World:
 
     def _apis(self, rng: Random) -> dict[str, FaultyApi]:
         options = self._options
-        feed = TradeFeed(self.ledger, Visibility(self._clock, self.faults, lag_scale=options.lag_scale))
+        visibility = Visibility(self._clock, self.faults, lag_scale=options.lag_scale)
+        feed = TradeFeed(self.ledger, visibility)
+        accounts = AccountFeed(feed, self.account_events, visibility)
         cache = ResponseCache(self._clock, AGES_S_V1 | AGES_S_V2, scale=options.cache_scale)
         cursors = CursorSigner(options.seed)
-        rankings = Rankings(feed, self._clock)
+        rankings = Rankings(accounts, self._clock)
+        pages = ListPages(cursors, self.faults)
         habits = V1Habits(retired=options.v1_retired, offset_refused=options.v1_offset_refused)
+        v2 = [
+            *DataApiV2(feed, accounts, self.markets, self.faults, cache, cursors, rng=rng).routes(),
+            *DataApiAccounts(accounts, rankings, cache, pages, rng=rng).routes(),
+        ]
         routes = {
             "gamma": GammaApi(self.markets, clock=self._clock, open_only=options.gamma_default_open_only).routes(),
             "data": [
-                *DataApiV2(feed, self.markets, self.faults, cache, cursors, rng=rng).routes(),
-                *DataApiAccounts(feed, rankings, cache, cursors, rng=rng).routes(),
-                *DataApiV1(feed, rankings, self.faults, cache, habits).routes(),
+                *([] if options.v2_absent else v2),
+                *DataApiV1(feed, accounts, rankings, self.faults, cache, habits).routes(),
             ],
             "clob": [
                 *ClobReads(self.markets, self.exchange, clock=self._clock).routes(),

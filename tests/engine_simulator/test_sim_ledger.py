@@ -3,9 +3,12 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.simulator.ledger import Fill, Ledger, key_at
+from engine.simulator.account_desk import AccountDesk
+from engine.simulator.account_events import AccountEvents, EventKind
+from engine.simulator.ledger import Fill, Ledger
 from engine.simulator.market import Market
 from engine.simulator.profiles import Profile, mixed_case, profile_of
+from engine.simulator.series import key_at
 
 
 def market(number):
@@ -69,6 +72,29 @@ def test_indexes_hold_the_newest_fills_in_the_order_of_time(rows, kept):
     for fill in alive:
         older = list(ledger.platform().newest_first(key_at(fill.block_s, fill.sequence)))
         assert older == alive[: alive.index(fill)][::-1]
+
+
+@given(rows=additions, kept=st.integers(1, 40))
+def test_no_more_events_are_remembered_than_allowed_and_fills_and_events_share_one_order(rows, kept):
+    ledger, events = Ledger(), AccountEvents(events_max=kept)
+    desk = AccountDesk(ledger, events, seed=1, lag_scale=0)
+    for second, wallet, place, size in rows:
+        booked(ledger, second, wallet, place, size)
+        desk.split(MARKETS[place], wallet, size, 0, at_s=second)
+        desk.pay(wallet, EventKind.TIP, size, 0, at_s=second)
+    assert len(events) == min(kept, 2 * len(rows))
+    assert ledger.total == len(rows)
+    alive = [each for wallet in "abc" for each in events.of_wallet(wallet).oldest_first()]
+    assert len(alive) == len(events)
+    assert [each.sequence for each in sorted(alive, key=lambda each: each.sequence)] == [
+        sequence for sequence in range(1, 3 * len(rows) + 1) if sequence % 3 != 1
+    ][-kept:]
+    in_markets = [each for market_ in MARKETS for each in events.of_condition(market_.condition_id).oldest_first()]
+    assert len(in_markets) == sum(each.kind is EventKind.SPLIT for each in alive)
+    assert set(events.wallets()) == {each.wallet for each in alive}
+    for wallet in "abc":
+        keys = [each.key for each in events.of_wallet(wallet).oldest_first()]
+        assert keys == sorted(keys)
 
 
 @given(rows=additions)

@@ -63,7 +63,6 @@ class Clearing:
             account.add_shares(token_id, -shares_micro)
         account.collateral_micro += paid_micro
         self.locked[market.condition_id] -= paid_micro
-        market.redeemed_by.add(account.address)
         return paid_micro
 
     def total_micro(self) -> int:
