@@ -226,12 +226,18 @@ async def test_wanted_are_traders_follows_copied_wallets_and_whose_trades_are_ke
     await world.fetch(follow, wallet_of(4), True)
     await world.fetch(follow, wallet_of(5), False)
     await world.fetch("INSERT INTO traders (wallet_address, is_active) VALUES ($1, false)", wallet_of(6))
-    for number in range(7):
+    copy = """
+    INSERT INTO orders (order_id, copy_user_id, copied_trader_wallet, market_id, side, status)
+    SELECT 'a copy', id, $1, '0x', 'BUY', 'filled' FROM profiles LIMIT 1
+    """
+    await world.fetch(copy, wallet_of(7))
+    for number in range(8):
         sold(world, wallet=wallet_of(number))
     figures = await world.run()
-    assert figures["wallets"] == figures["read"] == 4
-    assert (await world.days()).keys() == {wallet_of(number) for number in (0, 2, 3, 4)}
+    assert figures["wallets"] == figures["read"] == 5
+    assert (await world.days()).keys() == {wallet_of(number) for number in (0, 2, 3, 4, 7)}
     await world.fetch("DELETE FROM follows")
+    await world.fetch("DELETE FROM orders")
     figures = await world.run()
     assert (figures["wallets"], figures["ranked"]) == (3, 3)
     ranked = {wallet for wallet, _ in (await world.rankings())["ALL"]}

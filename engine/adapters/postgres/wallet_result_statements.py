@@ -12,6 +12,7 @@ WITH RECURSIVE traded AS (
     SELECT wallet FROM traded
     UNION SELECT wallet_address FROM traders WHERE is_active
     UNION SELECT trader_wallet FROM follows WHERE active
+    UNION SELECT copied_trader_wallet FROM orders WHERE copied_trader_wallet IS NOT NULL
     UNION SELECT trader_address FROM ft_orders
     UNION SELECT ft_trader_wallet FROM lt_orders
     UNION SELECT unnest(target_traders) FROM ft_wallets WHERE archived_at IS NULL
