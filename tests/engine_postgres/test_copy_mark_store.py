@@ -201,3 +201,12 @@ async def test_whoever_lost_the_lease_writes_nothing(world):
     with pytest.raises(FencedError):
         await store.refresh(stale, token_after="", tokens_max=10, now_ms=world.clock.ms)
     assert await world.run(ORDERS) == before
+
+
+async def test_a_copy_that_cost_next_to_nothing_stops_no_other_one(world):
+    await world.market()
+    await world.copy(price="0.000000000000000001")
+    await world.copy()
+    await world.refresh()
+    cheap, other = await world.run(ORDERS)
+    assert (cheap["current_price"], cheap["roi"], other["roi"]) == (D("0.4"), None, 0)

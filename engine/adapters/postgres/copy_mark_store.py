@@ -54,7 +54,8 @@ ON CONFLICT (token_id) DO UPDATE SET price = excluded.price, priced_at = exclude
 WHERE CASE WHEN excluded.source = 'payout' THEN old.source <> 'payout' OR old.price <> excluded.price
     ELSE old.source <> 'payout' AND old.priced_at < excluded.priced_at END
 """
-# What a copy gained per cent, at its exit or at what it is worth. A market resolved for nobody has no outcome.
+# What a copy gained per cent, at its exit or at what it is worth; nothing for one that cost next to nothing, whose gain no
+# column holds. A market resolved for nobody has no outcome.
 ORDERS = """
 UPDATE orders SET current_price = new.price, current_price_at = new.priced_at, market_resolved = new.is_payout,
     market_resolved_at = new.resolved_at, resolved_outcome = new.winner, roi = new.roi, last_checked_at = $2, updated_at = now()
@@ -66,7 +67,9 @@ FROM (
                 token.payout, CASE WHEN market.is_resolved THEN outcome_price(market.outcome_prices, token.outcome_index) END
             ) >= 0.99 HAVING count(*) = 1
         ) END AS winner,
-        round(100 * (mark.price / nullif(coalesce(old.price_when_copied, old.price), 0) - 1), 6) AS roi
+        CASE WHEN coalesce(old.price_when_copied, old.price) >= 0.000000000001 THEN
+            round(100 * (mark.price / coalesce(old.price_when_copied, old.price) - 1), 6)
+        END AS roi
     FROM orders AS old JOIN copy_marks AS mark USING (token_id)
     WHERE old.token_id = ANY ($1::text[]) AND old.user_exit_price IS NULL AND NOT old.market_resolved
 ) AS new
