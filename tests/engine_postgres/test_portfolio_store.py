@@ -245,3 +245,14 @@ async def test_the_venue_is_asked_once_a_token_and_its_table_comes_first(world):
     await world.run("INSERT INTO official_sync_state VALUES ('main', $1, to_timestamp(9))", WALLET)
     assert (await world.portfolio(official=True)).official["70"].synced_us == 9_000_000
     assert (await world.portfolio(official=True, strategy_id="X")).official is None
+
+
+async def test_an_account_that_was_renamed_counts_its_results_once(world):
+    await world.copy()
+    await world.run(SAY, WALLET, "70", D("283"), D(20))
+    for account, second in (("old", 8), ("main", 9)):
+        await world.run(
+            "INSERT INTO official_sync_state VALUES ($1, $2, to_timestamp($3::integer))", account, WALLET, second
+        )
+    said = (await world.portfolio(official=True)).official["70"]
+    assert (said.official, said.synced_us) == (micro(283), 9_000_000)

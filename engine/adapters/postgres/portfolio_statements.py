@@ -77,7 +77,8 @@ FROM unnest($1::text[]) AS wanted (token_id) CROSS JOIN LATERAL (
 ) AS own
 """
 """$1 tokens of the form `market::outcome`."""
-# A row is written when what the venue says has changed; that it said the same again stands with the account.
+# A row is written when what the venue says has changed; that it said the same again stands with the account, under each name
+# that the account ever had.
 OFFICIAL = """
 SELECT wanted.token_id, sum(said.realized_pnl) AS realized_pnl, sum(said.bought_shares) AS bought_shares,
     CASE WHEN count(*) = 1 THEN min(said.avg_price) END AS avg_price, bool_or(said.is_held) AS is_held,
@@ -87,7 +88,9 @@ CROSS JOIN LATERAL (
     SELECT realized_pnl, bought_shares, avg_price, is_held, synced_at FROM official_position_results
     WHERE official_position_results.wallet_address = own.wallet AND official_position_results.token_id = wanted.token_id LIMIT 1
 ) AS said
-LEFT JOIN official_sync_state AS state ON state.wallet_address = own.wallet
+CROSS JOIN LATERAL (
+    SELECT max(synced_at) AS synced_at FROM official_sync_state WHERE official_sync_state.wallet_address = own.wallet
+) AS state
 GROUP BY wanted.token_id
 """
 """$1 tokens, $2 wallets."""
