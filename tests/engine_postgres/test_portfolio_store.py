@@ -15,6 +15,7 @@ from engine_postgres.portfolio_world import (
 
 from actors.rules.portfolio.figures import totals_of, traders_of
 from actors.rules.portfolio.official import compared
+from actors.rules.portfolio.pricing import Price, PriceSource
 from protocols.live.exits import ExitKind
 from protocols.live.orders import OrderOrigin
 from protocols.portfolio import OrderCursor
@@ -256,3 +257,16 @@ async def test_an_account_that_was_renamed_counts_its_results_once(world):
         )
     said = (await world.portfolio(official=True)).official["70"]
     assert (said.official, said.synced_us) == (micro(283), 9_000_000)
+
+
+async def test_a_copy_whose_market_has_no_price_has_that_of_its_own_rows(world):
+    at = utc_datetime(1_795_000_000_000)
+    await world.copy(current_price=D("0.3"), current_price_at=at)
+    await world.copy()
+    valued = await only(world)
+    assert (valued.value, valued.price) == (
+        micro(6),
+        Price(usd=D("0.3"), source=PriceSource.CURRENT_PRICE, at_us=1_795_000_000_000_000),
+    )
+    await world.market(prices=None)
+    assert (await only(world)).value == micro(6)
