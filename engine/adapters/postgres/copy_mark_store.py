@@ -9,8 +9,10 @@ from protocols.jobs import JobLease
 from protocols.portfolio import Refreshed
 from protocols.timestamps import utc_datetime
 
+# `updated_at` is when a copy itself changed last. It stands for the time of an exit or a resolution of which none is known, so
+# what is merely looked up leaves it alone.
 FIND_TOKENS = """
-UPDATE orders SET token_id = found.token_id, updated_at = now() FROM (
+UPDATE orders SET token_id = found.token_id FROM (
     SELECT order_id, named.token_id FROM orders AS old CROSS JOIN LATERAL (
         SELECT min(market_tokens.token_id) AS token_id FROM market_tokens
         WHERE market_tokens.condition_id = old.market_id AND lower(market_tokens.outcome) = lower(old.outcome)
@@ -58,7 +60,7 @@ WHERE CASE WHEN excluded.source = 'payout' THEN old.source <> 'payout' OR old.pr
 # column holds. A market resolved for nobody has no outcome.
 ORDERS = """
 UPDATE orders SET current_price = new.price, current_price_at = new.priced_at, market_resolved = new.is_payout,
-    market_resolved_at = new.resolved_at, resolved_outcome = new.winner, roi = new.roi, last_checked_at = $2, updated_at = now()
+    market_resolved_at = new.resolved_at, resolved_outcome = new.winner, roi = new.roi, last_checked_at = $2
 FROM (
     SELECT old.order_id, mark.price, mark.priced_at, mark.source = 'payout' AS is_payout, mark.resolved_at,
         CASE WHEN mark.source = 'payout' THEN (
