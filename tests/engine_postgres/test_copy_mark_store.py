@@ -214,7 +214,9 @@ async def test_a_copy_that_cost_next_to_nothing_stops_no_other_one(world):
 
 
 @pytest.mark.parametrize(
-    "row", [{"user_exit_price": D("0.9")}, {"market_resolved": True, "resolved_outcome": "Yes"}], ids=["sold", "resolved"]
+    "row",
+    [{"user_exit_price": D("0.9")}, {"market_resolved": True, "resolved_outcome": "Yes"}],
+    ids=["sold", "resolved"],
 )
 async def test_a_gain_of_an_unknown_day_stays_on_the_day_on_which_it_was_known(world, row):
     await world.copy(token_id=None, **row)
