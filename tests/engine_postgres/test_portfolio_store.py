@@ -259,6 +259,19 @@ async def test_an_account_that_was_renamed_counts_its_results_once(world):
     assert (said.official, said.synced_us) == (micro(283), 9_000_000)
 
 
+async def test_of_two_wallets_one_that_holds_has_not_said_what_both_bought(world):
+    await world.copy()
+    other = "0x" + "98" * 20
+    for wallet in (WALLET, other):
+        await world.run(SAY, wallet, "70", D("3"), D(20))
+    await world.run(
+        "UPDATE official_position_results SET bought_shares = NULL, is_held = true WHERE wallet_address = $1", other
+    )
+    query = attrs.evolve(world.query, accounts={"main": WALLET, "second": other})
+    said = (await world.store.official(query, {"70"}))["70"]
+    assert (said.realized_pnl, said.bought_shares, said.is_held) == (6, None, True)
+
+
 async def test_a_copy_whose_market_has_no_price_has_that_of_its_own_rows(world):
     at = utc_datetime(1_795_000_000_000)
     await world.copy(current_price=D("0.3"), current_price_at=at)

@@ -87,7 +87,8 @@ FROM unnest($1::text[]) AS wanted (token_id) CROSS JOIN LATERAL (
 # A row is written when what the venue says has changed; that it said the same again stands with the account, under each name
 # that the account ever had.
 OFFICIAL = """
-SELECT wanted.token_id, sum(said.realized_pnl) AS realized_pnl, sum(said.bought_shares) AS bought_shares,
+SELECT wanted.token_id, sum(said.realized_pnl) AS realized_pnl,
+    CASE WHEN count(*) = count(said.bought_shares) THEN sum(said.bought_shares) END AS bought_shares,
     CASE WHEN count(*) = 1 THEN min(said.avg_price) END AS avg_price, bool_or(said.is_held) AS is_held,
     (date_part('epoch', min(greatest(said.synced_at, state.synced_at))) * 1000000)::bigint AS synced_us
 FROM unnest($1::text[]) AS wanted (token_id) CROSS JOIN unnest($2::text[]) AS own (wallet)
