@@ -13,7 +13,7 @@ from engine_postgres.portfolio_world import (
     copy_world,
 )
 
-from actors.rules.portfolio.figures import totals_of, traders_of
+from actors.rules.portfolio.figures import days_of, totals_of, traders_of
 from actors.rules.portfolio.official import compared
 from actors.rules.portfolio.pricing import Price, PriceSource
 from protocols.live.exits import ExitKind
@@ -171,6 +171,18 @@ async def test_a_resolution_is_told_by_the_token_and_void_pays_half(world):
     assert [one.position.realized for one in (await world.portfolio()).valued] == [micro(1)] * 2
     await world.run("UPDATE market_tokens SET payout = 0.25 WHERE token_id = '70'")
     assert {one.position.realized for one in (await world.portfolio()).valued} == {micro("-1.5"), micro(1)}
+
+
+async def test_the_day_of_a_settlement_stays_where_a_market_does_not_say_when_it_closed(world):
+    await world.live.strategy()
+    await bought(world.live, 1)
+    await world.live.store.settle([resolved("1")], LATER)
+    before = days_of((await world.portfolio()).days)
+    await world.market()
+    await world.run("UPDATE market_tokens SET token_id = '77' WHERE token_id = '70'")
+    await world.resolve()
+    await world.run("UPDATE markets SET close_time = NULL, last_price_updated_at = now() + interval '400 days'")
+    assert days_of((await world.portfolio()).days) == before
 
 
 @pytest.mark.parametrize("prices", ['["0.999", "0.001"]', '{"Yes": 1}', None])
