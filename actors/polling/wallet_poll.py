@@ -51,9 +51,9 @@ class WalletPoll:
     ) -> TradeList | None:
         """Polls a wallet, and returns which list of its trades has been read to its end.
 
-        Trades that cannot be read do not keep positions from being read, nor the other way round. Raises `VenueFailure` when
-        the venue failed in either, or nothing came of it until `deadline_s` (monotonic); `TransientError` when the database
-        or the ingest did, and `FencedError`.
+        Trades that nobody takes yet are not read. Those that cannot be read do not keep positions from being read, nor the
+        other way round. Raises `VenueFailure` when the venue failed in either, or nothing came of it until `deadline_s`
+        (monotonic); `TransientError` when the database or the ingest did, and `FencedError`.
         """
         try:
             with trio.move_on_at(deadline_s) as patience:
@@ -87,7 +87,8 @@ class WalletPoll:
         polled = await store.polled(wallet)
         failure: VenueFailure | None = None
         read: TradeList | None = None
-        if with_trades:
+        # What nobody takes would count as read, and never be read again.
+        if with_trades and outlets.wants(wallet):
             try:
                 read = await self.reading.read_next(wallet, polled.watermarks, outlets)
             except VenueFailure as error:

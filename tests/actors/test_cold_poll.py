@@ -180,3 +180,16 @@ def test_a_run_whose_lease_is_gone_ends_at_once():
 
     cold.play(story)
     assert cold.accounts.calls["positions"] <= 2
+
+
+def test_a_wallet_that_the_sets_lack_yet_is_polled_once_without_trades():
+    cold = ColdWorld()
+    cold.accounts.did(ALL[0], Happening(NOON_S - 3_600, "BUY", "1", 10, number=1))
+    del cold.world.lanes[ALL[0]]
+
+    async def story():
+        assert (await cold.run())["polled"] == len(ALL)
+
+    cold.play(story)
+    assert cold.store.current(ALL[0]) == {"1": 10}
+    assert cold.accounts.calls["activity"] == len(ALL) - 1

@@ -224,7 +224,7 @@ def test_whoever_is_marked_hot_or_followed_joins_and_whoever_is_not_any_more_lea
     world.run((50, change), until_s=120)
     assert world.accounts.times(wallet(1))[-1] < 53
     for one in (wallet(2), wallet(3)):
-        assert world.accounts.times(one)[0] > 50
+        assert world.accounts.times(one)[0] >= 50
     assert {one.wallet: one.lane for one in world.hot.queue.entries.values()} == {
         wallet(2): HotLane.MARKED, wallet(3): HotLane.TARGET,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from property.supervised import run_jumping
 from actors.polling import wallet_poll
 from actors.polling.venue_asking import VenueFailure
 from actors.rules.positions import UNEXPLAINED_MS
+from protocols.polling import TradeList
 from protocols.positions import CloseReason, MarketEnd
 
 OPEN = {"c0": MarketEnd.OPEN}
@@ -187,3 +188,26 @@ def test_a_list_that_does_not_end_is_given_up():
 
     run_jumping(main)
     assert world.accounts.calls["positions"] == 2
+
+
+def test_what_a_wallet_did_before_the_sets_had_it_is_handed_over_when_they_have_it():
+    world = PollWorld()
+    lane = world.lanes.pop(W)
+    for number, ago_s in enumerate((3_600, 600, 5)):
+        world.accounts.did(W, Happening(NOON_S - ago_s, "BUY", "1", 10, number=number + 1))
+
+    async def story():
+        poll = world.new_poll()
+        assert await poll.poll(W, world.store, world.outlets, with_trades=True) is None
+        assert poll.reading.unsettled == 0
+        world.lanes[W] = lane
+        assert await poll.poll(W, world.store, world.outlets, with_trades=True) is TradeList.ACTIVITY
+        assert poll.figures.trades == 3
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            await world.open(nursery)
+            await story()
+            nursery.cancel_scope.cancel()
+
+    run_jumping(main)
