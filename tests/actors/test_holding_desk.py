@@ -234,6 +234,25 @@ def test_a_change_that_cannot_be_told_from_what_is_on_its_way_is_not_believed():
     assert len(venue.asked) == 1
 
 
+def test_a_venue_that_hangs_keeps_no_stored_fills_from_being_read():
+    class Hanging(Venue):
+        async def holding_micro(self, wallet, condition_id, token_id):
+            await trio.sleep(90)
+            raise TransientError("nothing came")
+
+    store = Store(fills=[seen(1, micro=100)])
+    desk = desk_of(store, Hanging())
+
+    async def scenario():
+        desk.track("another", condition(8), "8")
+        await trio.sleep(ASK_VENUE_S + 1)
+        desk.track(LEADER, condition(7), TOKEN)
+        await desk.fetch(*PAIR, deadline_s=trio.current_time() + 2)
+        assert desk.before(sold()) == 100
+
+    during(desk, scenario)
+
+
 def changed(before_micro, after_micro):
     return PositionEvent(
         wallet=LEADER, token_id=TOKEN, condition_id=condition(7), change=PositionChange.INCREASED,
