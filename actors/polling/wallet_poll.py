@@ -119,7 +119,8 @@ class WalletPoll:
             seen_ms=seen_ms,
             written=found.written,
             closed=ending.closed,
-            missing=ending.missing,
+            # Also those that nobody has looked into yet: it has to be known since when they are gone.
+            missing=tuple(one.token_id for one in found.absent if one.token_id not in ending.closed),
         )
         if not await store.book(booking):
             self.figures.void += 1

@@ -90,6 +90,21 @@ def test_a_confirmation_that_fails_closes_nothing_and_the_rest_of_the_snapshot_c
     assert closes(world) == [("1", CloseReason.MANUAL_CLOSE)]
 
 
+@pytest.mark.parametrize("answers", [("ok", "transient"), ("ok", "ok", "transient")])
+def test_what_could_not_be_looked_into_is_missing_from_then_on(answers):
+    async def story(world, once):
+        did(world, "BUY")
+        await once()
+        did(world, "GONE")
+        with pytest.raises(VenueFailure):
+            await once(*answers)
+        assert world.store.rows[W]["1"].position.missing_since_ms == (NOON_S + 200) * 1000
+        await once(after_s=UNEXPLAINED_MS / 1000)
+
+    world, _ = played(story)
+    assert closes(world) == [("1", CloseReason.MANUAL_CLOSE)]
+
+
 @pytest.mark.parametrize(
     ("kind", "markets", "expected"),
     [
