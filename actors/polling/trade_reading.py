@@ -82,7 +82,8 @@ class TradeReading:
     async def since(self, wallet: str, since_s: int, outlets: PollOutlets) -> Found:
         """Reads what an account did since a second, whatever its watermark; trades are handed over on the way.
 
-        Raises as `read_next`.
+        Of one that did more than a turn can read it is the latest: a position whose end lies before that is not explained, but
+        what is held is not kept waiting. Raises as `read_next`.
         """
         found = Found()
         now_s = self.clock.now_ms() // 1000
@@ -172,7 +173,7 @@ class TradeReading:
     async def _walk(
         self, wallet: str, source: TradeList, wanted: Window, outlets: PollOutlets, found: Found, *, kind: PollKind
     ) -> bool:
-        """Reads pages, newest first; False when the turn was over before the end. Evidence is read to its end."""
+        """Reads pages, newest first; False when the turn was over before the end."""
         edge: list[PageRow] = []
         count = 0
         async with aclosing(self._pages(wallet, source, wanted, kind)) as pages:
@@ -185,9 +186,10 @@ class TradeReading:
                     rows = [item for item in alone.trades if item.row.transaction_hash == cut.transaction_hash]
                     await self._send(rows, source, outlets)
                 edge = split_at_edge([*edge, *page.trades])[1]
-                turn_is_over = kind is PollKind.TRADES and count >= PAGES_PER_TURN and page.next_cursor is not None
+                turn_is_over = count >= PAGES_PER_TURN and page.next_cursor is not None
                 # Without progress in time the next turn would begin where this one did.
-                if turn_is_over and found.oldest_s is not None and found.oldest_s < wanted.until_s:
+                moved_on = found.oldest_s is not None and found.oldest_s < wanted.until_s
+                if turn_is_over and (moved_on or kind is PollKind.EVIDENCE):
                     return False
         return True
 

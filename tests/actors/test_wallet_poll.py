@@ -25,10 +25,11 @@ def played(story, *, markets=OPEN, **accounts):
     world = PollWorld(accounts=FakeAccounts(**accounts), store=FakePollStore(markets=dict(markets)))
     poll = world.new_poll()
 
-    async def once(*answers, after_s=100.0):
+    async def once(*answers, after_s=100.0, within_s=float("inf")):
         await trio.sleep(after_s)
         world.accounts.script.extend(answers)
-        await poll.poll(W, world.store, world.outlets, with_trades=False)
+        deadline_s = trio.current_time() + within_s
+        await poll.poll(W, world.store, world.outlets, with_trades=False, deadline_s=deadline_s)
 
     async def main():
         async with trio.open_nursery() as nursery:
@@ -141,6 +142,23 @@ def test_what_nothing_explains_is_believed_after_ten_minutes_and_asked_about_at_
 
     world, _ = played(story, markets={"c0": end})
     assert closes(world) == [("1", expected)]
+
+
+def test_an_account_that_did_more_than_can_be_read_keeps_no_position_for_ever():
+    async def story(world, once):
+        did(world, "BUY")
+        await once()
+        did(world, "GONE")
+        for n in range(30):
+            did(world, "BUY", "3", n + 1)
+        world.accounts.page_rows = 1
+        await once(*["ok"] * 2, *["slow"] * 100, within_s=90)
+        assert world.store.current(W).keys() == {"1", "3"}
+        world.accounts.script.clear()
+        await once(after_s=UNEXPLAINED_MS / 1000)
+
+    world, _ = played(story)
+    assert closes(world) == [("1", CloseReason.MANUAL_CLOSE)]
 
 
 def test_a_market_that_nobody_knows_is_asked_for():
