@@ -17,6 +17,7 @@ from actors.rules.paper.holding import (
     baseline_for,
     holding_before,
     observed_as_of_ms,
+    recalled,
     remembered,
 )
 from protocols.clock import WallClock
@@ -226,7 +227,7 @@ class HoldingDesk:
                 tracked.fills.setdefault(fill.trade_id, known)
         for holding in holdings:
             if (tracked := self._pairs.get((holding.wallet, holding.token_id))) is not None:
-                tracked.learn(holding)
+                tracked.baselines = recalled(tracked.baselines, holding, tracked.fills.values())
         for pair in pairs:
             if (tracked := self._pairs.get(pair)) is not None:
                 tracked.loaded.set()
