@@ -60,6 +60,7 @@ class TradeReading:
     _unread: dict[Key, _Unread] = attrs.field(init=False, factory=dict)
     _last: dict[str, TradeList] = attrs.field(init=False, factory=dict)
     """Which source was read last, by wallet."""
+    _refused: dict[str, TradeList] = attrs.field(init=False, factory=dict)
 
     async def read_next(self, wallet: str, stored: Mapping[TradeList, int], outlets: PollOutlets) -> TradeList | None:
         """Reads the source whose turn it is, and returns it when it was read to its end.
@@ -75,9 +76,17 @@ class TradeReading:
         except VenueFailure as error:
             if not error.is_refusal:
                 raise
+            self._refused[wallet] = source
             source = self._last[wallet] = OTHER[source]
             ended = await self._read(wallet, source, stored.get(source), outlets)
+        else:
+            if self.refused(wallet) is source:
+                del self._refused[wallet]
         return source if ended else None
+
+    def refused(self, wallet: str) -> TradeList | None:
+        """Returns the source that was refused when it was asked for last."""
+        return self._refused.get(wallet)
 
     async def since(self, wallet: str, since_s: int, outlets: PollOutlets) -> Found:
         """Reads what an account did since a second, whatever its watermark; trades are handed over on the way.
@@ -122,6 +131,7 @@ class TradeReading:
     def release(self, wallet: str) -> None:
         """Forgets all of a wallet but watermarks that are still to be kept; for who polls it again in an hour."""
         self._last.pop(wallet, None)
+        self._refused.pop(wallet, None)
         for source in TradeList:
             self._unread.pop((wallet, source), None)
 

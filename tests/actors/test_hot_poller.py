@@ -166,6 +166,14 @@ def test_trades_are_hardly_asked_for_while_the_stream_brings_them():
     assert figures.saved["trades"] > 0.95 * polls
 
 
+def test_a_list_of_trades_that_is_refused_is_not_asked_for_by_every_poll():
+    world = HotWorld(wallets(2))
+    world.world.history.refused_wallets = frozenset([wallet(1)])
+    world.run(until_s=1_300)
+    assert len(world.accounts.times(wallet(1), "activity")) <= 4
+    assert 2 <= sum(call.wallet == wallet(1) for call in world.world.history.calls) <= 4
+
+
 def test_after_a_gap_both_lists_of_trades_are_read_at_once():
     world = HotWorld(wallets(4))
 
