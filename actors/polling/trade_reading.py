@@ -127,13 +127,12 @@ class TradeReading:
         self.release(wallet)
         for source in TradeList:
             self._settling.pop((wallet, source), None)
+            self._unread.pop((wallet, source), None)
 
     def release(self, wallet: str) -> None:
-        """Forgets all of a wallet but watermarks that are still to be kept; for who polls it again in an hour."""
+        """Forgets all of a wallet but how far it has been read; for who polls it again in an hour."""
         self._last.pop(wallet, None)
         self._refused.pop(wallet, None)
-        for source in TradeList:
-            self._unread.pop((wallet, source), None)
 
     def _turn(self, wallet: str, stored: Mapping[TradeList, int]) -> TradeList:
         for source in TradeList:

@@ -79,7 +79,7 @@ class WalletPoll:
         self.reading.forget(wallet)
 
     def release(self, wallet: str) -> None:
-        """Forgets all of a wallet but watermarks that are still to be kept."""
+        """Forgets all of a wallet but how far its trades have been read."""
         self._looked.pop(wallet, None)
         self.reading.release(wallet)
 
