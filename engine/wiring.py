@@ -232,7 +232,8 @@ def _sources(
         clock=io.clock,
         rng=io.rng,
     )
-    late_rows = raw_trades.outbox()
+    # Pages of history never take the room of what the stream brings: it cannot wait.
+    late_rows = raw_trades.outbox(leaves=raw_trades.capacity // 2)
     late_trades = LateTrades(trades=late_rows, targets=registry)
     children = (
         Child(name="late_trades", run=late_trades.run, writes=(late_rows,)),

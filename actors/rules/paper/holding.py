@@ -71,6 +71,18 @@ def remembered(baselines: Sequence[Holding], said: Holding) -> list[Holding]:
     return [*(one for one in baselines if one.as_of_ms < said.as_of_ms), said][-BASELINES_MAX:]
 
 
+def recalled(baselines: Sequence[Holding], stored: Holding, fills: Iterable[KnownFill]) -> list[Holding]:
+    """Returns what is kept with what is on record, which says nothing against what is known already.
+
+    What may have a fill that came after its time, since it was only taken for as old as the venue may be, is left out: that
+    fill would count twice.
+    """
+    may_have_more = any(stored.as_of_ms < fill.trade_ms <= stored.as_of_ms + VENUE_LAG_MS for fill in fills)
+    if may_have_more or any(one.as_of_ms == stored.as_of_ms for one in baselines):
+        return list(baselines)
+    return sorted([*baselines, stored], key=lambda one: one.as_of_ms)[-BASELINES_MAX:]
+
+
 def baseline_for(baselines: Sequence[Holding], trade_ms: int) -> Holding | None:
     """Returns the latest of some holdings that is older than a trade."""
     older = [one for one in baselines if one.as_of_ms < trade_ms]
