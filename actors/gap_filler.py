@@ -71,6 +71,11 @@ class GapFiller:
         return self._reading.rows_found
 
     @property
+    def all_read(self) -> bool:
+        """Whether no gap is known that has to be read once more."""
+        return not self._plan.unread()
+
+    @property
     def rows_malformed(self) -> Counter[str]:
         """Rows that were not understood, by reason."""
         return self._reading.rows_malformed

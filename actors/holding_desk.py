@@ -11,10 +11,11 @@ import trio
 
 from actors.price_memory import Forgetful
 from actors.rules.log_limit import LogLimit
-from actors.rules.paper.holding import VENUE_LAG_MS, KnownFill, holding_before
+from actors.rules.paper.holding import VENUE_LAG_MS, KnownFill, baseline_for, holding_before, observed_as_of_ms
 from protocols.clock import WallClock
 from protocols.errors import RejectedError, TransientError
 from protocols.paper import Holding, PaperStore, TraderHoldings
+from protocols.positions import PositionEvent
 from protocols.trades import Trade
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ ASK_VENUE_S = 12.0
 """So long after the first copy the venue's positions have the copied trade."""
 RETRY_S = 30.0
 TRIES_MAX = 5
+BASELINES_MAX = 4
 BATCH_MAX = 200
 PORTFOLIO_S = 600.0
 PATIENCE_S = 2.0
@@ -40,10 +42,16 @@ class _Due(enum.IntEnum):
 @attrs.define(eq=False, kw_only=True)
 class _Tracked:
     condition_id: str
-    baseline: Holding | None = None
+    baselines: list[Holding] = attrs.field(factory=list)
+    """What the venue said, oldest first. A sale that is decided late needs the one from before it."""
     fills: dict[str, KnownFill] = attrs.field(factory=dict)
     loaded: trio.Event = attrs.field(factory=trio.Event)
     tries: int = 0
+
+    def learn(self, holding: Holding) -> None:
+        """Adds what the venue says now."""
+        kept = [one for one in self.baselines if one.as_of_ms != holding.as_of_ms]
+        self.baselines = sorted([*kept, holding], key=lambda one: one.as_of_ms)[-BASELINES_MAX:]
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -54,6 +62,8 @@ class HoldingDesk:
     venue: TraderHoldings
     clock: WallClock
     failures: int = attrs.field(init=False, default=0)
+    observed: int = attrs.field(init=False, default=0)
+    """Changes of positions that were of use."""
     _pairs: dict[Pair, _Tracked] = attrs.field(init=False, factory=dict)
     _queue: list[tuple[float, _Due, Pair]] = attrs.field(init=False, factory=list)
     """What is to be done and when; a heap."""
@@ -93,8 +103,32 @@ class HoldingDesk:
         if tracked is None:
             return None
         return holding_before(
-            tracked.baseline, tracked.fills.values(), trade_id=trade.trade_id, trade_ms=trade.trade_ms
+            baseline_for(tracked.baselines, trade.trade_ms),
+            tracked.fills.values(),
+            trade_id=trade.trade_id,
+            trade_ms=trade.trade_ms,
         )
+
+    async def observe(self, event: PositionEvent) -> None:
+        """Takes a change of a position into account that a poller has seen: the venue need not be asked for it."""
+        tracked = self._pairs.get((event.wallet, event.token_id))
+        if tracked is None:
+            return
+        as_of_ms = observed_as_of_ms(
+            tracked.fills.values(),
+            before_micro=event.before_micro,
+            after_micro=event.after_micro,
+            seen_ms=event.seen_ms,
+        )
+        if as_of_ms is None:
+            return
+        holding = Holding(wallet=event.wallet, token_id=event.token_id, micro=event.after_micro, as_of_ms=as_of_ms)
+        tracked.learn(holding)
+        self.observed += 1
+        try:
+            await self.store.keep_holding(holding)
+        except TransientError as error:
+            self._failed("keeping a holding", error)
 
     async def fetch(self, wallet: str, token_id: str, *, deadline_s: float) -> None:
         """Returns when stored fills of a pair are at hand, at the latest at `deadline_s`."""
@@ -158,7 +192,7 @@ class HoldingDesk:
         while self._queue and self._queue[0][0] <= now_s and max(map(len, due)) < BATCH_MAX:
             _, what, pair = heapq.heappop(self._queue)
             tracked = self._pairs.get(pair)
-            if tracked is not None and (tracked.baseline is None if what is _Due.ASK else not tracked.loaded.is_set()):
+            if tracked is not None and (not tracked.baselines if what is _Due.ASK else not tracked.loaded.is_set()):
                 due[what][pair] = None
         return list(due[_Due.LOAD]), list(due[_Due.ASK])
 
@@ -178,7 +212,7 @@ class HoldingDesk:
                 tracked.fills.setdefault(fill.trade_id, known)
         for holding in holdings:
             if (tracked := self._pairs.get((holding.wallet, holding.token_id))) is not None:
-                tracked.baseline = holding
+                tracked.learn(holding)
         for pair in pairs:
             if (tracked := self._pairs.get(pair)) is not None:
                 tracked.loaded.set()
@@ -201,7 +235,7 @@ class HoldingDesk:
             if tracked.tries < TRIES_MAX:
                 self._schedule(RETRY_S, _Due.ASK, pair)
         else:
-            tracked.baseline = holding
+            tracked.learn(holding)
 
     def _failed(self, what: str, error: Exception) -> None:
         self.failures += 1

@@ -64,4 +64,5 @@ def default_jobs() -> dict[str, JobConfig]:
         "lt-execute": JobConfig(cron="*/2 * * * *", timeout_s=60),
         "lt-sync-order-status": JobConfig(cron="* * * * *", timeout_s=240),
         "lt-resolve": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
+        "cold-poll": JobConfig(cron="0 * * * *", jitter_s=60, timeout_s=3_900),
     }

@@ -16,6 +16,7 @@ from engine.forward_wiring import PaperPorts
 from engine.live_hosting import open_live
 from engine.live_ports import LivePorts
 from engine.places import spill_dir
+from engine.poll_wiring import PollPorts
 from engine.runtime.host import DrainReport, run_graph
 from engine.runtime.latency import LatencyRecorder
 from engine.runtime.readiness import Readiness
@@ -146,7 +147,8 @@ class IngestHost:
             **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
         )
         return Adapters(
-            **attrs.asdict(io, recurse=False) | {"paper": paper},
+            **attrs.asdict(io, recurse=False)
+            | {"paper": paper, "polls": PollPorts(**attrs.asdict(io.polls, recurse=False))},
             live=live,
             clock=self.clock,
             rng=self.rng,

@@ -1,10 +1,12 @@
 """Which jobs there are, and the scheduler that runs them. Beside `wiring.py`, since jobs need no ingest lease."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 
 from actors.job_runner import JobRunner
+from actors.jobs.cold_poll import ColdPoll
 from actors.jobs.ft_snapshot import FtSnapshot
 from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
@@ -12,17 +14,37 @@ from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
 from actors.jobs.trader_statistics import TraderStatistics
 from actors.late_trades import LateTrades
+from actors.polling.poll_figures import PollFigures
+from actors.polling.poll_outlets import PollOutlets
+from actors.polling.venue_asking import VenueAsking
+from actors.polling.wallet_poll import WalletPoll
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
 from protocols.clock import Random, WallClock
 from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStatsStore
 from protocols.housekeeping import MarketRefreshStore, RetentionStore
-from protocols.ingest import MarketCatalog, MarketStore
+from protocols.ingest import MarketCatalog, MarketStore, TradeHistory
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
+from protocols.polling import ColdPollStores
+from protocols.trader_accounts import TraderAccounts
 
 INGEST_JOBS = ("cold-poll", "coverage-audit")
 """Jobs whose trades go through the ingest: they run where it runs."""
+
+CONCURRENT_MAX = 4
+"""Runs of different jobs at once: polling and reading history last for most of an hour, and nobody waits for them."""
+
+
+class ColdPorts(Protocol):
+    """The world behind the cold tier of the wallet pollers."""
+
+    @property
+    def accounts(self) -> TraderAccounts: ...
+    @property
+    def history(self) -> TradeHistory: ...
+    @property
+    def stores(self) -> ColdPollStores: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -37,10 +59,15 @@ class JobPorts:
     trader_stats: TraderStatsStore
     reason_counts: ReasonCountStore
     snapshots: SnapshotStore
+    cold: ColdPorts
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
     """The ingest of this process, where it ingests."""
+    poll_outlets: Callable[[], PollOutlets | None] = lambda: None
+    """The same for what pollers find."""
+    cold_figures: PollFigures = attrs.field(factory=PollFigures)
+    """Where the metrics look."""
 
 
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
@@ -54,7 +81,19 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         LtExecute(live=io.live),
         LtSyncOrderStatus(live=io.live),
         LtResolve(live=io.live),
+        _cold_poll(config, io, clock),
     ]
+
+
+def _cold_poll(config: EngineConfig, io: JobPorts, clock: WallClock) -> ColdPoll:
+    venue = VenueAsking(accounts=io.cold.accounts, history=io.cold.history, figures=io.cold_figures)
+    return ColdPoll(
+        stores=io.cold.stores,
+        wallet_poll=WalletPoll(venue=venue, clock=clock),
+        outlets=io.poll_outlets,
+        config=config.poller.cold,
+        clock=clock,
+    )
 
 
 def scheduler_of(
@@ -70,6 +109,7 @@ def scheduler_of(
         owner=owner,
         holder=holder,
         lease_ttl_s=config.limits.lease_ttl_s,
+        concurrent_max=CONCURRENT_MAX,
         places={name: lambda: io.late_trades() is not None for name in INGEST_JOBS},
     )
 

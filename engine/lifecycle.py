@@ -160,6 +160,7 @@ class EngineHost:
                 async with serving(self._engine, options, self._serving_context(office)) as services:
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
+                    services.poll_outlets.install(lambda: self._engine.poll_outlets)
                     await ingest.run()
             finally:
                 self.report = ingest.report

@@ -9,6 +9,8 @@ from actors.book_cache import BookCache
 from actors.feed_hub import FeedHub
 from actors.late_trades import LateTrades
 from actors.market_ensurer import MarketEnsurer
+from actors.polling.poll_figures import PollFigures
+from actors.polling.poll_outlets import PollOutlets
 from actors.price_cache import PriceCache
 from actors.scheduler import Scheduler
 from actors.token_registry import TokenRegistry
@@ -59,6 +61,10 @@ class Services:
     """To be told where live trading is found, once there is any."""
     late_trades: Finder[LateTrades]
     """The same for the ingest."""
+    poll_outlets: Finder[PollOutlets]
+    """The same for what pollers find."""
+    cold_figures: PollFigures
+    """What the cold tier of the wallet pollers did in this process."""
 
 
 def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
@@ -76,6 +82,8 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
     )
     live_passes, late_trades = Finder[LivePasses](), Finder[LateTrades]()
     jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current)
+    poll_outlets = Finder[PollOutlets]()
+    jobs = attrs.evolve(jobs, poll_outlets=poll_outlets.current)
     scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
     children = (
         Child(name="token_registry", run=token_registry.run),
@@ -92,5 +100,7 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         scheduler=scheduler,
         live_passes=live_passes,
         late_trades=late_trades,
+        poll_outlets=poll_outlets,
+        cold_figures=jobs.cold_figures,
     )
     return children, services

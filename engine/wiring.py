@@ -7,6 +7,8 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
                     ▲                                                     │
                     └───────────── rows that neither could take ──────────┘
 
+hot_poller ─▶ raw_trades, positions and their changes (`poll_wiring.py`)
+
 sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with live trading (`live_wiring.py`)
 
 This runs under the ingest lease. What serves users runs in every engine that reaches its database (`service_wiring.py`).
@@ -20,6 +22,7 @@ import attrs
 from actors.gap_filler import GapFiller
 from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
+from actors.polling.poll_outlets import PollOutlets
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
@@ -29,6 +32,7 @@ from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.live_ports import LivePorts
 from engine.live_wiring import LiveTrading, live_trading
+from engine.poll_wiring import Polling, PollPorts, polling
 from engine.runtime.channel import Channel, LanePolicy
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
@@ -69,6 +73,8 @@ class Adapters:
     paper: PaperPorts
     live: LivePorts | None = None
     """None: no order is ever made."""
+    polls: PollPorts | None = None
+    """None: nobody is polled."""
     clock: WallClock
     rng: Random
     trade_to_row: Observer
@@ -89,6 +95,7 @@ class Actors:
     live: LiveTrading | None
     sync_writer: SyncWriter
     market_registry: MarketRegistry
+    polling: Polling
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -113,6 +120,11 @@ class Engine:
     def late_trades(self) -> LateTrades | None:
         """Returns the door of the ingest for trades that jobs find, while this engine holds the lease."""
         return None if self.actors is None else self.actors.late_trades
+
+    @property
+    def poll_outlets(self) -> PollOutlets | None:
+        """Returns where the ingest takes what pollers find, while this engine holds the lease."""
+        return None if self.actors is None else self.actors.polling.outlets
 
     def committed(self) -> None:
         """Says that trades were committed: open streams of the feed are told at once."""
@@ -169,7 +181,8 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         committed=io.committed,
     )
     market_registry = _market_registry(config, io, market_requests)
-    live_channels = live.channels if live else ()
+    listened = (stream_reader, gap_filler, late_trades)
+    polls = polling(config, io.polls, listened, registry, forward.holdings, market_requests, io.clock, io.rng)
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
@@ -183,12 +196,26 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
             Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps, *claims)),
             *(live.stages if live else ()),
+            *polls.stages,
         ),
-        sources=(*sources, *(live.sources if live else ())),
-        channels=(*_erased(raw_trades, copy_trades, writer, gap_requests, market_requests), *live_channels),
+        sources=(*sources, *polls.sources, *(live.sources if live else ())),
+        channels=(
+            *_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
+            *polls.channels,
+            *(live.channels if live else ()),
+        ),
     )
     return graph, Actors(
-        registry, stream_reader, gap_filler, late_trades, trade_filter, forward, live, sync_writer, market_registry
+        registry,
+        stream_reader,
+        gap_filler,
+        late_trades,
+        trade_filter,
+        forward,
+        live,
+        sync_writer,
+        market_registry,
+        polls,
     )
 
 

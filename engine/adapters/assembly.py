@@ -12,6 +12,7 @@ from config.schema import DatabaseConfig, EngineConfig
 from engine.adapters.database_source import listening_options
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.paper_adapters import PaperAdapters, open_paper_adapters
+from engine.adapters.poll_adapters import PollAdapters, open_poll_adapters
 from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
 from engine.adapters.postgres.gap_store import PostgresGapStore
 from engine.adapters.postgres.leases import LeaseHold
@@ -46,6 +47,7 @@ class IngestAdapters:
     markets: PostgresMarketStore
     spill: SpillJournal
     paper: PaperAdapters
+    polls: PollAdapters
 
 
 @asynccontextmanager
@@ -84,6 +86,9 @@ async def open_adapters(
         paper = await stack.enter_async_context(
             open_paper_adapters(config, options, lease, clock=clock, traffic=traffic)
         )
+        polls = await stack.enter_async_context(
+            open_poll_adapters(config, options, lease, clock=clock, traffic=traffic)
+        )
         targets = PostgresTargetStore(wallets)
         nursery = await stack.enter_async_context(_background())
         nursery.start_soon(_listen_for_targets, config.database, options, targets)
@@ -107,6 +112,7 @@ async def open_adapters(
             markets=PostgresMarketStore(markets),
             spill=journal,
             paper=paper,
+            polls=polls,
         )
 
 

@@ -7,6 +7,7 @@ import attrs
 
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.poll_adapters import ColdPollAdapters, open_cold_poll_adapters
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
@@ -14,6 +15,7 @@ from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshS
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
+from engine.adapters.system_clock import SystemClock
 from engine.adapters.upstream import open_upstream
 from engine.runtime.traffic import Traffic
 
@@ -33,6 +35,7 @@ class JobAdapters:
     trader_stats: PostgresTraderStatsStore
     reason_counts: PostgresTraderStatsStore
     snapshots: PostgresSnapshotStore
+    cold: ColdPollAdapters
 
 
 @asynccontextmanager
@@ -47,6 +50,7 @@ async def open_job_adapters(
         open_upstream(
             "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, user="jobs", connections_max=1
         ) as gamma,
+        open_cold_poll_adapters(config, options, clock=SystemClock(), traffic=traffic) as cold,
     ):
         yield JobAdapters(
             store=PostgresJobStore(leases),
@@ -57,4 +61,5 @@ async def open_job_adapters(
             trader_stats=PostgresTraderStatsStore(work),
             reason_counts=PostgresTraderStatsStore(work),
             snapshots=PostgresSnapshotStore(work),
+            cold=cold,
         )

@@ -1,12 +1,14 @@
 """What a trader held before he sold: the venue's word plus trades since, else his net buys as far as they were seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from protocols.paper import Holding
 
 VENUE_LAG_MS = 10_000
 """The venue's positions are this far behind at most: 5 s of cache and about 5 s of its own (venue.md §5.1)."""
+OBSERVED_WITHIN_MS = 120_000
+"""A change of a position is explained by fills that are no older than this before its snapshot."""
 
 
 class KnownFill(NamedTuple):
@@ -30,3 +32,37 @@ def holding_before(baseline: Holding | None, fills: Iterable[KnownFill], *, trad
     if not before:
         return None
     return max(0, sum(fill.signed_micro for fill in before))
+
+
+def observed_as_of_ms(fills: Iterable[KnownFill], *, before_micro: int, after_micro: int, seen_ms: int) -> int | None:
+    """Returns the time up to which an observed holding has all fills, or None when that cannot be told.
+
+    A snapshot is some seconds behind, so of the latest fills it has a part. Which one is told by the change itself: it is the
+    sum of a run of fills, and the last of these is the last one that the snapshot has. Of several such runs the latest counts:
+    if that is wrong, the fill that it takes for known changes the next snapshot.
+    """
+    recent = sorted(
+        (fill for fill in fills if fill.trade_ms > seen_ms - OBSERVED_WITHIN_MS), key=lambda fill: fill.trade_ms
+    )
+    end = _end_of_run(recent, after_micro - before_micro)
+    if end is not None:
+        return end.trade_ms
+    unsure = any(fill.trade_ms > seen_ms - VENUE_LAG_MS for fill in recent)
+    return None if unsure else seen_ms - VENUE_LAG_MS
+
+
+def _end_of_run(fills: Sequence[KnownFill], change_micro: int) -> KnownFill | None:
+    """Returns the last fill of the latest run that adds up to a change."""
+    for end in range(len(fills), 0, -1):
+        total = 0
+        for fill in reversed(fills[:end]):
+            total += fill.signed_micro
+            if total == change_micro:
+                return fills[end - 1]
+    return None
+
+
+def baseline_for(baselines: Sequence[Holding], trade_ms: int) -> Holding | None:
+    """Returns the latest of some holdings that is older than a trade."""
+    older = [one for one in baselines if one.as_of_ms < trade_ms]
+    return max(older, key=lambda one: one.as_of_ms, default=None)

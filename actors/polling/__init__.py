@@ -1,0 +1,1 @@
+"""The wallet pollers: positions of traders, and trades that the stream may have missed."""

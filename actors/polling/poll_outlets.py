@@ -1,0 +1,38 @@
+"""Where pollers leave what they find: trades, changes of positions, and markets that nobody knows yet."""
+
+from collections.abc import Sequence
+
+import attrs
+import trio
+
+from actors.late_trades import LateTrades
+from protocols.channels import Outbox
+from protocols.positions import PositionEvent
+from protocols.venue.data_api import PageRow
+
+
+@attrs.define(eq=False, kw_only=True)
+class PollOutlets:
+    """The ingest as pollers see it. Trades wait for room, the rest never does: the database has it."""
+
+    late: LateTrades
+    events: Outbox[PositionEvent]
+    markets: Outbox[str]
+
+    async def trades(self, rows: Sequence[PageRow], source: str) -> int:
+        """Hands over the rows of one response, and returns how many were wanted. Raises `TransientError` as `LateTrades`."""
+        return await self.late.send(rows, source) if rows else 0
+
+    def tell(self, events: Sequence[PositionEvent]) -> None:
+        """Tells of what has been booked. When nobody listens fast enough the oldest are dropped, counted by the channel."""
+        try:
+            self.events.send_many_nowait(events)
+        except trio.ClosedResourceError:
+            return
+
+    def learn(self, condition_ids: Sequence[str]) -> None:
+        """Asks for markets that are not known; asked again with the next poll."""
+        try:
+            self.markets.send_many_nowait(condition_ids)
+        except trio.ClosedResourceError:
+            return

@@ -1,0 +1,31 @@
+"""Says whether the stream can be relied on, so that pollers need not ask for trades that it has brought."""
+
+import attrs
+import trio
+
+from actors.gap_filler import GapFiller
+from actors.stream_reader import StreamReader
+
+
+@attrs.define(eq=False, kw_only=True)
+class StreamWatch:
+    """`StreamCoverage`: the socket is open, data arrives, and every gap is read, the second time too."""
+
+    reader: StreamReader
+    filler: GapFiller
+    silence_max_s: float
+    _since_s: float | None = attrs.field(init=False, default=None)
+    _disturbances: int = attrs.field(init=False, default=-1)
+
+    def covered_since_s(self) -> float | None:
+        """Returns since when nothing was missed; None while something may have been."""
+        now_s, reader = trio.current_time(), self.reader
+        # What came and went between two looks counts as well; a planned change of sockets loses nothing.
+        disturbances = reader.reconnects.total() - reader.reconnects["recycle"] + reader.overflowed
+        arrives = reader.last_data_s is not None and now_s - reader.last_data_s < self.silence_max_s
+        if not (reader.connected and arrives and self.filler.all_read):
+            self._since_s = None
+        elif self._since_s is None or disturbances != self._disturbances:
+            self._since_s = now_s
+        self._disturbances = disturbances
+        return self._since_s
