@@ -11,7 +11,14 @@ import trio
 
 from actors.price_memory import Forgetful
 from actors.rules.log_limit import LogLimit
-from actors.rules.paper.holding import VENUE_LAG_MS, KnownFill, baseline_for, holding_before, observed_as_of_ms
+from actors.rules.paper.holding import (
+    VENUE_LAG_MS,
+    KnownFill,
+    baseline_for,
+    holding_before,
+    observed_as_of_ms,
+    remembered,
+)
 from protocols.clock import WallClock
 from protocols.errors import RejectedError, TransientError
 from protocols.paper import Holding, PaperStore, TraderHoldings
@@ -26,7 +33,6 @@ ASK_VENUE_S = 12.0
 """So long after the first copy the venue's positions have the copied trade."""
 RETRY_S = 30.0
 TRIES_MAX = 5
-BASELINES_MAX = 4
 BATCH_MAX = 200
 PORTFOLIO_S = 600.0
 PATIENCE_S = 2.0
@@ -50,8 +56,7 @@ class _Tracked:
 
     def learn(self, holding: Holding) -> None:
         """Adds what the venue says now."""
-        kept = [one for one in self.baselines if one.as_of_ms != holding.as_of_ms]
-        self.baselines = sorted([*kept, holding], key=lambda one: one.as_of_ms)[-BASELINES_MAX:]
+        self.baselines = remembered(self.baselines, holding)
 
 
 @attrs.define(eq=False, kw_only=True)

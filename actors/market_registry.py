@@ -10,7 +10,7 @@ import trio
 from actors.rules.backoff import Backoff
 from actors.rules.log_limit import LogLimit
 from actors.rules.recent_set import RecentSet
-from config.schema import MarketsConfig
+from config.markets import MarketsConfig
 from protocols.channels import Inbox
 from protocols.clock import Random
 from protocols.errors import RejectedError, TransientError

@@ -46,17 +46,21 @@ class Scheduler:
     concurrent_max: int = 2
     poll_s: float = POLL_S
     dependency_wait_s: float = 3_600.0
-    """How long a due job waits for the jobs that it comes after; then its slot is skipped."""
+    """How long a due job waits for the jobs that it comes after, unless they are at it or yet to begin; then its slot is
+    skipped."""
     running: dict[str, JobLease] = attrs.field(init=False, factory=dict)
     """What this scheduler runs now, by name."""
     succeeded_ms: dict[str, int] = attrs.field(init=False, factory=dict)
-    """When each job last succeeded, in any engine; absent before the first time."""
+    """When each job that can run here last succeeded, in any engine; before the first time, when it became known."""
+    interval_s: dict[str, float] = attrs.field(init=False, factory=dict)
+    """The longest time between two slots of each enabled job that can run here."""
     _crons: dict[str, CronTimes] = attrs.field(init=False, factory=dict)
     """By name, as last read: settings may be reloaded."""
     _runner: JobRunner = attrs.field(init=False)
     _waiting: dict[str, "_Waiting"] = attrs.field(init=False, factory=dict)
     _claims: int = attrs.field(init=False, default=0)
     _announced_s: float = attrs.field(init=False, default=float("-inf"))
+    _announced: Sequence[str] = attrs.field(init=False, default=())
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     def __attrs_post_init__(self) -> None:
@@ -86,8 +90,12 @@ class Scheduler:
             with trio.move_on_after(WITHDRAW_S, shield=True):
                 await self._withdraw()
 
+    def can_run(self, name: str) -> bool:
+        """Returns whether there is such a job, and it can run in this process now."""
+        return any(job.name == name and self._can_run_here(job) for job in self.jobs)
+
     def last_success_age_s(self) -> dict[str, float]:
-        """Returns the age of each job's last success, for the metric; a job that never succeeded is left out."""
+        """Returns the age of each job's last success, for the metric; of one that never succeeded the time it is known."""
         now_ms = self.clock.now_ms()
         return {job: max(0, now_ms - then_ms) / 1000 for job, then_ms in self.succeeded_ms.items()}
 
@@ -95,13 +103,15 @@ class Scheduler:
         """Looks at every job once and starts what is owed, those first that have waited longest."""
         jobs = [job for job in self.jobs if self._can_run_here(job)]
         names = [job.name for job in jobs]
-        if trio.current_time() >= self._announced_s + ANNOUNCE_S:
+        if trio.current_time() >= self._announced_s + ANNOUNCE_S or names != self._announced:
             await self.store.announce(self.owner, self.holder, names)
-            self._announced_s = trio.current_time()
+            self._announced_s, self._announced = trio.current_time(), names
         now_ms = self.clock.now_ms()
+        # Jobs of other places as well, where one of ours comes after them.
+        asked = list(dict.fromkeys([*names, *(earlier for job in jobs for earlier in job.after)]))
         # A later slot on record was run by a clock that was ahead; it holds up nothing before it.
-        states = await self.store.states(names, slots_until_ms=now_ms)
-        self.succeeded_ms = {name: s.succeeded_ms for name, s in states.items() if s.succeeded_ms is not None}
+        states = await self.store.states(asked, slots_until_ms=now_ms)
+        self._note(names, states, now_ms)
         for job in sorted(jobs, key=self._waiting_since_s):
             # Claimed elsewhere, or by us: even the lease of a run of ours that hangs while it ends is alive.
             if job.name in self.running or states[job.name].held_by is not None:
@@ -112,6 +122,20 @@ class Scheduler:
                 continue
             if len(self.running) < self.concurrent_max:
                 await self._start(job, slot_ms, nursery)
+
+    def _note(self, names: Sequence[str], states: Mapping[str, JobState], now_ms: int) -> None:
+        """Remembers what the metrics say, and forgets what waited here and cannot run here any more."""
+        # Of a job that never succeeded: it must not look as if nobody expected anything of it (D75).
+        since = {name: states[name].succeeded_ms or states[name].known_ms for name in names}
+        self.succeeded_ms = {name: ms for name, ms in since.items() if ms is not None}
+        enabled = [name for name in names if name in self.settings and self.settings[name].enabled]
+        known = self.interval_s
+        self.interval_s = {
+            name: known[name] if self._is_read(name) and name in known else self._cron(name).longest_gap_s(now_ms)
+            for name in enabled
+        }
+        for name in self._waiting.keys() - set(names):
+            del self._waiting[name]
 
     def _can_run_here(self, job: Job) -> bool:
         return job.name not in self.places or self.places[job.name]()
@@ -164,10 +188,21 @@ class Scheduler:
         waiting = self._waiting.setdefault(job.name, self._new_wait(cron, slot_ms, settings.jitter_s))
         if trio.current_time() < waiting.start_s:
             return None
-        waiting.misses = self._missing(job, states, slot_ms)
-        if waiting.misses and trio.current_time() >= waiting.start_s + self.dependency_wait_s:
+        missing = self._missing(job, states, slot_ms)
+        waiting.misses = f"{', '.join(missing)} did not succeed" if missing else ""
+        is_late = trio.current_time() >= waiting.start_s + self.dependency_wait_s
+        if missing and is_late and not any(self._is_coming(name, states) for name in missing):
             await self._skip(job, slot_ms, f"{waiting.misses} within {self.dependency_wait_s:g} s")
-        return None if waiting.misses else slot_ms
+        return None if missing else slot_ms
+
+    def _is_coming(self, name: str, states: Mapping[str, JobState]) -> bool:
+        """Returns whether a job runs now or is yet to run its slot: that may take longer than any fixed wait."""
+        at_work = name in self.running or (name in states and states[name].held_by is not None)
+        return at_work or name in self._waiting
+
+    def _is_read(self, name: str) -> bool:
+        known = self._crons.get(name)
+        return known is not None and known.expression == self.settings[name].cron
 
     def _cron(self, name: str) -> CronTimes:
         expression = self.settings[name].cron
@@ -181,8 +216,8 @@ class Scheduler:
         longest_s = min(jitter_s, (cron.next_after(slot_ms) - slot_ms) / 2_000)
         return _Waiting(slot_ms=slot_ms, start_s=trio.current_time() + self.rng.uniform(0, longest_s))
 
-    def _missing(self, job: Job, states: Mapping[str, JobState], slot_ms: int) -> str:
-        """Returns which jobs have not succeeded yet for their own latest slot at or before this one; empty when all have."""
+    def _missing(self, job: Job, states: Mapping[str, JobState], slot_ms: int) -> list[str]:
+        """Returns which jobs have not succeeded yet for their own latest slot at or before this one."""
         missing = []
         for name in job.after:
             state = states.get(name)
@@ -190,7 +225,7 @@ class Scheduler:
             done_ms = [] if state is None else [state.succeeded_slot_ms, state.succeeded_start_ms]
             if not any(ms is not None and ms >= needed_ms for ms in done_ms):
                 missing.append(name)
-        return f"{', '.join(missing)} did not succeed" if missing else ""
+        return missing
 
     async def _skip(self, job: Job, slot_ms: int, reason: str) -> None:
         await self.store.skip(job.name, slot_ms, reason, holder=self.holder)

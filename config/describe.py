@@ -56,7 +56,7 @@ def toml_template() -> str:
             section = head
             lines += ["", f"# [{section}]"]
         lines.append(f"#   {info.doc}; {info.allowed}")
-        lines.append(f"#   {name} = {_toml(info.default)}")
+        lines.append(f'#   {name}_file = ""' if info.is_secret else f"#   {name} = {_toml(info.default)}")
     return "\n".join(lines) + "\n"
 
 

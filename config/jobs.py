@@ -34,6 +34,7 @@ class RetentionConfig:
     )
     target_days: int = whole(180, at_least=1, at_most=36_500, doc="trades of copy targets (lane 0)", restart=False)
     log_days: int = whole(30, at_least=1, at_most=36_500, doc="lines of logs of live trading", restart=False)
+    notice_days: int = whole(90, at_least=7, at_most=36_500, doc="notices of users", restart=False)
     batch_rows: int = whole(5_000, at_least=100, at_most=100_000, doc="rows deleted in one transaction", restart=False)
     batch_pause_ms: float = number(50, at_least=0, at_most=10_000, doc="pause between two of them", restart=False)
 
@@ -61,8 +62,14 @@ def default_jobs() -> dict[str, JobConfig]:
         "trader-stats": JobConfig(cron="* * * * *", timeout_s=600),
         "ft-statistics": JobConfig(cron="* * * * *", timeout_s=300),
         "ft-snapshot": JobConfig(cron="0 * * * *", timeout_s=300),
+        "refresh-copy-pnl": JobConfig(cron="*/5 * * * *", jitter_s=10, timeout_s=240),
         "lt-execute": JobConfig(cron="*/2 * * * *", timeout_s=60),
         "lt-sync-order-status": JobConfig(cron="* * * * *", timeout_s=240),
         "lt-resolve": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
+        "ft-resolve": JobConfig(cron="*/10 * * * *", jitter_s=20, timeout_s=540),
+        "coverage-audit": JobConfig(cron="20 * * * *", jitter_s=300, timeout_s=1_500),
+        "alpha-agent": JobConfig(cron="0 6 * * *", timeout_s=120),
         "cold-poll": JobConfig(cron="0 * * * *", jitter_s=60, timeout_s=3_900),
+        "check-notifications": JobConfig(cron="0 8 * * *", timeout_s=600),
+        "send-welcome-emails": JobConfig(cron="0 9 * * *", timeout_s=600),
     }

@@ -67,6 +67,11 @@ class LiveTradingConfig:
     retry_pause_max_s: float = number(10, at_least=0.05, at_most=600, doc="longest pause before one of them")
 
 
+def accounts_of(live: LiveTradingConfig, user_name: str) -> dict[str, str]:
+    """Returns the accounts of a user with their wallets in lower case; an empty text where the wallet is the key's own."""
+    return {name: one.funder.lower() for name, one in live.accounts.items() if one.user == user_name}
+
+
 def account_problems(live: LiveTradingConfig) -> list[str]:
     """Returns what is wrong between settings of accounts that are each fine alone."""
     problems = []

@@ -109,7 +109,12 @@ def _credential_values(environ: Mapping[str, str], problems: list[str]) -> Value
         problems.append(f"{CREDENTIALS_VARIABLE}: {directory} cannot be read: {error.strerror}")
         return {}
     known = set(_secret_paths(EngineConfig, ""))
-    return {f"{f.name}_file": _Value(str(f), CREDENTIAL, False) for f in files if f.name in known}
+    free = [re.compile(pattern) for pattern in _free_secret_patterns(EngineConfig, "")]
+    return {
+        f"{f.name}_file": _Value(str(f), CREDENTIAL, False)
+        for f in files
+        if f.name in known or any(pattern.fullmatch(f.name) for pattern in free)
+    }
 
 
 def _environment_values(environ: Mapping[str, str]) -> Values:
@@ -131,6 +136,16 @@ def _secret_paths(cls: type, prefix: str) -> Iterator[str]:
             yield f"{prefix}{field.name}"
         elif field.metadata["kind"] == "section":
             yield from _secret_paths(field.type, f"{prefix}{field.name}.")
+
+
+def _free_secret_patterns(cls: type, prefix: str) -> Iterator[str]:
+    """Yields patterns of secrets in groups whose names the operator chooses."""
+    for field in attrs.fields(cls):
+        if field.metadata["kind"] == "section":
+            yield from _free_secret_patterns(field.type, f"{prefix}{field.name}.")
+        elif field.metadata["kind"] == "free_sections":
+            for inner in _secret_paths(field.metadata["shape"], ""):
+                yield rf"{re.escape(f'{prefix}{field.name}')}\.{_FREE_NAME.pattern}\.{re.escape(inner)}"
 
 
 def _build(cls: type, prefix: str, values: Values, problems: list[str]) -> Any:

@@ -7,9 +7,12 @@ import re
 
 import attrs
 
+from config.coverage import CoverageConfig
 from config.field import choice, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
+from config.markets import MarketsConfig
+from config.notify import NotifyConfig, notify_problems
 from config.poller import PollerConfig
 from config.secrets import Secret
 
@@ -166,25 +169,6 @@ class WriterConfig:
 
 
 @attrs.frozen(kw_only=True)
-class MarketsConfig:
-    """The market registry."""
-
-    linger_s: float = number(
-        10,
-        at_least=0,
-        at_most=300,
-        doc="wait of an unknown market for others, so that they share a call",
-        restart=False,
-    )
-    retry_missing_s: float = number(
-        60, at_least=1, at_most=86_400, doc="pause before an unknown market is asked again; doubles", restart=False
-    )
-    sweep_interval_s: float = number(
-        300, at_least=10, at_most=86_400, doc="how often stored trades without market are looked for", restart=False
-    )
-
-
-@attrs.frozen(kw_only=True)
 class PricesConfig:
     """The price cache: what upstream costs does not grow with users."""
 
@@ -268,8 +252,10 @@ class EngineConfig:
     markets: MarketsConfig = section(MarketsConfig)
     prices: PricesConfig = section(PricesConfig)
     poller: PollerConfig = section(PollerConfig)
+    coverage: CoverageConfig = section(CoverageConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
+    notify: NotifyConfig = section(NotifyConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)
@@ -293,7 +279,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
         problems.append("stream.ping_interval_s: must be less than stream.stall_timeout_s")
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
-    return problems + account_problems(config.live)
+    return problems + account_problems(config.live) + notify_problems(config.notify)
 
 
 __all__ = ["ChannelConfig", "EngineConfig", "cross_checks", "default_channels"]

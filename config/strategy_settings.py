@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from protocols.errors import MalformedError
-from protocols.strategies import StrategySettings, TargetMode
+from protocols.strategies import Rotation, StrategySettings, TargetMode
 from protocols.timestamps import epoch_ms, utc_datetime
 
 _FIELDS = {field.name: field for field in attrs.fields(StrategySettings)}
@@ -81,8 +81,12 @@ def warnings_of(settings: StrategySettings) -> list[str]:
     warnings = []
     if settings.target_mode is TargetMode.EVERYONE:
         warnings.append("target_mode everyone judges every trade of the platform; on paper only")
-    if settings.target_mode is TargetMode.LIST and not settings.target_traders:
-        warnings.append("target_mode list with no target_traders copies nobody")
+    is_list, rotates = settings.target_mode is TargetMode.LIST, settings.rotation is not Rotation.NONE
+    if is_list and not settings.target_traders:
+        until = " until rotate-pnl-winners has found some" if rotates else ""
+        warnings.append(f"target_mode list with no target_traders copies nobody{until}")
+    if rotates and not is_list:
+        warnings.append("rotation fills target_traders, which only target_mode list looks at")
     return warnings
 
 

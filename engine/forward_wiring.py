@@ -6,7 +6,7 @@ copy_trades ─▶ forward_tester ─▶ writer            settler ─▶ Postgr
    markets ───────────┘   └── records, holdings       └── Gamma, resolutions of the Data API
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -73,6 +73,11 @@ class ForwardTesting:
     books: BookDesk
     tester: ForwardTester
     settler: Settler
+
+    async def settle_now(self) -> Mapping[str, int]:
+        """Makes the settler's pass and returns its figures. Raises `TransientError` and `FencedError`."""
+        figures: Mapping[str, int] = attrs.asdict(await self.settler.pass_once())
+        return figures
 
     @property
     def services(self) -> tuple[Child, ...]:

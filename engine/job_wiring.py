@@ -5,13 +5,20 @@ from typing import Protocol
 
 import attrs
 
+from actors.coverage_board import CoverageBoard
 from actors.job_runner import JobRunner
+from actors.jobs.alpha_agent import AlphaAgent
+from actors.jobs.check_notifications import CheckNotifications
 from actors.jobs.cold_poll import ColdPoll
+from actors.jobs.copy_prices import RefreshCopyPnl
+from actors.jobs.coverage_audit import CoverageAudit
+from actors.jobs.ft_resolve import FtResolve
 from actors.jobs.ft_snapshot import FtSnapshot
 from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
 from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
+from actors.jobs.send_welcome_emails import SendWelcomeEmails
 from actors.jobs.trader_statistics import TraderStatistics
 from actors.late_trades import LateTrades
 from actors.polling.poll_figures import PollFigures
@@ -20,17 +27,19 @@ from actors.polling.venue_asking import VenueAsking
 from actors.polling.wallet_poll import WalletPoll
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
+from engine.job_places import places_of
 from protocols.clock import Random, WallClock
+from protocols.coverage import CoverageStore
 from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStatsStore
 from protocols.housekeeping import MarketRefreshStore, RetentionStore
 from protocols.ingest import MarketCatalog, MarketStore, TradeHistory
 from protocols.jobs import Job, JobStore
 from protocols.live.passes import LivePasses
+from protocols.notifications import NoticeJobStore
+from protocols.paper import SettlePass
 from protocols.polling import ColdPollStores
+from protocols.portfolio import CopyMarkStore
 from protocols.trader_accounts import TraderAccounts
-
-INGEST_JOBS = ("cold-poll", "coverage-audit")
-"""Jobs whose trades go through the ingest: they run where it runs."""
 
 CONCURRENT_MAX = 4
 """Runs of different jobs at once: polling and reading history last for most of an hour, and nobody waits for them."""
@@ -59,11 +68,19 @@ class JobPorts:
     trader_stats: TraderStatsStore
     reason_counts: ReasonCountStore
     snapshots: SnapshotStore
+    coverage: CoverageStore
+    history: TradeHistory
+    accounts: TraderAccounts
     cold: ColdPorts
+    copy_marks: CopyMarkStore
+    notices: NoticeJobStore
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
     """The ingest of this process, where it ingests."""
+    settling: Callable[[], SettlePass | None] = lambda: None
+    """The settler of paper positions, where this process ingests."""
+    coverage_board: CoverageBoard = attrs.field(factory=CoverageBoard)
     poll_outlets: Callable[[], PollOutlets | None] = lambda: None
     """The same for what pollers find."""
     cold_figures: PollFigures = attrs.field(factory=PollFigures)
@@ -73,15 +90,29 @@ class JobPorts:
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
     """Returns every job of the engine."""
     return [
-        Retention(store=io.retention, config=config.retention, clock=clock),
+        Retention(store=io.retention, config=config.retention, clock=clock, notices=io.notices),
         MarketsRefresh(due=io.refresh, markets=io.markets, catalog=io.catalog),
         TraderStatistics(store=io.trader_stats, clock=clock),
         ReasonCounts(store=io.reason_counts),
         FtSnapshot(store=io.snapshots, clock=clock),
+        RefreshCopyPnl(store=io.copy_marks, clock=clock),
         LtExecute(live=io.live),
         LtSyncOrderStatus(live=io.live),
         LtResolve(live=io.live),
+        FtResolve(settle=io.settling),
+        CoverageAudit(
+            history=io.history,
+            accounts=io.accounts,
+            store=io.coverage,
+            late=io.late_trades,
+            config=config.coverage,
+            clock=clock,
+            board=io.coverage_board,
+        ),
+        AlphaAgent(),
         _cold_poll(config, io, clock),
+        CheckNotifications(store=io.notices, clock=clock),
+        SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),
     ]
 
 
@@ -94,6 +125,10 @@ def _cold_poll(config: EngineConfig, io: JobPorts, clock: WallClock) -> ColdPoll
         config=config.poller.cold,
         clock=clock,
     )
+
+
+def _sends_mail(config: EngineConfig) -> bool:
+    return config.notify.enabled and config.notify.mail_url is not None
 
 
 def scheduler_of(
@@ -109,8 +144,8 @@ def scheduler_of(
         owner=owner,
         holder=holder,
         lease_ttl_s=config.limits.lease_ttl_s,
+        places=places_of(ingests=lambda: io.late_trades() is not None, trades_live=lambda: io.live() is not None),
         concurrent_max=CONCURRENT_MAX,
-        places={name: lambda: io.late_trades() is not None for name in INGEST_JOBS},
     )
 
 

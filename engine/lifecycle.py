@@ -160,7 +160,10 @@ class EngineHost:
                 async with serving(self._engine, options, self._serving_context(office)) as services:
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
-                    services.poll_outlets.install(lambda: self._engine.poll_outlets)
+                    services.settling.install(lambda: self._engine.settle_paper)
+                    services.poll_outlets.install(
+                        lambda: actors.polling.outlets if (actors := self._engine.actors) else None
+                    )
                     await ingest.run()
             finally:
                 self.report = ingest.report

@@ -12,7 +12,10 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from engine.coverage_metrics import coverage_families, job_families
 from engine.live_metrics import live_families
+from engine.notify_metrics import notify_families
+from engine.poll_metrics import poll_families
 from engine.wiring import Engine
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -58,11 +61,15 @@ class EngineCollector(Collector):
     now_s: float = attrs.field(init=False, default=0.0)
     """Monotonic time of the reading; set in the loop, since rendering happens in a thread."""
     _live: Sequence[Metric] = attrs.field(init=False, factory=lambda: live_families(None, 0.0))
+    _polls: Sequence[Metric] = attrs.field(init=False, factory=lambda: poll_families(None, None, 0.0))
 
     def read(self, now_s: float) -> None:
         """Reads, in the loop, what a thread cannot look at while it changes."""
         self.now_s = now_s
         self._live = live_families(self.engine.live, now_s)
+        actors, services = self.engine.actors, self.engine.services
+        hot = None if actors is None else actors.polling.hot
+        self._polls = poll_families(hot, None if services is None else services.cold_figures, now_s)
 
     def collect(self) -> Iterator[Metric]:
         """Yields every family once."""
@@ -73,8 +80,10 @@ class EngineCollector(Collector):
         yield from self._trades()
         yield from self._decisions()
         yield from self._live
+        yield from self._polls
         yield from self._upstream()
         yield from self._serving()
+        yield from notify_families(self.engine.services)
 
     def _process(self) -> Iterator[Metric]:
         gauges = self.engine.gauges
@@ -181,18 +190,15 @@ class EngineCollector(Collector):
         streams = GaugeMetricFamily("polycopy_feed_streams", "Open streams of the feed")
         events = CounterMetricFamily("polycopy_feed_events", "Trades handed to streams")
         resyncs = CounterMetricFamily("polycopy_feed_resyncs", "Streams told that they missed trades")
-        success = GaugeMetricFamily(
-            "polycopy_job_last_success_age_seconds", "Age of a job's last success", labels=["job"]
-        )
         prices = CounterMetricFamily("polycopy_price_requests", "Markets asked for by result", labels=["result"])
         if services is not None:
             _add_all(prices, services.price_cache.results)
             streams.add_metric([], services.feed_hub.clients)
             events.add_metric([], services.feed_hub.events)
             resyncs.add_metric([], services.feed_hub.resyncs)
-            for job, age_s in services.scheduler.last_success_age_s().items():
-                success.add_metric([job], age_s)
-        yield from (streams, events, resyncs, success, prices)
+        yield from (streams, events, resyncs, prices)
+        yield from job_families(services.scheduler if services else None)
+        yield from coverage_families(services.coverage if services else None, self.now_s)
 
 
 async def render(registry: CollectorRegistry, collector: EngineCollector) -> bytes:

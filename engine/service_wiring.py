@@ -1,19 +1,22 @@
-"""What serves users, with the ingest lease or without: prices, feed, tokens, jobs. Beside `wiring.py`.
+"""What serves users, with the ingest lease or without: prices, feed, tokens, jobs, notices. Beside `wiring.py`.
 
-requests ─▶ token_registry, price_cache ─▶ answers            clock ─▶ scheduler ─▶ jobs
+requests ─▶ token_registry, price_cache ─▶ answers        clock ─▶ scheduler ─▶ jobs        outbox ─▶ notifier ─▶ channels
 """
 
 import attrs
 
 from actors.book_cache import BookCache
+from actors.coverage_board import CoverageBoard
 from actors.feed_hub import FeedHub
 from actors.late_trades import LateTrades
 from actors.market_ensurer import MarketEnsurer
+from actors.notifier import Notifier
 from actors.polling.poll_figures import PollFigures
 from actors.polling.poll_outlets import PollOutlets
 from actors.price_cache import PriceCache
 from actors.scheduler import Scheduler
 from actors.token_registry import TokenRegistry
+from config.notify import channel_rules
 from config.schema import EngineConfig
 from engine.job_wiring import JobPorts, scheduler_of
 from engine.runtime.supervisor import Child
@@ -23,8 +26,13 @@ from protocols.finder import Finder
 from protocols.ingest import MarketCatalog, MarketStore
 from protocols.instruments import Observer
 from protocols.live.passes import LivePasses
+from protocols.notifications import MessageSender, NotificationStore
+from protocols.paper import SettlePass
 from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
 from protocols.users import TokenStore
+
+CLAIM_FACTOR = 2
+"""A claim outlives the process that sends, and the writing down of what became of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +49,8 @@ class ServicePorts:
     markets: MarketStore
     catalog: MarketCatalog
     jobs: JobPorts
+    outbox: NotificationStore
+    messages: MessageSender
     clock: WallClock
     rng: Random
     owner: str
@@ -57,10 +67,14 @@ class Services:
     book_cache: BookCache
     market_ensurer: MarketEnsurer
     scheduler: Scheduler
+    notifier: Notifier
     live_passes: Finder[LivePasses]
     """To be told where live trading is found, once there is any."""
     late_trades: Finder[LateTrades]
     """The same for the ingest."""
+    settling: Finder[SettlePass]
+    """The same for the settler of paper positions."""
+    coverage: CoverageBoard
     poll_outlets: Finder[PollOutlets]
     """The same for what pollers find."""
     cold_figures: PollFigures
@@ -80,16 +94,27 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         rng=io.rng,
         ages=io.price_age,
     )
-    live_passes, late_trades = Finder[LivePasses](), Finder[LateTrades]()
-    jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current)
+    live_passes, late_trades, settling = Finder[LivePasses](), Finder[LateTrades](), Finder[SettlePass]()
+    jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current, settling=settling.current)
     poll_outlets = Finder[PollOutlets]()
     jobs = attrs.evolve(jobs, poll_outlets=poll_outlets.current)
     scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
+    notifier = Notifier(
+        store=io.outbox,
+        sender=io.messages,
+        channels=channel_rules(config.notify),
+        clock=io.clock,
+        rng=io.rng,
+        lease_s=CLAIM_FACTOR * config.notify.send_timeout_s,
+        window_s=config.notify.digest_window_s,
+        settings_url=config.notify.public_url,
+    )
     children = (
         Child(name="token_registry", run=token_registry.run),
         Child(name="feed_hub", run=feed_hub.run),
         Child(name="price_cache", run=price_cache.run),
         Child(name="scheduler", run=scheduler.run),
+        Child(name="notifier", run=notifier.run),
     )
     services = Services(
         token_registry=token_registry,
@@ -98,8 +123,11 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         book_cache=BookCache(upstream=io.books, clock=io.clock),
         market_ensurer=MarketEnsurer(store=io.markets, catalog=io.catalog),
         scheduler=scheduler,
+        notifier=notifier,
         live_passes=live_passes,
         late_trades=late_trades,
+        settling=settling,
+        coverage=jobs.coverage_board,
         poll_outlets=poll_outlets,
         cold_figures=jobs.cold_figures,
     )

@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
+from config.live_trading import accounts_of
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
+from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
+from engine.api.coverage_routes import coverage_routes
 from engine.api.feed_routes import feed_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.ft_routes import FtReadPorts, ft_read_routes
@@ -22,6 +25,8 @@ from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
+from engine.api.notification_routes import notification_routes
+from engine.api.portfolio_routes import portfolio_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
 from engine.api.signal_routes import signal_routes
@@ -30,7 +35,7 @@ from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.reload import Reloader
 from engine.service_wiring import ServicePorts, Services, build_services
-from engine.wiring import Actors, Engine
+from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
 from protocols.live.operating import LiveJobs, ManualOrders
@@ -69,6 +74,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             markets=io.markets,
             catalog=io.catalog,
             jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+            outbox=io.outbox,
+            messages=io.messages,
             clock=context.clock,
             rng=context.rng,
             owner=context.owner,
@@ -103,8 +110,13 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *ft_read_routes(_ft_ports(engine, io, services, clock)),
         *signal_routes(io.signals),
         *_live_routes(engine, io),
+        *_portfolio_routes(engine, io, services, clock),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),
-        *job_routes(store=io.job_history, settings=engine.config.jobs, clock=clock),
+        *job_routes(
+            store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
+        ),
+        *coverage_routes(io.coverage, clock),
+        *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
     ]
 
@@ -132,12 +144,21 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
         *lt_control_routes(io.live_strategies, jobs),
         *manual_order_routes(desk, accounts),
         *manual_list_routes(io.live_reports, desk, accounts),
+        *auto_close_routes(io.auto_closes, accounts),
     ]
+
+
+def _portfolio_routes(engine: Engine, io: ServingAdapters, services: Services, clock: WallClock) -> list[ApiRoute]:
+    return portfolio_routes(
+        io.portfolios, io.copy_records, services.price_cache, clock,
+        accounts_of=lambda user_name: accounts_of(engine.config.live, user_name),
+    )  # fmt: skip
 
 
 def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: WallClock) -> FtReadPorts:
     def settle_now() -> Awaitable[Mapping[str, int]] | None:
-        return None if engine.actors is None else _settled(engine.actors)
+        settle = engine.settle_paper
+        return None if settle is None else settle()
 
     return FtReadPorts(
         reports=io.reports,
@@ -149,7 +170,3 @@ def _ft_ports(engine: Engine, io: ServingAdapters, services: Services, clock: Wa
         settle_now=settle_now,
         clock=clock,
     )
-
-
-async def _settled(actors: Actors) -> Mapping[str, int]:
-    return attrs.asdict(await actors.forward.settler.pass_once())

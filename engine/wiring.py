@@ -22,7 +22,7 @@ import attrs
 from actors.gap_filler import GapFiller
 from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
-from actors.polling.poll_outlets import PollOutlets
+from actors.market_scout import MarketScout
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
@@ -40,13 +40,14 @@ from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Child, Supervisor
 from engine.runtime.traffic import Traffic
 from engine.service_wiring import Services
-from protocols.channels import Overflow
+from protocols.channels import Outbox, Overflow
 from protocols.clock import Random, WallClock
 from protocols.ingest import (
     GapRequest,
     GapStore,
     MarketCatalog,
     MarketStore,
+    NewestMarkets,
     SpillStore,
     StreamDialer,
     TargetStore,
@@ -54,6 +55,7 @@ from protocols.ingest import (
     TradeStore,
 )
 from protocols.instruments import Observer
+from protocols.paper import SettlePass
 from protocols.receipts import Receipt
 from protocols.trades import Lane, LanedTrade, RawTrade
 
@@ -65,6 +67,7 @@ class Adapters:
     dialer: StreamDialer
     history: TradeHistory
     catalog: MarketCatalog
+    newest: NewestMarkets
     trades: TradeStore
     gaps: GapStore
     targets: TargetStore
@@ -122,9 +125,9 @@ class Engine:
         return None if self.actors is None else self.actors.late_trades
 
     @property
-    def poll_outlets(self) -> PollOutlets | None:
-        """Returns where the ingest takes what pollers find, while this engine holds the lease."""
-        return None if self.actors is None else self.actors.polling.outlets
+    def settle_paper(self) -> SettlePass | None:
+        """Returns the pass that settles paper positions, while this engine holds the lease."""
+        return None if self.actors is None else self.actors.forward.settle_now
 
     def committed(self) -> None:
         """Says that trades were committed: open streams of the feed are told at once."""
@@ -148,17 +151,13 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
 
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
-    filtered = filter_copied, filter_kept, filter_markets = (
-        copy_trades.outbox(),
-        writer.outbox(),
-        market_requests.outbox(),
-    )
+    filtered = (copy_trades.outbox(), writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
-        copied=filter_copied,
-        kept=filter_kept,
-        markets=filter_markets,
+        copied=filtered[0],
+        kept=filtered[1],
+        markets=filtered[2],
         targets=registry,
         config=config.filter,
         own=live.nudges if live else {},
@@ -168,25 +167,17 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=live
     )
     writer_gaps, claims = gap_requests.outbox(), () if live is None else (live.claims,)
-    sync_writer = SyncWriter(
-        trades=writer.inbox,
-        gaps=writer_gaps,
-        store=io.trades,
-        spill=io.spill,
-        config=config.writer,
-        rng=io.rng,
-        latency=io.trade_to_row,
-        forget=trade_filter.forget,
-        decided=_told(forward, live),
-        committed=io.committed,
-    )
+    told = _told(forward, live)
+    sync_writer = _sync_writer(config, io, writer, writer_gaps, forget=trade_filter.forget, decided=told)
     market_registry = _market_registry(config, io, market_requests)
+    market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
     listened = (stream_reader, gap_filler, late_trades)
     polls = polling(config, io.polls, listened, registry, forward.holdings, market_requests, io.clock, io.rng)
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
             Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
+            Child(name="market_scout", run=market_scout.run),
             *forward.services,
             *(live.services if live else ()),
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
@@ -264,6 +255,29 @@ def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:
 def _market_registry(config: EngineConfig, io: Adapters, requests: Channel[str]) -> MarketRegistry:
     return MarketRegistry(
         requests=requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
+    )
+
+
+def _sync_writer(
+    config: EngineConfig,
+    io: Adapters,
+    trades: Channel[LanedTrade],
+    gaps: Outbox[GapRequest],
+    *,
+    forget: Callable[[Sequence[str]], None],
+    decided: Callable[[Sequence[Receipt]], None],
+) -> SyncWriter:
+    return SyncWriter(
+        trades=trades.inbox,
+        gaps=gaps,
+        store=io.trades,
+        spill=io.spill,
+        config=config.writer,
+        rng=io.rng,
+        latency=io.trade_to_row,
+        forget=forget,
+        decided=decided,
+        committed=io.committed,
     )
 
 

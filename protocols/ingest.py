@@ -205,3 +205,14 @@ class MarketCatalog(Protocol):
         Raises `TransientError` to try again later.
         """
         ...
+
+
+class NewestMarkets(Protocol):
+    """The latest part of the venue's record of markets."""
+
+    async def newest(self, markets_max: int) -> list[Market]:
+        """Returns the open markets that were made last, newest first, 100 at most.
+
+        Raises `TransientError` to try again later and `RejectedError` when the venue has no such list.
+        """
+        ...

@@ -105,6 +105,8 @@ class JobState:
     """When the last successful run ended."""
     succeeded_start_ms: int | None = None
     """When the last successful run started."""
+    known_ms: int | None = None
+    """When the first run on record began: since then the job could have succeeded."""
     held_by: str | None = None
     """Who holds the lease now."""
     orphaned: bool = False

@@ -1,6 +1,6 @@
 """Virtual money: balances of strategies, open positions, settlement, and the ports where they are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -8,6 +8,9 @@ import attrs
 
 from protocols.decisions import Book, Inputs, MarketInput, Score, TraderRecord
 from protocols.trades import Trade
+
+SettlePass = Callable[[], Awaitable[Mapping[str, int]]]
+"""Settles once what can be settled now, and says what it came to."""
 
 
 @attrs.frozen(kw_only=True)

@@ -27,6 +27,17 @@ class TargetMode(enum.StrEnum):
     """Every trade of the platform: paper only."""
 
 
+class Rotation(enum.StrEnum):
+    """Who fills `target_traders`."""
+
+    NONE = "none"
+    """Whoever edits the strategy."""
+    DAILY = "daily"
+    """The job rotate-pnl-winners, with those who earned most yesterday."""
+    WEEKLY = "weekly"
+    """The same, with those of the last seven days."""
+
+
 class WinRateSource(enum.StrEnum):
     """Which record of a trader the win rate and the resolved count come from (domain.md §2.3)."""
 
@@ -102,6 +113,8 @@ class StrategySettings:
     target_mode: TargetMode = choice(TargetMode.FOLLOWED, "whose trades it copies")
     target_traders: tuple[str, ...] = wallets("whom it copies, with target_mode list; none means nobody")
     excluded_traders: tuple[str, ...] = wallets("whom it never copies")
+    rotation: Rotation = choice(Rotation.NONE, "whether winners fill target_traders every night")
+    rotation_size: int = whole(10, 1, 1_000, "how many winners, with rotation")
     copy_sells: bool = flag(True, "closes what was bought from a trader in proportion to what he sells of it")
     # Which trades, in the order of the chain.
     max_trade_age_s: int = whole(300, 1, 604_800, "older trades are not copied when they arrive late")

@@ -30,6 +30,25 @@ class Lane(enum.IntEnum):
     """A wallet of `traders` that nobody follows and no strategy names."""
 
 
+class TradeSource(enum.StrEnum):
+    """Who brought a trade first."""
+
+    STREAM = "stream"
+    GAP = "gap"
+    """The gap filler, after a loss of the stream that it knew of."""
+    POLLER = "poller"
+    AUDIT = "audit"
+    """The coverage audit: nobody else had it."""
+
+
+_SOURCES = {"rtds": TradeSource.STREAM, "gap": TradeSource.GAP, "audit": TradeSource.AUDIT}
+
+
+def source_of(scope: str) -> TradeSource:
+    """Returns who saw the rows of a counting scope; those that are not named here are pollers."""
+    return _SOURCES.get(scope.partition(":")[0], TradeSource.POLLER)
+
+
 class TradeRow(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """One trade row in the camelCase shape that RTDS and the Data API v1 share (venue.md §1.2, §5.2)."""
 
@@ -88,6 +107,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     trader_name: str | None
     trader_image: str | None
     market_image: str | None
+    source: str | None = None
+    """A `TradeSource`; None where nobody knows any more. Whoever comes second changes nothing."""
     raw: str
     seen_s: float
 
@@ -127,6 +148,7 @@ def trade_from_row(raw: RawTrade, *, trade_id: str, wallet: str, payload_json: s
         market_image=storable_or_none(row.icon),
         raw=payload_json,
         seen_s=raw.seen_s,
+        source=source_of(raw.scope),
     )
 
 

@@ -181,8 +181,8 @@ class ExitKeeper:
 
     async def _pursue(self, one: LiveExit) -> None:
         """Takes the next step with one obligation. Raises `TransientError` and `RejectedError`."""
-        strategy = self.book.strategies.get(one.strategy_id)
-        if strategy is None:
+        settings = self.book.registry.exit_settings(one.strategy_id)
+        if settings is None:
             self._put_off(one, TROUBLE_PAUSE_S, "no_strategy")
             return
         if one.target_shares is None and await self._buys.end(one):
@@ -214,7 +214,7 @@ class ExitKeeper:
             return
         paid_price = EXACT.divide(sum((lot.cost for lot in lots), ZERO), held)
         is_late = self._times.is_late(fixed.exit_id)
-        step = next_try(fixed, strategy.settings, order_book, sellable, paid_price=paid_price, is_late=is_late)
+        step = next_try(fixed, settings, order_book, sellable, paid_price=paid_price, is_late=is_late)
         if isinstance(step, Dust) and sellable < left:
             await self._lack(fixed, left, sellable)
         elif isinstance(step, Dust):

@@ -12,9 +12,11 @@ from actors.rules.log_limit import LogLimit
 from config.schema import FilterConfig
 from protocols.clock import Random
 from protocols.errors import TransientError
-from protocols.live.settings import LiveStrategy, LiveTable, LiveTableStore
+from protocols.live.orders import MANUAL
+from protocols.live.settings import LiveSettings, LiveStrategy, LiveTable, LiveTableStore
 
 _log = logging.getLogger(__name__)
+_BY_HAND = LiveSettings()
 _NOTHING = LiveTable(version=-1, strategies=())
 
 
@@ -39,6 +41,13 @@ class LiveRegistry:
     def mirrors(self, ft_wallet_id: str) -> Sequence[LiveStrategy]:
         """Returns the live strategies that mirror a paper strategy; never waits."""
         return self._by_wallet.get(ft_wallet_id, ())
+
+    def exit_settings(self, strategy_id: str) -> LiveSettings | None:
+        """Returns how something is sold; orders by hand have the defaults. None for a strategy that is not known."""
+        if strategy_id.startswith(f"{MANUAL}:"):
+            return _BY_HAND
+        strategy = self.strategies.get(strategy_id)
+        return None if strategy is None else strategy.settings
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Reads the table, says that it started, and follows its version until cancelled."""

@@ -41,7 +41,9 @@ class ManualDesk:
         Raises `IntentConflictError`, `RejectedError` for what will never do, `TransientError`.
         """
         intent = self._intent(order, f"{user_id}:{order.intent_id}")
-        order_id, is_new = await self.store.claim_keyed(user_id, order.intent_id, _hash_of(order), intent)
+        order_id, is_new = await self.store.claim_keyed(
+            user_id, order.intent_id, _hash_of(order), intent, auto_close_pct=order.auto_close_pct
+        )
         if not is_new:
             # Perhaps it was claimed with nobody told; who has it already does not take it twice.
             claimed = await self.store.find(order_id)
@@ -145,6 +147,8 @@ def _hash_of(order: ManualOrder) -> str:
     ]  # fmt: skip
     if order.expires_in_s is not None:
         parts.append(str(order.expires_in_s))
+    if order.auto_close_pct is not None:
+        parts.append(f"auto-close {_plain(order.auto_close_pct)}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -49,6 +49,8 @@ class HotPoller:
     left_out: int = attrs.field(init=False, default=0)
     """Wallets for which the hot tier has no room."""
     store_failures: int = attrs.field(init=False, default=0)
+    _alive_s: float = attrs.field(init=False, default=float("-inf"))
+    """When a poll last succeeded, or there was nobody to poll."""
     _marked: frozenset[str] = attrs.field(init=False, default=frozenset())
     _trades_read_s: dict[str, dict[TradeList, float]] = attrs.field(init=False, factory=dict)
     """When each list of trades of a wallet was read to its end last."""
@@ -82,29 +84,36 @@ class HotPoller:
         read = [max(times.values()) for times in self._trades_read_s.values() if times]
         return max(0.0, now_s - min(read)) if read else None
 
+    def idle_s(self, now_s: float) -> float | None:
+        """Returns how long ago a poll succeeded last; None when there is nobody to poll."""
+        return max(0.0, now_s - self._alive_s) if self.queue.entries else None
+
     def planned_cycle_s(self) -> float:
         """Returns the shortest cycle that rate and cool-down allow with one call a wallet."""
         wallets = len(self.queue.entries)
         return max(self.config.cooldown_s, wallets / self.config.rate_per_s) if wallets else 0.0
 
     async def _keep_list(self) -> None:
-        version, listed_s = None, float("-inf")
+        listed: object = None
+        listed_s = float("-inf")
         while True:
-            sets, now_s = self.targets.current(), trio.current_time()
-            if sets.version != version or now_s - listed_s >= LIST_S:
+            sets, now_s, enabled = self.targets.current(), trio.current_time(), self.config.enabled
+            if now_s - listed_s >= LIST_S:
                 listed_s = now_s
                 try:
-                    marked = frozenset(await self.store.hot_wallets())
+                    self._marked = frozenset(await self.store.hot_wallets())
                 except TransientError as error:
                     self._store_failed(error)
-                    marked = self._marked
-                if sets.version != version or marked != self._marked:
-                    version, self._marked = sets.version, marked
-                    self._list(*hot_wallets(sets.lanes, marked))
+            wanted = (sets.version, self._marked, enabled)
+            if wanted != listed:
+                listed = wanted
+                self._list(*(hot_wallets(sets.lanes, self._marked) if enabled else ({}, 0)))
             await trio.sleep(LOOK_S)
 
     def _list(self, wallets: dict[str, HotLane], left_out: int) -> None:
         self.left_out = left_out
+        if not self.queue.entries:
+            self._alive_s = trio.current_time()
         gone = self.queue.entries.keys() - wallets.keys()
         self.queue.set_wallets(wallets, trio.current_time())
         for wallet in gone:
@@ -124,15 +133,13 @@ class HotPoller:
     async def _work(self, apart: bool) -> None:
         while True:
             await trio.sleep_until(self._paused_until_s)
-            one = self.queue.take(trio.current_time(), apart=apart) if self.config.enabled else None
+            one = self.queue.take(trio.current_time(), apart=apart)
             if one is not None:
                 await self._poll(one)
                 self._wake()
                 continue
             changed = self._changed
-            due_s = self.queue.next_due_s(apart=apart) if self.config.enabled else float("inf")
-            # A setting may be reloaded, so nothing is slept for long.
-            with trio.move_on_at(min(due_s, trio.current_time() + LIST_S)):
+            with trio.move_on_at(self.queue.next_due_s(apart=apart)):
                 await changed.wait()
 
     async def _poll(self, one: Queued) -> None:
@@ -150,7 +157,7 @@ class HotPoller:
             self._failed_lately.clear()
             self._venue_backoff.reset()
             self._store_backoff.reset()
-            now_s = trio.current_time()
+            self._alive_s = now_s = trio.current_time()
             self.queue.done(one, now_s, cooldown_s=cooldown_s, took_s=now_s - began_s)
 
     async def _polled(self, one: Queued) -> None:

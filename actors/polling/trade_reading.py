@@ -90,6 +90,11 @@ class TradeReading:
         await self._walk(wallet, TradeList.ACTIVITY, wanted, outlets, found, kind=PollKind.EVIDENCE)
         return found
 
+    @property
+    def unsettled(self) -> int:
+        """Watermarks that this process has moved and not stored yet."""
+        return len(self._settling)
+
     def settled(self) -> list[Watermark]:
         """Returns the watermarks that may be kept now."""
         now_s = trio.current_time()

@@ -1,6 +1,7 @@
 """Moments of a cron expression in UTC, and which of them a scheduler still owes."""
 
 from datetime import datetime
+from itertools import pairwise
 
 import attrs
 from cronsim import CronSim
@@ -10,6 +11,7 @@ from protocols.jobs import ATTEMPTS_MAX, JobStatus, LastSlot
 from protocols.timestamps import utc_datetime
 
 _MINUTE_MS = 60_000
+GAPS_LOOKED_AT = 10
 
 
 @attrs.frozen
@@ -31,6 +33,13 @@ class CronTimes:
         """Returns the last moment that is not later than a time."""
         following = utc_datetime(_minute(epoch_ms) + _MINUTE_MS)
         return _ms(next(CronSim(self.expression, following, reverse=True)))
+
+    def longest_gap_s(self, epoch_ms: int, slots: int = GAPS_LOOKED_AT) -> float:
+        """Returns the longest of the next pauses between two moments: a weekend, for a job of working days."""
+        moments = [self.next_after(epoch_ms)]
+        while len(moments) <= slots:
+            moments.append(self.next_after(moments[-1]))
+        return max(later - earlier for earlier, later in pairwise(moments)) / 1000
 
 
 def slot_owed(cron: CronTimes, now_ms: int, last: LastSlot) -> int | None:

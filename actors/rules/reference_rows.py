@@ -51,7 +51,7 @@ def wallet_of(value: object) -> str:
 
 def map_profile(row: Row) -> Mapped:
     """Returns a user under a name that our commands take; the name is unique by its id where the source has none."""
-    user_id = _uuid(row.get("id"))
+    user_id = uuid_of(row.get("id"))
     given = row.get("user_name")
     # A name made from something else is not one that anybody chose: keep it apart from those that were.
     chosen = isinstance(given, str) and _USER_NAME.fullmatch(given) is not None
@@ -64,7 +64,7 @@ def map_profile(row: Row) -> Mapped:
         "other_name": f"{name[:55]}-{user_id[:8]}",
         "email": storable_or_none(row.get("email"), 320),
         "is_admin": row.get("is_admin") is True,
-        "created_at": _time(row.get("created_at")),
+        "created_at": time_of(row.get("created_at")),
     }
     return Mapped(values, () if chosen else ("user_name was made",))
 
@@ -72,10 +72,10 @@ def map_profile(row: Row) -> Mapped:
 def map_follow(row: Row) -> Mapped:
     """Returns a follow. Whom it belongs to has to be looked up."""
     values = {
-        "user_id": _uuid(row.get("user_id"), "user_id"),
+        "user_id": uuid_of(row.get("user_id"), "user_id"),
         "trader_wallet": wallet_of(row.get("trader_wallet")),
         "active": row.get("active") is not False,
-        "created_at": _time(row.get("created_at")),
+        "created_at": time_of(row.get("created_at")),
     }
     return Mapped(values)
 
@@ -83,8 +83,8 @@ def map_follow(row: Row) -> Mapped:
 def map_trader(row: Row) -> Mapped:
     """Returns a trader; figures that are no numbers or out of range are left out."""
     notes: list[str] = []
-    rank, win_rate = _amount(row, "rank", notes), _amount(row, "win_rate", notes)
-    total, followers = _amount(row, "total_trades", notes), _amount(row, "follower_count", notes)
+    rank, win_rate = amount_of(row, "rank", notes), amount_of(row, "win_rate", notes)
+    total, followers = amount_of(row, "total_trades", notes), amount_of(row, "follower_count", notes)
     if win_rate is not None and not 0 <= win_rate <= 1:
         notes.append("win_rate")
         win_rate = None
@@ -92,14 +92,14 @@ def map_trader(row: Row) -> Mapped:
         "wallet_address": wallet_of(row.get("wallet_address")),
         "display_name": storable_or_none(row.get("display_name")),
         "profile_image": storable_or_none(row.get("profile_image")),
-        **{name: _text(_amount(row, name, notes)) for name in ("pnl", "volume", "roi")},
+        **{name: _text(amount_of(row, name, notes)) for name in ("pnl", "volume", "roi")},
         "win_rate": _text(win_rate),
         "total_trades": _whole(total, "total_trades", 2**63, notes),
         "rank": _whole(rank, "rank", 2**31, notes),
         "follower_count": _whole(followers, "follower_count", 2**31, notes),
         "is_active": row.get("is_active") is not False,
-        "last_seen_at": _time(row.get("last_seen_at")),
-        "updated_at": _time(row.get("updated_at")),
+        "last_seen_at": time_of(row.get("last_seen_at")),
+        "updated_at": time_of(row.get("updated_at")),
     }
     return Mapped(values, tuple(notes))
 
@@ -122,7 +122,7 @@ class TradeMapper:
 
     def map(self, row: Row) -> LanedTrade | None:
         """Returns the trade, or None when nobody knows its wallet. Raises `MalformedError`."""
-        raw = _raw_object(row.get("raw"))
+        raw = object_of(row.get("raw"))
         wallet = wallet_of(row.get("trader_wallet") or raw.get("proxyWallet"))
         lane = self.lanes.get(wallet)
         if lane is None:
@@ -173,8 +173,8 @@ def _trade_row(row: Row, raw: Row, wallet: str) -> TradeRow:
     )
 
 
-def _raw_object(value: object) -> dict[str, Any]:
-    """The payload, which some writers stored as a JSON text inside the JSON; anything else is no payload."""
+def object_of(value: object) -> dict[str, Any]:
+    """Returns the payload, which some writers stored as a JSON text inside the JSON; anything else is no payload."""
     if isinstance(value, str):
         try:
             return read_object(value)
@@ -202,22 +202,24 @@ def _user_name(value: object) -> str:
     return name if _USER_NAME.fullmatch(name) else ""
 
 
-def _uuid(value: object, field: str = "id") -> str:
+def uuid_of(value: object, field: str = "id") -> str:
+    """Returns a uuid in lower case. Raises `MalformedError(field)`."""
     text = value.lower() if isinstance(value, str) else ""
     if not _UUID.fullmatch(text):
         raise MalformedError(field, repr(value)[:60])
     return text
 
 
-def _time(value: object) -> str | None:
-    """An ISO text that is a time of the venue's life, else nothing."""
+def time_of(value: object) -> str | None:
+    """Returns an ISO text when the value is a time of the venue's life, else nothing."""
     try:
         return utc_datetime(epoch_ms(value)).isoformat()
     except MalformedError:
         return None
 
 
-def _amount(row: Row, name: str, notes: list[str]) -> Decimal | None:
+def amount_of(row: Row, name: str, notes: list[str]) -> Decimal | None:
+    """Returns a number; one that is none, or out of range, is left out and noted."""
     value = row.get(name)
     if value is None:
         return None

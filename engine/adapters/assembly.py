@@ -41,6 +41,7 @@ class IngestAdapters:
     dialer: RtdsDialer
     history: DataApiHistory
     catalog: GammaCatalog
+    newest: GammaCatalog
     trades: PostgresTradeStore
     gaps: PostgresGapStore
     targets: PostgresTargetStore
@@ -102,10 +103,12 @@ async def open_adapters(
         with suppress(TransientError):
             # The first trade must not wait for a connection and a plan.
             await trades.write(())
+        catalog = GammaCatalog(api=gamma)
         yield IngestAdapters(
             dialer=dialer,
             history=DataApiHistory(api=data, clock=clock),
-            catalog=GammaCatalog(api=gamma),
+            catalog=catalog,
+            newest=catalog,
             trades=trades,
             gaps=PostgresGapStore(writer, lease),
             targets=targets,

@@ -8,14 +8,19 @@ import attrs
 from config.schema import EngineConfig
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.poll_adapters import ColdPollAdapters, open_cold_poll_adapters
+from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
+from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.notice_job_store import PostgresNoticeJobStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
 from engine.adapters.system_clock import SystemClock
+from engine.adapters.trade_history import DataApiHistory
+from engine.adapters.trader_accounts import DataApiAccounts
 from engine.adapters.upstream import open_upstream
 from engine.runtime.traffic import Traffic
 
@@ -35,7 +40,12 @@ class JobAdapters:
     trader_stats: PostgresTraderStatsStore
     reason_counts: PostgresTraderStatsStore
     snapshots: PostgresSnapshotStore
+    coverage: PostgresCoverageStore
+    history: DataApiHistory
+    accounts: DataApiAccounts
     cold: ColdPollAdapters
+    copy_marks: PostgresCopyMarkStore
+    notices: PostgresNoticeJobStore
 
 
 @asynccontextmanager
@@ -50,8 +60,18 @@ async def open_job_adapters(
         open_upstream(
             "gamma", venue.gamma_url, venue, rate_per_s=RATE_PER_S, traffic=traffic, user="jobs", connections_max=1
         ) as gamma,
+        open_upstream(
+            "data",
+            venue.data_url,
+            venue,
+            rate_per_s=config.coverage.rate_per_s,
+            traffic=traffic,
+            user="audit",
+            connections_max=1,
+        ) as audited,
         open_cold_poll_adapters(config, options, clock=SystemClock(), traffic=traffic) as cold,
     ):
+        clock = SystemClock()
         yield JobAdapters(
             store=PostgresJobStore(leases),
             retention=PostgresRetentionStore(work),
@@ -61,5 +81,10 @@ async def open_job_adapters(
             trader_stats=PostgresTraderStatsStore(work),
             reason_counts=PostgresTraderStatsStore(work),
             snapshots=PostgresSnapshotStore(work),
+            coverage=PostgresCoverageStore(work),
+            history=DataApiHistory(api=audited, clock=clock),
+            accounts=DataApiAccounts(api=audited, clock=clock),
             cold=cold,
+            copy_marks=PostgresCopyMarkStore(work),
+            notices=PostgresNoticeJobStore(work),
         )

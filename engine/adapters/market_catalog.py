@@ -10,11 +10,12 @@ from protocols.markets import Market
 from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, decode_markets
 
 _log = logging.getLogger(__name__)
+KEYSET_MARKETS_MAX = 100
 
 
 @attrs.define(eq=False, kw_only=True)
 class GammaCatalog:
-    """`MarketCatalog` of Gamma."""
+    """`MarketCatalog` and `NewestMarkets` of Gamma."""
 
     api: Upstream
     strangers: int = attrs.field(init=False, default=0)
@@ -29,11 +30,24 @@ class GammaCatalog:
         params += [("limit", MARKETS_PER_CALL_MAX), ("include_tag", "true")]
         if closed is not None:
             params.append(("closed", "true" if closed else "false"))
-        body = await self.api.get("/markets", params)
-        found, malformed = decode_markets(body)
-        for problem in malformed:
-            _log.warning("market not understood", extra={"error": str(problem)})
+        found = _decoded(await self.api.get("/markets", params))
         wanted = set(condition_ids)
         verified = {market.condition_id: market for market in found if market.condition_id in wanted}
         self.strangers += len(found) - len(verified)
         return list(verified.values())
+
+    async def newest(self, markets_max: int) -> list[Market]:
+        """Returns the open markets that were made last, newest first. Raises `TransientError` and `RejectedError`.
+
+        By the keyset list: answers of the legacy one may be five minutes old (venue.md §3.1).
+        """
+        params: list[tuple[str, str | int]] = [("order", "id"), ("ascending", "false"), ("closed", "false")]
+        params += [("limit", min(markets_max, KEYSET_MARKETS_MAX)), ("include_tag", "true")]
+        return _decoded(await self.api.get("/markets/keyset", params))
+
+
+def _decoded(body: bytes) -> list[Market]:
+    found, malformed = decode_markets(body)
+    for problem in malformed:
+        _log.warning("market not understood", extra={"error": str(problem)})
+    return found

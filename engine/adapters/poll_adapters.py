@@ -82,6 +82,6 @@ async def _open_data(
         burst=tier.burst,
         traffic=traffic,
         connections_max=connections,
-        user=f"data {name} poller",
+        user=f"{name} poller",
     ) as api:
         yield api

@@ -13,8 +13,8 @@ from protocols.errors import MalformedError, RejectedError, TransientError
 from protocols.prices import BookTop, Found, MarketFacts, MarketKey
 from protocols.venue.clob_books import book_levels
 from protocols.venue.clob_markets import book_top, clob_facts
-from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings
-from protocols.venue.gamma_quotes import facts_in, split_markets
+from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, split_markets
+from protocols.venue.gamma_quotes import facts_in
 
 _log = logging.getLogger(__name__)
 # The keyset list first: answers of the legacy one come from a cache and may be five minutes old (venue.md §3.1).

@@ -5,9 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
 
+from config.notify import channel_urls
 from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.notify_sender import NotifyProcess
+from engine.adapters.postgres.auto_close_store import AutoCloseStore
+from engine.adapters.postgres.copy_record_store import PostgresCopyRecords
+from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.feed_store import PostgresFeedStore
@@ -19,7 +24,10 @@ from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.live_report_store import LiveReportStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.notification_store import PostgresNotificationStore
+from engine.adapters.postgres.notification_user_store import NotificationUserStore
 from engine.adapters.postgres.pool import open_pool
+from engine.adapters.postgres.portfolio_store import PostgresPortfolios
 from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.signal_store import PostgresSignalStore
 from engine.adapters.postgres.strategy_store import StrategyStore
@@ -60,12 +68,20 @@ class ServingAdapters:
     why: PostgresWhyStore
     live_strategies: LiveStrategyStore
     live_reports: LiveReportStore
+    auto_closes: AutoCloseStore
     signals: PostgresSignalStore
     decision_markets: PostgresDecisionMarkets
     records: PostgresTraderRecords
+    coverage: PostgresCoverageStore
+    portfolios: PostgresPortfolios
+    copy_records: PostgresCopyRecords
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
+    outbox: PostgresNotificationStore
+    messages: NotifyProcess
+    notifications: NotificationUserStore
+    """What users see of them."""
 
 
 @asynccontextmanager
@@ -78,9 +94,9 @@ async def open_serving_adapters(
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(quick, "api", API_CONNECTIONS))
         # What actors read must not wait behind the pages of users.
-        streams, tokens, prices = [
+        streams, tokens, prices, outbox = [
             await stack.enter_async_context(open_connection(options, name))
-            for name in ("feed stream", "tokens", "prices")
+            for name in ("feed stream", "tokens", "prices", "notifications")
         ]
         venue = config.venue
         gamma, clob = [
@@ -104,12 +120,16 @@ async def open_serving_adapters(
             why=PostgresWhyStore(pool),
             live_strategies=LiveStrategyStore(pool),
             live_reports=LiveReportStore(pool),
+            auto_closes=AutoCloseStore(pool),
             signals=PostgresSignalStore(pool),
             decision_markets=PostgresDecisionMarkets(pool),
             records=PostgresTraderRecords(pool),
+            portfolios=PostgresPortfolios(pool),
+            copy_records=PostgresCopyRecords(pool),
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),
+            coverage=PostgresCoverageStore(pool),
             job_history=PostgresJobStore(pool),
             prices=GammaPrices(api=gamma),
             clob=ClobPrices(api=clob),
@@ -117,4 +137,7 @@ async def open_serving_adapters(
             markets=PostgresMarketStore(prices),
             catalog=GammaCatalog(api=gamma),
             jobs=jobs,
+            outbox=PostgresNotificationStore(outbox),
+            messages=NotifyProcess(urls=channel_urls(config.notify), timeout_s=config.notify.send_timeout_s),
+            notifications=NotificationUserStore(pool),
         )

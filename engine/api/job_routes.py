@@ -1,6 +1,6 @@
 """Jobs for administrators: what runs when, what ran, and running one now."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +8,10 @@ import attrs
 
 from actors.rules.cron_times import CronTimes
 from config.jobs import JobConfig
-from engine.api.errors import not_found
+from engine.api.errors import ApiError, not_found
 from engine.api.params import pattern, whole
 from engine.api.route import ApiRoute, Call, Rate, Struct
+from engine.job_places import job_note, whereabouts
 from protocols.clock import WallClock
 from protocols.jobs import JobRun, JobState, JobStore
 from protocols.timestamps import utc_datetime
@@ -55,6 +56,8 @@ class JobAnswer(Struct):
     """Who asked for a run that has not started yet."""
     last_success_at: datetime | None
     last_run: RunAnswer | None
+    note: str | None
+    """Why it can do nothing now: it needs an engine that ingests, or is not installed."""
 
 
 class JobsAnswer(Struct):
@@ -85,15 +88,17 @@ class _JobRoutes:
     store: JobStore
     settings: Mapping[str, JobConfig]
     clock: WallClock
+    runs_here: Callable[[str], bool]
 
     async def list_jobs(self, _call: Call) -> JobsAnswer:
         now_ms = self.clock.now_ms()
         states = await self.store.states(list(self.settings), slots_until_ms=now_ms)
+        schedulers = await self.store.schedulers()
         answers = []
         for name, settings in self.settings.items():
             last = await self.store.runs(name, before_run_id=None, runs_max=1)
-            answers.append(_job_answer(states[name], settings, now_ms, last[0] if last else None))
-        schedulers = await self.store.schedulers()
+            note = job_note(name, schedulers)
+            answers.append(_job_answer(states[name], settings, now_ms, last[0] if last else None, note))
         return JobsAnswer(jobs=answers, schedulers=[one.holder for one in schedulers])
 
     async def list_runs(self, call: Call) -> RunsAnswer:
@@ -104,7 +109,13 @@ class _JobRoutes:
         )
 
     async def run_now(self, call: Call) -> RequestAnswer:
-        request = await self.store.request(self._known(call), call.principal.user_name)
+        name = self._known(call)
+        if whereabouts(name) is not None and not self.runs_here(name):
+            # It would wait for an engine that may never come.
+            note = job_note(name, await self.store.schedulers())
+            if note is not None:
+                raise ApiError(409, "no_engine_for_job", f"{name} {note}")
+        request = await self.store.request(name, call.principal.user_name)
         return RequestAnswer(request_id=request.request_id, is_new=request.is_new)
 
     def _known(self, call: Call) -> str:
@@ -114,9 +125,15 @@ class _JobRoutes:
         return name
 
 
-def job_routes(*, store: JobStore, settings: Mapping[str, JobConfig], clock: WallClock) -> list[ApiRoute]:
-    """Returns the routes of jobs. `settings` are those of the configuration, by name."""
-    feature = _JobRoutes(store=store, settings=settings, clock=clock)
+def job_routes(
+    *,
+    store: JobStore,
+    settings: Mapping[str, JobConfig],
+    clock: WallClock,
+    runs_here: Callable[[str], bool] = lambda _name: False,
+) -> list[ApiRoute]:
+    """Returns the routes of jobs. `settings` are those of the configuration, by name; `runs_here` is this process's word."""
+    feature = _JobRoutes(store=store, settings=settings, clock=clock, runs_here=runs_here)
     return [
         ApiRoute(
             method="GET",
@@ -151,12 +168,12 @@ def job_routes(*, store: JobStore, settings: Mapping[str, JobConfig], clock: Wal
             summary="Asks for a run now; runs that were asked for and not started are one",
             answer=RequestAnswer,
             params=(_NAME,),
-            refusals=_UNKNOWN,
+            refusals={**_UNKNOWN, 409: "no engine that runs now can run it"},
         ),
     ]
 
 
-def _job_answer(state: JobState, settings: JobConfig, now_ms: int, last: JobRun | None) -> JobAnswer:
+def _job_answer(state: JobState, settings: JobConfig, now_ms: int, last: JobRun | None, note: str | None) -> JobAnswer:
     return JobAnswer(
         name=state.job,
         enabled=settings.enabled,
@@ -167,6 +184,7 @@ def _job_answer(state: JobState, settings: JobConfig, now_ms: int, last: JobRun 
         requested_by=state.requested_by,
         last_success_at=_moment(state.succeeded_ms),
         last_run=None if last is None else _run_answer(last),
+        note=note,
     )
 
 

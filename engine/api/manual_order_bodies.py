@@ -1,5 +1,6 @@
 """What the routes of orders by hand take and answer. USD and USD a share."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -20,6 +21,8 @@ ConditionId = Annotated[
 ]
 TokenId = Annotated[str, text_field("[1-9][0-9]{0,77}", "a token id: a whole number of at most 78 digits")]
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+
+Wallet = Annotated[str, text_field("0x[0-9a-f]{40}", "a wallet: 0x and 40 hex digits, lower case")]
 
 EXPIRES_S_MAX = 366 * 86_400
 
@@ -44,9 +47,38 @@ class WantedOrder(Struct):
     confirm: bool = False
     """Has to be true: this costs real money. A dry run needs none."""
     outcome: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    copied_trader: Annotated[str, text_field("0x[0-9a-f]{40}", "a wallet: 0x and 40 hex digits, lower case")] | None = (
-        None
-    )
+    copied_trader: Wallet | None = None
+    auto_close: bool = False
+    """Of a BUY with `copiedTrader`: all that the account has of him in this token is sold when he closes his position."""
+    auto_close_slippage_pct: Decimal = Decimal(2)
+    """0 to 100: so far below the last price the first try may sell; each further one may go lower."""
+
+
+class AutoClose(Struct):
+    """A switch for what an account has of a trader in a token."""
+
+    account: Account
+    copied_trader: Wallet
+    token_id: TokenId
+    enabled: bool
+    slippage_pct: Decimal = Decimal(2)
+    """0 to 100."""
+
+
+class AutoCloseAnswer(Struct):
+    """What is sold when the copied trader closes his position."""
+
+    account: str
+    copied_trader: str
+    token_id: str
+    slippage_pct: Decimal
+    armed_at: datetime
+
+
+class AutoCloses(Struct):
+    """All of one's own."""
+
+    auto_closes: list[AutoCloseAnswer]
 
 
 class CanceledOrder(Struct):

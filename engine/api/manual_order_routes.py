@@ -31,6 +31,7 @@ from protocols.live.orders import OrderType, Side
 from protocols.users import Scope
 
 PRICE_MIN, PRICE_MAX = Decimal("0.0001"), Decimal("0.9999")
+PERCENT_ALLOWED = "must be from 0 to 100, with at most four decimals"
 AMOUNT_MIN, AMOUNT_MAX = Decimal("0.01"), Decimal(1_000_000)
 
 
@@ -104,6 +105,7 @@ class _Handlers:
             usd=body.amount if in_usd else None,
             outcome=body.outcome,
             trader=body.copied_trader,
+            auto_close_pct=body.auto_close_slippage_pct if body.auto_close else None,
             expires_in_s=body.expires_in_s,
         )
 
@@ -154,7 +156,16 @@ def _problems(body: WantedOrder) -> list[tuple[str, str]]:
         problems.append(("inputMode", "goes with BUY only: a SELL is in shares"))
     if (body.order_type is OrderType.GTD) != (body.expires_in_s is not None):
         problems.append(("expiresInS", "goes with orderType GTD, which needs it"))
+    if body.auto_close and (body.side is not Side.BUY or body.copied_trader is None):
+        problems.append(("autoClose", "goes with a BUY that names its copiedTrader"))
+    if not is_percent(body.auto_close_slippage_pct):
+        problems.append(("autoCloseSlippagePct", PERCENT_ALLOWED))
     return problems
+
+
+def is_percent(value: Decimal) -> bool:
+    """Returns whether a number is a percentage that the database keeps exactly."""
+    return value.is_finite() and 0 <= value <= 100 and _places(value) <= 4
 
 
 def _places(value: Decimal) -> int:

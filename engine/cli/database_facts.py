@@ -1,15 +1,22 @@
 """What a database says about trades, follows, leases and migrations, for `status` and `top`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.database import DatabaseOptions, once
+from engine.adapters.postgres.coverage_store import PostgresCoverageStore
+from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.migrate import Migration, migration_status
+from engine.adapters.system_clock import SystemClock
+from protocols.coverage import CoverageSummary
+from protocols.trades import Lane
 
 COUNTED_MAX = 1_000_000
+COVERAGE_MIGRATION = 12
+DAY_MS = 86_400_000
 # Counting stops at a bound; beyond it the planner's estimate is exact enough for people.
 COUNTS = """
 SELECT
@@ -55,6 +62,8 @@ class DatabaseFacts:
     last_trade: datetime | None = None
     last_written: datetime | None = None
     leases: tuple[Lease, ...] = ()
+    coverage: Mapping[Lane, CoverageSummary] = attrs.field(factory=dict)
+    """Of 24 hours; empty until an audit has ended."""
 
 
 async def database_facts(options: DatabaseOptions) -> DatabaseFacts:
@@ -69,7 +78,12 @@ async def database_facts(options: DatabaseOptions) -> DatabaseFacts:
         counts = await raw.fetch(COUNTS, COUNTED_MAX)
         return counts[0], await raw.fetchrow(LAST_TRADE), await raw.fetch(LEASES)
 
-    counts, last, leases = await once(options, "status", work)
+    coverage: Mapping[Lane, CoverageSummary] = {}
+    async with open_connection(options, "status") as connection:
+        counts, last, leases = await connection.run(work)
+        if COVERAGE_MIGRATION in status.applied:
+            since_ms = SystemClock().now_ms() - DAY_MS
+            coverage = await PostgresCoverageStore(connection).summary(since_ms=since_ms)
     exact = counts["trades"] <= COUNTED_MAX
     return attrs.evolve(
         facts,
@@ -80,6 +94,7 @@ async def database_facts(options: DatabaseOptions) -> DatabaseFacts:
         targets=counts["targets"],
         last_trade=last["trade_timestamp"] if last else None,
         last_written=last["ingested_at"] if last else None,
+        coverage=coverage,
         leases=tuple(Lease(**dict(row)) for row in leases),
     )
 

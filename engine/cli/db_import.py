@@ -1,4 +1,4 @@
-"""`polycopy db import`: users, follows, traders, markets and trades from a database of the reference's shape."""
+"""`polycopy db import`: users, follows, traders, markets, trades and copied orders from a database of the reference's shape."""
 
 import json
 import os
@@ -36,7 +36,7 @@ _SCHEMES = ("postgresql://", "postgres://")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def import_command(settings: Settings, source: str, dry_run: bool, as_json: bool) -> None:
-    """Copy users, follows, traders, markets and trades from a database of the reference's shape.
+    """Copy users, follows, traders, markets, trades and copied orders from a database of the reference's shape.
 
     The source is only read, at one moment in time. What is here already stays as it is, so an import that was cut short is
     simply run again. Trades are kept of wallets that somebody follows or that are in `traders`. Stop the engine first.

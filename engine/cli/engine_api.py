@@ -46,15 +46,20 @@ class EngineApi:
             raise self._unreachable(error) from None
         return self._answer(response)[1]
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
-        """Returns status and answer. Raises `EngineUnreachableError` and `ApiRefusedError` when surely nothing was done.
+    async def post(self, path: str, body: Mapping[str, Any] | None) -> tuple[int, Any]:
+        """Posts a document, or nothing; returns status and answer.
+
+        Raises `EngineUnreachableError` and `ApiRefusedError` when surely nothing was done.
 
         Raises `UnansweredError` when nobody knows.
         """
         try:
-            response = await self.client.post(
-                path, content=json.dumps(body), headers={"Content-Type": "application/json"}
-            )
+            if body is None:
+                response = await self.client.post(path)
+            else:
+                response = await self.client.post(
+                    path, content=json.dumps(body), headers={"Content-Type": "application/json"}
+                )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, UnicodeError) as error:
             raise self._unreachable(error) from None
         except httpx.HTTPError as error:

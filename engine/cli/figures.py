@@ -1,5 +1,6 @@
 """Numbers as people read them."""
 
+import math
 from datetime import UTC, datetime
 
 _BYTES_STEP = 1024
@@ -37,3 +38,8 @@ def count_text(count: float) -> str:
 def moment_text(moment: datetime | None) -> str:
     """Returns a time in UTC to the second; a dash for None."""
     return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def percent_text(ratio: float | None) -> str:
+    """Returns a share such as `99.7 %`, never rounded up to all of it; a dash for None."""
+    return "-" if ratio is None else f"{math.floor(ratio * 1000) / 10:.1f} %"

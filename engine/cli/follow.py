@@ -13,6 +13,7 @@ from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.figures import count_text, moment_text
 from engine.cli.follow_changes import FollowChanges, add_follows, remove_follows
+from engine.cli.follow_hot import hot
 from engine.cli.main import EXIT_USAGE, Settings
 from engine.cli.terminal import echo_table, plain, progress, show_passing
 from engine.cli.wallet_forms import Entry, parse_arguments, parse_lines
@@ -118,6 +119,9 @@ def list_follows(settings: Settings, user_name: str, as_json: bool) -> None:
         echo_table(("wallet", "", "trades", "last trade", "since"), table, right={2})
     else:
         click.echo(f"{plain(user_name)} follows nobody yet; `polycopy follow add WALLET` changes that.", err=True)
+
+
+follow.add_command(hot)
 
 
 def _change(

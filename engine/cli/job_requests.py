@@ -13,6 +13,7 @@ from engine.adapters.job_adapters import open_job_adapters
 from engine.adapters.system_clock import SystemClock, process_owner_id
 from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.terminal import plain, progress
+from engine.job_places import job_note, whereabouts
 from engine.job_wiring import JobPorts, jobs_of, runner_of
 from engine.runtime.traffic import Traffic
 from protocols.jobs import JobLease, JobRun, JobStatus, JobStore
@@ -44,8 +45,11 @@ async def run_job(config: EngineConfig, name: str, *, wait: bool) -> RunReport:
     async def inside(database: OpenDatabase) -> RunReport:
         async with open_job_adapters(config, database.options, Traffic()) as io:
             ports = JobPorts(**attrs.asdict(io, recurse=False))
+            schedulers = await io.store.schedulers()
+            if whereabouts(name) is not None and (note := job_note(name, schedulers)) is not None:
+                raise click.ClickException(f"{name} {note}; nothing was asked for")
             request = await io.store.request(name, operator_name())
-            if not any(name in one.jobs for one in await io.store.schedulers()):
+            if not any(name in one.jobs for one in schedulers):
                 await _run_here(config, ports, name)
                 ended = await io.store.run_of_request(request.request_id)
                 return RunReport(request_id=request.request_id, where="here", run=ended)

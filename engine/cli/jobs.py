@@ -13,6 +13,7 @@ from engine.cli.job_access import check_job, with_job_store
 from engine.cli.job_requests import RunReport, operator_name, run_job
 from engine.cli.main import EXIT_FAILED, Settings
 from engine.cli.terminal import echo_table, plain
+from engine.job_places import job_note
 from protocols.jobs import JobRun, JobStatus, JobStore
 from protocols.timestamps import utc_datetime
 
@@ -35,6 +36,7 @@ def list_jobs(settings: Settings, as_json: bool) -> None:
     now_ms = SystemClock().now_ms()
 
     async def read(store: JobStore) -> tuple[list[dict[str, Any]], list[str]]:
+        schedulers = await store.schedulers()
         states = await store.states(list(config.jobs), slots_until_ms=now_ms)
         rows = []
         for name, job in config.jobs.items():
@@ -50,9 +52,10 @@ def list_jobs(settings: Settings, as_json: bool) -> None:
                     "requested_by": state.requested_by,
                     "last_success": _iso(state.succeeded_ms),
                     "last_run": _document(last[0]) if last else None,
+                    "note": job_note(name, schedulers),
                 }
             )
-        return rows, [one.holder for one in await store.schedulers()]
+        return rows, [one.holder for one in schedulers]
 
     rows, schedulers = run_command(lambda: with_job_store(config, read))
     if as_json:
@@ -183,6 +186,8 @@ def _standing(row: dict[str, Any]) -> tuple[str, str, str]:
     now = f"running at {row['running_at']}" if row["running_at"] else ""
     if row["requested_by"]:
         now = f"{now} asked for by {row['requested_by']}".strip()
+    if row["note"]:
+        now = f"{now} {row['note']}".strip()
     return ended, _short(row["last_success"]), now
 
 

@@ -90,6 +90,7 @@ def try_order(settings: Settings, /, **options: Any) -> None:
 @click.option(
     "--slippage-pct", default="3", show_default=True, help="How much more than the trader it may pay a share."
 )
+@click.option("--auto-close", is_flag=True, help="Sell with the trader: all that the account has of him in the token.")
 @_account
 @_key
 @_wait
@@ -97,7 +98,9 @@ def try_order(settings: Settings, /, **options: Any) -> None:
 @token_option
 @_json
 @click.pass_obj
-def copy_trade(settings: Settings, /, trade_id: str, usd: str, slippage_pct: str, **options: Any) -> None:
+def copy_trade(
+    settings: Settings, /, trade_id: str, usd: str, slippage_pct: str, auto_close: bool, **options: Any
+) -> None:
     """Copy the stored BUY TRADE_ID: takes at once what there is up to its price and slippage (FAK)."""
     config, slippage = settings.load(), _decimal("--slippage-pct", slippage_pct)
     if not 0 <= slippage <= 100:
@@ -111,7 +114,7 @@ def copy_trade(settings: Settings, /, trade_id: str, usd: str, slippage_pct: str
         "market": trade.condition_id, "price": format(limit, "f"), "usd": usd, "shares": None, "order_type": "FAK",
         "outcome": trade.outcome, "expires_in_s": None,
     })  # fmt: skip
-    place_order(config, {**body, "copiedTrader": trade.trader}, _placing(options))
+    place_order(config, {**body, "copiedTrader": trade.trader, "autoClose": auto_close}, _placing(options))
 
 
 @click.command()

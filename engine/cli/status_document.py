@@ -4,6 +4,7 @@ from typing import Any
 
 from engine.cli.database_facts import DatabaseFacts
 from engine.cli.engine_client import EngineView
+from protocols.timestamps import utc_datetime
 
 
 def engine_document(view: EngineView | None, error: str | None) -> dict[str, Any]:
@@ -30,6 +31,23 @@ def engine_document(view: EngineView | None, error: str | None) -> dict[str, Any
         "spill_bytes": _whole(metrics.value("spill_bytes")),
         "target_wallets": _whole(metrics.value("target_wallets")),
         "upstream_requests": upstream_rows(view),
+        "poller": poller_document(view),
+    }
+
+
+def poller_document(view: EngineView) -> dict[str, Any]:
+    """Returns the hot tier of the wallet pollers; times in seconds, calls by tier."""
+    metrics = view.metrics
+    return {
+        "wallets": _whole_each(metrics.by("poller_wallets", "lane")),
+        "cycle_s": metrics.by("poller_cycle_seconds", "lane"),
+        "planned_cycle_s": metrics.value("poller_planned_cycle_seconds"),
+        "due_lag_s": metrics.value("poller_due_lag_seconds"),
+        "trades_age_s": metrics.value("poller_trades_age_seconds"),
+        "calls": _whole_each(metrics.by("poller_calls_total", "tier")),
+        "calls_saved": _whole_each(metrics.by("poller_calls_saved_total", "tier")),
+        "failures": _whole_each(metrics.by("poller_failures_total", "tier")),
+        "position_events": _whole_each(metrics.by("position_events_total", "kind")),
     }
 
 
@@ -76,6 +94,12 @@ def database_document(found: tuple[str, DatabaseFacts] | None, error: str | None
         "targets": facts.targets,
         "last_trade": facts.last_trade.isoformat() if facts.last_trade else None,
         "last_written": facts.last_written.isoformat() if facts.last_written else None,
+        "coverage": [
+            {"lane": lane.value, "ratio": one.counts.ratio, "expected": one.counts.expected,
+             "missed": one.counts.missed, "wallets": one.wallets,
+             "last_audit": utc_datetime(one.closed_ms).isoformat()}
+            for lane, one in sorted(facts.coverage.items())
+        ],
         "leases": [
             {"name": lease.name, "holder": lease.holder, "epoch": lease.epoch, "held": lease.left_s > 0,
              "left_s": round(lease.left_s, 1)}

@@ -7,9 +7,10 @@ import click
 
 from engine.cli.database_facts import DatabaseFacts
 from engine.cli.engine_client import EngineView
-from engine.cli.figures import bytes_text, count_text, moment_text, seconds_text
-from engine.cli.status_document import actor_rows, channel_rows
+from engine.cli.figures import bytes_text, count_text, moment_text, percent_text, seconds_text
+from engine.cli.status_document import actor_rows, channel_rows, poller_document
 from engine.cli.terminal import echo_table, plain
+from protocols.timestamps import utc_datetime
 
 
 def echo_engine(view: EngineView | None, error: str | None) -> None:
@@ -49,7 +50,22 @@ def _figures(view: EngineView) -> list[tuple[str, str]]:
         ("trade to row", f"about {seconds_text(p50)} (p50), {seconds_text(p99)} (p99)"),
         ("spill journal", bytes_text(metrics.value("spill_bytes") or 0)),
         ("upstream calls", _counts(upstream)),
+        ("polled wallets", _polled(view)),
     ]
+
+
+def _polled(view: EngineView) -> str:
+    poller = poller_document(view)
+    hot = sum(poller["wallets"].get(lane, 0) for lane in ("target", "followed", "marked"))
+    cycle = max(poller["cycle_s"].values(), default=None)
+    calls, saved = poller["calls"].get("hot", 0), poller["calls_saved"].get("hot", 0)
+    parts = [
+        f"{count_text(hot)} hot, cycle {seconds_text(cycle)} (at best {seconds_text(poller['planned_cycle_s'])})",
+        f"{count_text(calls)} calls made, {count_text(saved)} saved",
+    ]
+    if failing := poller["wallets"].get("failing", 0):
+        parts.append(f"{count_text(failing)} failing")
+    return "; ".join(parts)
 
 
 def _counts(counts: dict[str, float]) -> str:
@@ -90,8 +106,19 @@ def echo_database(found: tuple[str, DatabaseFacts] | None, error: str | None) ->
             ("last trade", f"{moment_text(facts.last_trade)}, written {moment_text(facts.last_written)}"),
             ("follows", f"{count_text(facts.followed or 0)} wallets, {count_text(facts.targets or 0)} of them targets"),
         ]
+        lines += [("coverage", text) for text in _coverage(facts)]
     for label, text in lines:
         click.echo(f"  {label:<15} {text}")
     for lease in facts.leases:
         state = f"held by {plain(lease.holder)}" if lease.left_s > 0 else f"free, last held by {plain(lease.holder)}"
         click.echo(f"  {'lease':<15} {plain(lease.name)}: {state} (epoch {lease.epoch})")
+
+
+def _coverage(facts: DatabaseFacts) -> list[str]:
+    """Returns a line a lane: what the stream had of the venue's trades of 24 hours."""
+    lines = []
+    for lane, one in sorted(facts.coverage.items()):
+        found = f"{percent_text(one.counts.ratio)} of {count_text(one.counts.expected)} trades in 24 h"
+        audited = f"audited {moment_text(utc_datetime(one.closed_ms))}"
+        lines.append(f"lane {lane.value}: {found}, {count_text(one.counts.missed)} missed by all; {audited}")
+    return lines or ["not compared yet (job coverage-audit)"]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import attrs
 import click
 
+from actors.rules.notices.delivery_plan import is_address
 from config.schema import EngineConfig
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.user_store import UserRow, UserStore
@@ -90,6 +91,29 @@ def disable(settings: Settings, name: str, as_json: bool) -> None:
         return row
 
     _show(run_command(lambda: with_user_store(config, update)), "disabled", as_json=as_json)
+
+
+@users.command()
+@click.argument("name")
+@click.argument("address", required=False)
+@click.option("--clear", is_flag=True, help="Take the address away.")
+@_json
+@click.pass_obj
+def email(settings: Settings, name: str, address: str | None, clear: bool, as_json: bool) -> None:
+    """Set the address that notices of a user are mailed to."""
+    if clear == (address is not None):
+        raise click.UsageError("give either an address or --clear")
+    if address is not None and not is_address(address):
+        raise click.BadParameter(f"{plain(address)!r} is no plain mail address", param_hint="ADDRESS")
+    config = settings.load()
+
+    async def update(store: UserStore) -> None:
+        if not await store.set_email(name, address):
+            raise click.BadParameter(f"there is no user {plain(name)!r}", param_hint="NAME")
+
+    run_command(lambda: with_user_store(config, update))
+    text = f"notices of {plain(name)} are mailed to {address}" if address else f"{plain(name)} gets no mail"
+    click.echo(json.dumps({"user_name": name, "email": address}) if as_json else text)
 
 
 async def with_user_store(

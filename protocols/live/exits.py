@@ -75,6 +75,8 @@ class LiveExit:
     deadline_ms: int
     next_try_ms: int
     detail: str | None = None
+    slippage_pct: Decimal | None = None
+    """Of the first limit below the price of the signal; None: as the strategy says."""
 
     @property
     def left_shares(self) -> Decimal:

@@ -104,6 +104,8 @@ class ManualOrder:
     outcome: str | None = None
     trader: str | None = None
     """Whom it copies, where it copies."""
+    auto_close_pct: Decimal | None = None
+    """Of a BUY that copies: sells with the trader, at first so many percent below the last price; None: does not."""
     expires_in_s: int | None = None
     """Of GTD: seconds from the moment it is asked for. Not a time, since the same request has to be the same again."""
 
@@ -163,9 +165,12 @@ class ManualOrders(Protocol):
 class ManualStore(Protocol):
     """Where orders by hand are claimed and found. Both raise `TransientError`."""
 
-    async def claim_keyed(self, user_id: str, key: str, request_hash: str, intent: LiveIntent) -> tuple[str, bool]:
+    async def claim_keyed(
+        self, user_id: str, key: str, request_hash: str, intent: LiveIntent, *, auto_close_pct: Decimal | None = None
+    ) -> tuple[str, bool]:
         """Claims an order under a key of its user, once; returns the id of the order of that key, and whether it is new.
 
+        With `auto_close_pct` what the account has of the copied trader in the token is sold when he closes his position.
         Raises `IntentConflictError` when the key belongs to another request, and `FencedError`.
         """
         ...

@@ -164,7 +164,7 @@ class ExitRows(Protocol):
     """Obligations to sell as the database has them."""
 
     async def open_rows(self) -> Sequence[LiveExit]:
-        """Returns all that are open, whoever made them. Raises `TransientError`."""
+        """Returns all that are open, whoever made them; those that have become due are made first. Raises `TransientError`."""
         ...
 
 

@@ -17,19 +17,34 @@ from protocols.venue.strict_json import boolean_or_none, decode_answer, read_obj
 
 MARKETS_PER_CALL_MAX = 100
 
-_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+class _Page(msgspec.Struct):
+    markets: list[msgspec.Raw]
+
+
+_read_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_read_page = msgspec.json.Decoder(_Page).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def decode_markets(body: bytes) -> tuple[list[Market], list[MalformedError]]:
-    """Returns the markets of a `/markets` answer and the objects that were not understood.
+def split_markets(body: bytes) -> list[msgspec.Raw]:
+    """Returns the market objects of a `/markets` or `/markets/keyset` answer, undecoded.
 
-    Raises `TransientError` when the body is not a list of objects. The caller must compare ids: an unknown filter is
+    Raises `TransientError` for HTML, half a document, or anything else that is neither.
+    """
+    if body.lstrip()[:1] == b"[":
+        return decode_answer(_read_array, body, "/markets")
+    return decode_answer(_read_page, body, "/markets/keyset").markets
+
+
+def decode_markets(body: bytes) -> tuple[list[Market], list[MalformedError]]:
+    """Returns the markets of a `/markets` or `/markets/keyset` answer and the objects that were not understood.
+
+    Raises `TransientError` when the body is no list of objects. The caller must compare ids: an unknown filter is
     ignored by Gamma and unrelated markets come back (D59).
     """
-    items = decode_answer(_decode_array, body, "/markets")
     markets, malformed = [], []
-    for item in items:
+    for item in split_markets(body):
         try:
             markets.append(market_from(read_object(bytes(item))))
         except MalformedError as error:

@@ -12,7 +12,7 @@ from protocols.errors import MalformedError
 from protocols.prices import MarketFacts
 from protocols.text import storable, storable_or_none
 from protocols.trades import canonical_condition_id
-from protocols.venue.strict_json import boolean_or_none, decode_answer, read_object
+from protocols.venue.strict_json import boolean_or_none, read_object
 
 
 class _Fields(msgspec.Struct, rename="camel", kw_only=True):
@@ -48,25 +48,7 @@ class _Fields(msgspec.Struct, rename="camel", kw_only=True):
 
 
 _read = msgspec.json.Decoder(_Fields, float_hook=Decimal).decode
-_read_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _read_lists = msgspec.json.Decoder(float_hook=Decimal).decode
-
-
-class _Page(msgspec.Struct):
-    markets: list[msgspec.Raw]
-
-
-_read_page = msgspec.json.Decoder(_Page).decode
-
-
-def split_markets(body: bytes) -> list[msgspec.Raw]:
-    """Returns the market objects of a `/markets` or `/markets/keyset` answer, undecoded.
-
-    Raises `TransientError` for HTML, half a document, or anything else that is neither.
-    """
-    if body.lstrip()[:1] == b"[":
-        return decode_answer(_read_array, body, "/markets")
-    return decode_answer(_read_page, body, "/markets/keyset").markets
 
 
 def facts_in(item: msgspec.Raw) -> MarketFacts:

@@ -13,6 +13,7 @@ from actors.holding_desk import ASK_VENUE_S, RETRY_S, TRIES_MAX, HoldingDesk
 from actors.rules.paper.holding import VENUE_LAG_MS
 from protocols.errors import TransientError
 from protocols.paper import Holding, SeenFill
+from protocols.positions import PositionChange, PositionEvent
 
 PAIR = (LEADER, TOKEN)
 
@@ -178,3 +179,45 @@ def test_a_portfolio_is_asked_for_once_in_ten_minutes_and_unknown_is_none():
         assert await desk.portfolio_usd("0x" + "00" * 20) is None
 
     during(desk, scenario)
+
+
+def test_a_change_that_a_poller_saw_spares_the_venue_a_question():
+    store, venue = Store(), Venue(micro={PAIR: 1_000})
+    desk = desk_of(store, venue)
+
+    async def scenario():
+        desk.track(LEADER, condition(7), TOKEN)
+        desk.note(trade(2, size_micro=50, trade_ms=NOON_S * 1000).trade)
+        await trio.sleep(4)
+        await desk.observe(changed(950, 1_000))
+        await desk.observe(attrs.evolve(changed(0, 5), token_id="another"))
+        await trio.sleep(60)
+        assert desk.before(sold()) == 1_000
+
+    during(desk, scenario)
+    assert venue.asked == []
+    assert [(one.micro, one.as_of_ms) for one in store.kept] == [(1_000, NOON_S * 1000)]
+    assert desk.observed == 1
+
+
+def test_a_change_that_cannot_be_told_from_what_is_on_its_way_is_not_believed():
+    venue = Venue(micro={PAIR: 70})
+    desk = desk_of(Store(), venue)
+
+    async def scenario():
+        desk.track(LEADER, condition(7), TOKEN)
+        desk.note(trade(2, size_micro=50, trade_ms=NOON_S * 1000).trade)
+        await trio.sleep(4)
+        await desk.observe(changed(0, 33))
+        await trio.sleep(60)
+        assert desk.before(sold()) == 70
+
+    during(desk, scenario)
+    assert len(venue.asked) == 1
+
+
+def changed(before_micro, after_micro):
+    return PositionEvent(
+        wallet=LEADER, token_id=TOKEN, condition_id=condition(7), change=PositionChange.INCREASED,
+        before_micro=before_micro, after_micro=after_micro, seen_ms=VirtualWall().now_ms(),
+    )  # fmt: skip

@@ -36,6 +36,22 @@ def test_a_sale_of_the_trader_sells_our_share_of_it_at_a_capped_price():
     assert world.store.lots["lot-2"].shares == 20
 
 
+def test_what_is_held_by_hand_is_sold_with_the_trader_and_with_a_slippage_of_its_own():
+    world = Selling()
+
+    async def main():
+        now_ms = world.clock.now_ms()
+        by_hand, of_strategy = lot(1, signal_ms=now_ms - 1, strategy_id="manual:main"), lot(2, signal_ms=now_ms - 1)
+        one = obligation(now_ms, strategy_id="manual:main", slippage_pct=Decimal(10))
+        world.hold(by_hand, of_strategy, exits=[one])
+        await trio.sleep(2)
+
+    world.run(main, run_jumping)
+    assert [(shares, limit) for _, shares, limit in world.sales] == [(20, Decimal("0.45"))]
+    assert only(world).status is ExitStatus.DONE
+    assert world.store.lots.keys() == {"lot-2"}
+
+
 def test_what_is_left_is_offered_again_and_lower_after_a_pause_until_it_is_gone():
     world = Selling()
     world.refuses = 3

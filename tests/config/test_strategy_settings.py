@@ -212,6 +212,8 @@ def test_what_is_probably_not_meant_is_warned_of():
     assert len(warnings_of(settings_from({"target_mode": "everyone"}))) == 1
     assert len(warnings_of(settings_from({"target_mode": "list"}))) == 1
     assert warnings_of(settings_from({"target_mode": "list", "target_traders": [WALLET]})) == []
+    assert "until" in warnings_of(settings_from({"target_mode": "list", "rotation": "daily"}))[0]
+    assert len(warnings_of(settings_from({"target_mode": "followed", "rotation": "weekly"}))) == 1
 
 
 def test_every_setting_says_what_it_is():

@@ -14,6 +14,7 @@ from protocols.users import Principal, Scope
 
 ADMIN = Principal(user_id="u", user_name="ann", token_id="t", scopes=frozenset({Scope.ADMIN}))
 SETTINGS = {"retention": JobConfig(), "off": JobConfig(enabled=False)}
+PLACED = {"cold-poll": JobConfig(), "alpha-agent": JobConfig()}
 SLOT_MS = 1_795_219_200_000
 
 
@@ -82,3 +83,29 @@ async def test_an_unknown_job_is_not_found(ask, path):
     with pytest.raises(ApiError) as refused:
         await ask(path, name="nothing")
     assert (refused.value.status, refused.value.code) == (404, "unknown_job")
+
+
+async def test_a_job_that_no_engine_can_run_is_refused_and_says_what_it_needs(store):
+    here = set()
+    routes = {
+        route.path: route
+        for route in job_routes(store=store, settings=PLACED, clock=SystemClock(), runs_here=here.__contains__)
+    }
+
+    async def call(path, **params):
+        return await routes[path].handler(Call(principal=ADMIN, params=params, body=None, headers={}))
+
+    notes = {job.name: job.note for job in (await call("/api/admin/jobs")).jobs}
+    assert notes == {"cold-poll": "needs an engine that ingests, and none runs now", "alpha-agent": "not installed"}
+    with pytest.raises(ApiError) as refused:
+        await call("/api/admin/jobs/{name}/run", name="cold-poll")
+    assert (refused.value.status, refused.value.code) == (409, "no_engine_for_job")
+    states = await store.states(["cold-poll"], slots_until_ms=SLOT_MS)
+    assert states["cold-poll"].requested_by is None
+    # This process has just begun to ingest, and nobody was told yet.
+    here.add("cold-poll")
+    assert (await call("/api/admin/jobs/{name}/run", name="cold-poll")).is_new
+    here.clear()
+    await store.announce("me", "here", ["cold-poll"])
+    assert not (await call("/api/admin/jobs/{name}/run", name="cold-poll")).is_new
+    assert (await call("/api/admin/jobs/{name}/run", name="alpha-agent")).is_new

@@ -20,6 +20,17 @@ CREATE TABLE markets (condition_id text PRIMARY KEY, gamma_market_id text, marke
     closed boolean NOT NULL DEFAULT false, winning_side text, resolved_outcome text, image text, icon text,
     last_price_updated_at timestamptz, last_requested_at timestamptz, raw_gamma jsonb);
 CREATE TABLE ft_orders (order_id uuid PRIMARY KEY);
+CREATE TABLE orders (order_id text PRIMARY KEY, trader_id uuid, copy_user_id uuid, copied_trade_id uuid UNIQUE,
+    copied_trader_id uuid, copied_trader_wallet text, copied_trader_username text, copied_market_title text, market_id text,
+    outcome text, side text, order_type text, time_in_force text, price numeric, size numeric, filled_size numeric,
+    remaining_size numeric, status text, price_when_copied numeric, amount_invested numeric, trade_method text,
+    trader_still_has_position boolean, trader_closed_at timestamptz, trader_position_size numeric, current_price numeric,
+    market_resolved boolean, market_resolved_at timestamptz, resolved_outcome text, roi numeric,
+    notification_closed_sent boolean, notification_resolved_sent boolean, last_checked_at timestamptz,
+    user_closed_at timestamptz, user_exit_price numeric, market_slug text, market_avatar_url text,
+    auto_close_on_trader_close boolean, auto_close_slippage_percent numeric, lt_strategy_id uuid,
+    polymarket_realized_pnl numeric, polymarket_avg_price numeric, polymarket_total_bought numeric,
+    polymarket_synced_at timestamptz, raw jsonb, created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now());
 """
 ANN, BOB, EVE = (f"{n:08x}-0000-4000-8000-{n:012x}" for n in (1, 2, 3))
 FOLLOWED, UNFOLLOWED, KNOWN, STRANGER = ("0x" + digit * 40 for digit in "abcd")
@@ -91,3 +102,42 @@ def trades(count=700):
 
 
 REFUSED_TRADES = {"transaction_hash": 1, "size": 1, "price": 2, "side": 1, "not_a_trade": 1, "wallet": 1}
+
+MOMENT = "2026-03-02T12:00:00+00:00"
+COPY = {
+    "copy_user_id": ANN, "copied_trader_wallet": mixed(FOLLOWED), "market_id": MARKET, "outcome": "UP", "side": "buy",
+    "price": "0.5", "price_when_copied": "0.25", "size": "10", "filled_size": "8", "status": "Matched",
+    "trade_method": "quick", "created_at": MOMENT, "updated_at": MOMENT,
+}  # fmt: skip
+OWN = {
+    "current_price": "0.4",
+    "last_checked_at": MOMENT,
+    "notification_closed_sent": True,
+    "polymarket_realized_pnl": "5.5",
+}
+# Each as it differs from COPY, and what has to be left out of it.
+ORDERS = [
+    ("c01", OWN, []),
+    ("c02", {"side": "SELL", "price_when_copied": None, "user_exit_price": "0.9"}, ["user_exit_price of a sale"]),
+    ("c03", {"user_exit_price": "0.75", "user_closed_at": MOMENT, "raw": {"asset": "72", "x": "a\u0001b"}}, []),
+    ("c04", {"outcome": None}, ["outcome is not known"]),
+    ("c05", {"outcome": "Sideways", "current_price": "55"}, ["current_price"]),
+    ("c06", {"copied_trader_wallet": "0xshort", "roi": "NaN"}, ["copied_trader_wallet", "roi"]),
+    ("c07", {"market_resolved": True, "resolved_outcome": "Resolved"}, ["resolved_outcome is no outcome"]),
+    ("c08", {"market_resolved": True, "resolved_outcome": "https://uma.example"}, ["resolved_outcome is no outcome"]),
+    ("c09", {"size": "0", "filled_size": None, "amount_invested": "2"}, []),
+    ("c10", {"market_id": "0x" + "99" * 32, "outcome": "Yes", "raw": {"tokenId": 4242}}, []),
+    ("c11", {"market_id": "0x" + "99" * 32, "outcome": "No", "filled_size": "-1"}, ["filled_size"]),
+]  # fmt: skip
+BAD_ORDERS = [
+    ("x1", {"side": "MERGE"}, "side"),
+    ("x2", {"side": None}, "side"),
+    ("x3", {"status": "dreaming"}, "status"),
+    ("x4", {"copy_user_id": None}, "copy_user_id"),
+    ("x5", {"copy_user_id": "00000009-0000-4000-8000-000000000009"}, "user_unknown"),
+    ("x6", {"market_id": " "}, "market_id"),
+    ("x7", {"market_id": "nonsense"}, "market_id"),
+    ("y" * 101, {}, "order_id"),
+]
+ORDER_TOKENS = {"c01": "71", "c02": "71", "c03": "72", "c04": None, "c05": None, "c06": "71", "c07": "71", "c08": "71",
+                "c09": "71", "c10": "4242", "c11": None}  # fmt: skip

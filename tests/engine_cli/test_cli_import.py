@@ -26,6 +26,9 @@ def fill(dsn, trades):
     rows = [(*row[:8], row[8], None if row[9] is None else json.dumps(row[9])) for row in trades]
     names = "trade_id, trader_wallet, transaction_hash, asset, side, outcome, size, price, trade_timestamp, raw, condition_id"
     kinds = "text,text,text,text,text,text,numeric,numeric,integer,jsonb"
+    orders = [{"order_id": id_, **ref.COPY, **changes} for id_, changes, _ in [*ref.ORDERS, *ref.BAD_ORDERS]]
+    fetch(dsn, "INSERT INTO orders SELECT * FROM jsonb_populate_recordset(NULL::orders, $1::jsonb) RETURNING 1",
+          json.dumps(orders))  # fmt: skip
     # Stored in the opposite order of time.
     many(dsn, f"trades_public ({names})", kinds, rows[::-1],
          f"a, b, c, d, e, f, g, h, timestamptz '{BEGAN}' + i * interval '1 second', j, '{ref.MARKET}'")  # fmt: skip
@@ -148,7 +151,7 @@ def test_a_second_import_adds_nothing_and_what_is_here_stays(source, database):
     fetch(database.dsn, "UPDATE follows SET active = false, is_target = true WHERE user_id = $1", ref.ANN)
     _, tables = report_of(source, database)
     assert fetch(database.dsn, TRADES) == before
-    assert [table["inserted"] for table in tables.values()] == [0] * 5
+    assert [table["inserted"] for table in tables.values()] == [0] * 6
     assert fetch(database.dsn, "SELECT bool_or(active) FROM follows") == [(False,)]
 
 
@@ -178,7 +181,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_same(source, database, tmp_path
 def test_an_import_that_was_killed_is_finished_by_the_next(source, database):
     rows = ref.trades(12_000)
     fetch(source, "TRUNCATE trades_public; TRUNCATE markets;")
-    fetch(source, "DROP TABLE profiles, follows, traders, markets, trades_public, ft_orders CASCADE; SELECT 1;")
+    fetch(source, "DROP TABLE profiles, follows, traders, markets, trades_public, ft_orders, orders CASCADE; SELECT 1;")
     fill(source, rows)
     env = environment(POLYCOPY_DATABASE__URL=database.dsn, OLD_DATABASE=source)
     command = [*PROGRAM, "db", "import", "--from", "OLD_DATABASE"]

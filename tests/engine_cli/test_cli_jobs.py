@@ -48,6 +48,24 @@ def test_without_an_engine_a_job_runs_in_the_command(jobs, database):
     assert json_of(jobs("list", "--json"))["jobs"][0]["last_run"]["run_id"] == run["run_id"]
 
 
+def test_a_job_that_needs_an_engine_is_refused_without_one(jobs, database):
+    for name, place in (("coverage-audit", "ingests"), ("ft-resolve", "ingests"), ("lt-execute", "trades live")):
+        done = jobs("run", name)
+        assert done.returncode == 1
+        said = f"{name} needs an engine that {place}, and none runs now; nothing was asked for"
+        assert done.stderr.strip() == f"Error: {said}"
+    assert fetch(database.dsn, "SELECT * FROM job_requests") == []
+    assert "needs an engine that ingests, and none runs now" in jobs("list").stdout
+
+
+def test_the_agent_runs_and_says_that_it_is_not_installed(jobs):
+    done = jobs("run", "alpha-agent")
+    assert done.returncode == 0
+    assert set(done.stdout.splitlines()[1:]) == {"  installed: False", "  note: not installed"}
+    [row] = [job for job in json_of(jobs("list", "--json"))["jobs"] if job["name"] == "alpha-agent"]
+    assert (row["note"], row["cron"], row["last_run"]["status"]) == ("not installed", "0 6 * * *", "succeeded")
+
+
 def test_a_job_that_fails_ends_the_command_with_exit_code_1(jobs, database):
     fetch(database.dsn, ADD_TRADE)
     fetch(database.dsn, "INSERT INTO markets (condition_id) VALUES ('0x4')")

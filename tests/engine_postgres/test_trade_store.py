@@ -98,3 +98,13 @@ async def test_a_database_that_does_not_answer_in_time_is_weather(database, aio)
     with trio.fail_after(5):
         assert await connection.run(lambda raw: raw.fetchval("SELECT 1")) == 1
     await connection.aclose()
+
+
+@pytest.mark.parametrize("first", ["stream", "gap", "poller", "audit", None])
+async def test_who_brought_a_trade_first_stays_its_source(first, database, aio):
+    connection, _, store = await opened(database)
+    await store.write([laned(source=first)])
+    await store.write([laned(source="audit", market_title="newer")])
+    [row] = await rows_of(connection)
+    assert (row["source"], row["market_title"]) == (first, "newer")
+    await connection.aclose()

@@ -45,8 +45,8 @@ def held(wallet: str, token: str, micro: int, **changes: object) -> HeldPosition
 class FakeAccounts:
     """`TraderAccounts`. `script` says how the next calls go, in order, then all go well.
 
-    `transient`, `rejected`, `slow`: as they say. `malformed`: a row is not understood. `skip`: a row of the page is left
-    out, as when a list moves.
+    `transient`, `rejected`, `slow`: as they say. `malformed`: a row is not understood, and left out. `skip`: a row of the
+    page is left out, as when a list moves.
     """
 
     happenings: dict[str, list[Happening]] = attrs.field(factory=dict)
@@ -136,7 +136,7 @@ class FakeAccounts:
         offset = int(cursor or 0)
         end = offset + size
         page = list(rows[offset:end])
-        return page[1:] if outcome == "skip" else page, str(end) if end < len(rows) else None
+        return page[1:] if outcome in ("skip", "malformed") else page, str(end) if end < len(rows) else None
 
 
 def trade_row(wallet: str, one: Happening) -> PageRow:

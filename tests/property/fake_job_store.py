@@ -84,6 +84,7 @@ class FakeJobStore:
             succeeded_slot_ms=max((s for s, _, r in slots if r.status is JobStatus.SUCCEEDED), default=None),
             succeeded_ms=max((row.ended_ms or 0 for row in good), default=None),
             succeeded_start_ms=max((row.started_ms for row in good), default=None),
+            known_ms=rows[0].started_ms if rows else None,
             held_by=None if held is None else held[1],
             orphaned=held is None and any(row.status is JobStatus.RUNNING for row in rows),
             requested_by="somebody" if job in self.requests else None,
@@ -132,7 +133,12 @@ class FakeJobStore:
         same = [row for row in self.rows if row.job == job and row.slot_ms == slot_ms]
         if len(same) < ATTEMPTS_MAX and all(row.status is JobStatus.ABANDONED for row in same):
             row = Row(
-                run_id=len(self.rows) + 1, job=job, slot_ms=slot_ms, attempt=len(same) + 1, status=JobStatus.RUNNING
+                run_id=len(self.rows) + 1,
+                job=job,
+                slot_ms=slot_ms,
+                attempt=len(same) + 1,
+                status=JobStatus.RUNNING,
+                started_ms=database_ms(),
             )
             self.rows.append(row)
             self._end(row, JobStatus.SKIPPED, reason)

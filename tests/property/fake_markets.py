@@ -75,3 +75,9 @@ class FakeCatalog:
             await trio.sleep(3)
         visible = self.known | (self.closed if closed else set())
         return [market(id_) for id_ in condition_ids if id_ in visible]
+
+    async def newest(self, markets_max: int) -> list[Market]:
+        """`NewestMarkets`: there are none."""
+        del markets_max
+        await trio.lowlevel.checkpoint()
+        return []

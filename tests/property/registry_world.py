@@ -9,7 +9,7 @@ from property.fake_markets import FakeCatalog, FakeMarketStore
 from property.supervised import run_jumping, supervisor
 
 from actors.market_registry import MarketRegistry
-from config.schema import MarketsConfig
+from config.markets import MarketsConfig
 from engine.runtime.channel import Channel
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow

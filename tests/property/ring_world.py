@@ -83,6 +83,7 @@ class RingWorld:
             dialer=self.venue,
             history=self.history,
             catalog=catalog,
+            newest=catalog,
             trades=self.store,
             gaps=self.store,
             targets=FakeTargets([(WALLET, Lane.FOLLOWED)]),

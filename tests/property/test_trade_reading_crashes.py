@@ -152,6 +152,37 @@ def test_every_trade_is_handed_over_however_pages_fail_and_engines_die(made, pag
 
 
 @QUICK
+@given(
+    seconds=st.lists(st.integers(0, 2_000), min_size=2, max_size=8, unique=True),
+    kills=st.lists(st.integers(0, 100), min_size=1, max_size=5),
+    only=st.sampled_from(TradeList),
+)
+def test_what_was_handed_over_and_not_committed_when_the_engine_was_killed_is_read_again(seconds, kills, only):
+    made = [(second, number + 1, [1]) for number, second in enumerate(seconds)]
+
+    async def main():
+        world = PollWorld()
+        fill_venue(world, made, only)
+        # The writer is slow: what is younger than this is lost by a kill.
+        ingest = Ingest(world, SETTLE_S - 1)
+        async with trio.open_nursery() as nursery:
+            await world.open(nursery)
+            await trio.sleep(2_100)
+            for pause_s in [*kills, SETTLE_S]:
+                poll = world.new_poll()
+                for _ in range(2):
+                    await read(poll, world)
+                await ingest.take()
+                await trio.sleep(pause_s)
+                await poll.keep_watermarks(world.store)
+                ingest.commit(killed=True)
+            nursery.cancel_scope.cancel()
+        assert ingest.stored() == expected(made)
+
+    run_jumping(main)
+
+
+@QUICK
 @given(seconds=st.lists(st.integers(0, OVERLAP_S), min_size=1, max_size=6))
 def test_trades_of_the_second_of_the_watermark_that_appear_later_are_read(seconds):
     """Each appears after a reading that has moved the watermark to its own second, or past it."""

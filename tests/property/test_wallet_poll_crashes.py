@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import QUICK
 from property.fake_accounts import FakeAccounts, Happening, condition_of
+from property.fake_poll_store import FakePollStore
 from property.made_trades import NOON_S
 from property.poll_world import PollWorld, W
 from property.supervised import CrashError, run_jumping
 
 from actors.polling.venue_asking import VenueFailure
 from protocols.errors import TransientError
-from protocols.positions import CloseReason, PositionChange
+from protocols.positions import CloseReason, MarketEnd, PositionChange
 
 TOKENS = "12345"
 OUTCOMES = ["ok", "ok", "transient", "rejected", "malformed", "skip", "slow"]
@@ -24,6 +25,8 @@ POLLS = st.tuples(
     st.lists(st.sampled_from(["ok", "transient", "ack lost", "crash"]), max_size=2),
     st.integers(1, 2),
 )
+# Known and open: nothing but the account itself tells why a position is absent.
+MARKETS = {condition_of(token): MarketEnd.OPEN for token in TOKENS}
 STEPS = st.lists(st.one_of(DOINGS, POLLS), max_size=25)
 
 
@@ -52,7 +55,7 @@ class Truth:
 
 
 async def play(steps, page_rows):
-    world = PollWorld(accounts=FakeAccounts(page_rows=page_rows))
+    world = PollWorld(accounts=FakeAccounts(page_rows=page_rows), store=FakePollStore(markets=MARKETS))
     truth = Truth(world.accounts)
     poll = world.new_poll()
 
@@ -137,7 +140,7 @@ def test_a_venue_that_answers_nothing_closes_nothing(polls, outcome):
     """Every list is empty, or every answer 429, for less than ten minutes; then it is well again."""
 
     async def main():
-        world = PollWorld()
+        world = PollWorld(store=FakePollStore(markets=MARKETS))
         for token in TOKENS:
             world.accounts.did(W, Happening(NOON_S - 5_000, "BUY", token, 7))
         poll = world.new_poll()

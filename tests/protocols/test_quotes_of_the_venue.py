@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from protocols.errors import MalformedError, TransientError
 from protocols.venue.clob_markets import book_top, clob_facts
-from protocols.venue.gamma import market_from
-from protocols.venue.gamma_quotes import facts_in, facts_of, prices_of, split_markets
+from protocols.venue.gamma import market_from, split_markets
+from protocols.venue.gamma_quotes import facts_in, facts_of, prices_of
 
 ID = "0x" + "a" * 64
 

@@ -23,6 +23,7 @@ async def test_a_planned_recycling_costs_two_calls_and_overlaps_two_sockets_brie
             "stream.recycle_interval_s": "10",
             "stream.stall_timeout_s": "20",
             "stream.stall_timeout_max_s": "20",
+            "poller.hot.enabled": "false",
         }
         async with world.engine(**settings) as running:
             actors = running.engine.actors

@@ -106,3 +106,44 @@ async def test_stream_gap_filler_and_pollers_make_one_row_of_each_fill_and_the_s
             assert actors.polling.hot.wallet_poll.figures.trades > 0
         closed = await world.fetch("SELECT wallet_address, token_id, opened_snapshot FROM positions_closed")
         assert len(closed) == len(set(map(tuple, closed)))
+
+
+async def test_lists_that_are_wrongly_empty_close_nothing(database, tmp_path):
+    async with ingest_world(database, tmp_path / "spill", **CALM) as world:
+        await world.follow([WALLET])
+        async with world.engine(**QUICK_POLLS) as running:
+            hot = running.engine.actors.polling.hot
+            rows = [{"proxyWallet": WALLET, "size": size} for size in (5, 7)]
+            await world.post("/emit", trades=rows)
+            (_, holdings) = await truth(world, [WALLET])
+            await until_held(world, WALLET, holdings[WALLET])
+            figures = hot.wallet_poll.figures
+            for fault in ("http_truncated", "http_429", "http_5xx", "http_empty"):
+                failures, looks, polls = figures.failures.total(), figures.calls["evidence"], figures.polls
+                await world.fault(fault, api="data", **({} if fault == "http_empty" else {"path": "/v2/positions"}))
+                await eventually(
+                    lambda f=failures, k=looks: figures.failures.total() > f or figures.calls["evidence"] > k
+                )
+                assert await current(world, WALLET) == holdings[WALLET]
+                await world.post("/faults", kind="clear")
+                await eventually(lambda p=polls: figures.polls > p + 1)
+        assert await world.fetch(CLOSED, WALLET) == []
+        assert await current(world, WALLET) == holdings[WALLET]
+        missing = await world.fetch("SELECT 1 FROM positions_current WHERE missing_since IS NOT NULL")
+        assert missing == []
+
+
+async def test_a_position_in_a_market_that_nobody_knows_asks_for_the_market(database, tmp_path):
+    """Bought before anybody listened: no trade of ours names the market."""
+    async with ingest_world(database, tmp_path / "spill", **CALM) as world:
+        await world.post("/emit", trades=[{"proxyWallet": WALLET, "size": 5}])
+        await world.follow([WALLET])
+        async with world.engine(**QUICK_POLLS) as running:
+            actors = running.engine.actors
+            await until_held(world, WALLET, (await truth(world, [WALLET]))[1][WALLET])
+            await world.fetch("DELETE FROM trades_public")
+            await world.fetch("DELETE FROM markets")
+            await world.fault("http_empty", api="data")
+            await eventually(lambda: actors.polling.hot.wallet_poll.figures.calls["evidence"] >= 1)
+            asked = {stats.name: stats.sent for stats in running.engine.gauges.channel_statistics()}
+            assert asked["market_requests"] >= 1

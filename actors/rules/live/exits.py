@@ -109,7 +109,8 @@ def next_try(
 def limit_of(one: LiveExit, settings: LiveSettings, best_bid: Decimal, tick: Decimal) -> Decimal:
     """Returns the least price of the next attempt before the deadline, on the tick."""
     reference = one.signal_price if one.signal_price > 0 else best_bid
-    below_pct = min(HUNDRED, settings.exit_slippage_pct + settings.exit_step_pct * one.attempts)
+    first_pct = settings.exit_slippage_pct if one.slippage_pct is None else one.slippage_pct
+    below_pct = min(HUNDRED, first_pct + settings.exit_step_pct * one.attempts)
     return price_on_tick(EXACT.multiply(reference, ONE - below_pct / HUNDRED), tick, up=False)
 
 

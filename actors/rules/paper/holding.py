@@ -7,6 +7,7 @@ from protocols.paper import Holding
 
 VENUE_LAG_MS = 10_000
 """The venue's positions are this far behind at most: 5 s of cache and about 5 s of its own (venue.md §5.1)."""
+BASELINES_MAX = 4
 OBSERVED_WITHIN_MS = 120_000
 """A change of a position is explained by fills that are no older than this before its snapshot."""
 
@@ -60,6 +61,14 @@ def _end_of_run(fills: Sequence[KnownFill], change_micro: int) -> KnownFill | No
             if total == change_micro:
                 return fills[end - 1]
     return None
+
+
+def remembered(baselines: Sequence[Holding], said: Holding) -> list[Holding]:
+    """Returns what is kept of what the venue said, oldest first, with what it says now.
+
+    What was taken for later than that was taken wrongly: it was said before.
+    """
+    return [*(one for one in baselines if one.as_of_ms < said.as_of_ms), said][-BASELINES_MAX:]
 
 
 def baseline_for(baselines: Sequence[Holding], trade_ms: int) -> Holding | None:

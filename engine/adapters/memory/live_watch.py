@@ -1,6 +1,7 @@
 """What those who follow live orders read beside them, in memory: with the rules of the database, for simulation and tests."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import attrs
 
@@ -118,7 +119,9 @@ class MemoryManualStore:
     state: LiveState
     _keys: dict[tuple[str, str], tuple[str, str]] = attrs.field(init=False, factory=dict)
 
-    async def claim_keyed(self, user_id: str, key: str, request_hash: str, intent: LiveIntent) -> tuple[str, bool]:
+    async def claim_keyed(
+        self, user_id: str, key: str, request_hash: str, intent: LiveIntent, *, auto_close_pct: Decimal | None = None
+    ) -> tuple[str, bool]:
         """Takes the key and claims the order. Raises `IntentConflictError` when the key belongs to another request."""
         known = self._keys.get((user_id, key))
         if known is None:

@@ -24,7 +24,7 @@ DECIDED_CTE = (
             (SELECT trade_timestamp FROM trades_public WHERE trades_public.trade_id = new.trade_id),
             timestamptz 'epoch' + new.trade_ms * interval '1 millisecond'
         ) AS at
-        FROM fence CROSS JOIN json_to_recordset($23::text::json) AS new (
+        FROM fence CROSS JOIN json_to_recordset($24::text::json) AS new (
             trade_id text, part text, trade_ms bigint, decided_ms bigint, members text[], snapshot text,
             strategies integer[], versions integer[], reasons text[], bankrolls numeric[], orders json
         )

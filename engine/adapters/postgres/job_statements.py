@@ -4,6 +4,7 @@ STATES = """
 SELECT wanted.job,
     last.slot AS last_slot, last.attempt AS last_attempt, last.status AS last_status,
     succeeded.slot AS succeeded_slot, success.started_at AS succeeded_start, success.ended_at AS succeeded,
+    (SELECT started_at FROM job_runs WHERE job_runs.job = wanted.job ORDER BY run_id LIMIT 1) AS known,
     lease.holder AS held_by,
     lease.holder IS NULL AND EXISTS (
         SELECT 1 FROM job_runs WHERE job_runs.job = wanted.job AND status = 'running'
@@ -102,7 +103,7 @@ SELECT holder FROM engine_leases WHERE name = $1 AND expires_at > now()
 """
 ANNOUNCE = """
 INSERT INTO job_schedulers (owner, holder, jobs) VALUES ($1, $2, $3::text[])
-ON CONFLICT (owner) DO UPDATE SET seen_at = now()
+ON CONFLICT (owner) DO UPDATE SET seen_at = now(), jobs = excluded.jobs
 """
 FORGET_SCHEDULERS = "DELETE FROM job_schedulers WHERE seen_at < now() - interval '1 day'"
 WITHDRAW = "DELETE FROM job_schedulers WHERE owner = $1"

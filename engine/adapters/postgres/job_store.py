@@ -232,6 +232,7 @@ def _state(row: asyncpg.Record) -> JobState:
         succeeded_slot_ms=_optional_ms(row["succeeded_slot"]),
         succeeded_ms=_optional_ms(row["succeeded"]),
         succeeded_start_ms=_optional_ms(row["succeeded_start"]),
+        known_ms=_optional_ms(row["known"]),
         held_by=row["held_by"],
         orphaned=row["orphaned"],
         requested_by=row["requested_by"],

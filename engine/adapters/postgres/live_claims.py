@@ -73,7 +73,7 @@ WRITE_CLAIMED = (
         f"{DECIDED_CTE}, {_CLAIMING} {DECIDED_RESULT.rstrip()}, "  # noqa: S608 - constants only
         "(SELECT array_agg(lt_order_id::text) FROM live_claimed) AS live"
     )
-    .replace("@json", "$24")
+    .replace("@json", "$25")
     .replace(
         "@source",
         "(SELECT live_wanted.* FROM live_wanted JOIN claimed ON claimed.trade_id = cause AND claimed.part = live_wanted.part)"

@@ -1,5 +1,7 @@
 """Orders by hand in PostgreSQL: a key of a user is one order, whoever repeats it how often (D42)."""
 
+from decimal import Decimal
+
 import asyncpg
 import attrs
 
@@ -20,6 +22,11 @@ KEY = """
 SELECT request_hash, lt_order_id::text AS order_id FROM order_idempotency
 WHERE user_id = $1::text::uuid AND order_intent_id = $2
 """
+ARM = """
+INSERT INTO lt_auto_closes (strategy_id, trader, token_id, user_id, slippage_pct)
+VALUES ($1, $2, $3, $4::text::uuid, $5)
+ON CONFLICT (strategy_id, trader, token_id) DO UPDATE SET user_id = excluded.user_id, slippage_pct = excluded.slippage_pct
+"""
 ONE = f"SELECT {ORDER_COLUMNS} FROM lt_orders WHERE lt_order_id = $1::text::uuid"  # noqa: S608
 
 
@@ -30,7 +37,9 @@ class PostgresManualStore:
     connection: RunsWork
     lease: LeaseHold
 
-    async def claim_keyed(self, user_id: str, key: str, request_hash: str, intent: LiveIntent) -> tuple[str, bool]:
+    async def claim_keyed(
+        self, user_id: str, key: str, request_hash: str, intent: LiveIntent, *, auto_close_pct: Decimal | None = None
+    ) -> tuple[str, bool]:
         """Takes the key and claims the order in one transaction, so that neither is there without the other."""
         lease = self.lease
 
@@ -40,6 +49,9 @@ class PostgresManualStore:
                     return None
                 if await raw.fetchval(TAKE_KEY, user_id, key, request_hash, intent.order_id):
                     await claim(raw, [intent])
+                    if auto_close_pct is not None:
+                        place = (intent.strategy_id, intent.trader, intent.token_id)
+                        await raw.execute(ARM, *place, user_id, auto_close_pct)
                     return intent.order_id, True
                 known = await raw.fetchrow(KEY, user_id, key)
                 assert known is not None

@@ -57,7 +57,7 @@ LOT_COLUMNS = """
 """
 EXIT_COLUMNS = """
     exit_id::text AS exit_id, strategy_id, cause, kind, condition_id, token_id, trader, trim_scale(share) AS share,
-    trim_scale(signal_price) AS signal_price, status, target_shares, sold_shares, attempts, detail,
+    trim_scale(signal_price) AS signal_price, status, target_shares, sold_shares, attempts, detail, slippage_pct,
     (extract(epoch FROM signal_at) * 1000)::bigint AS signal_ms,
     (extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
     (extract(epoch FROM deadline_at) * 1000)::bigint AS deadline_ms,

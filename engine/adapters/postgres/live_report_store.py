@@ -86,8 +86,8 @@ EXITS = """
 SELECT x.exit_id::text AS exit_id, x.strategy_id, x.cause, x.kind, x.status, x.condition_id, x.token_id, x.trader, x.share,
     x.target_shares, x.sold_shares, x.attempts, x.detail, x.created_at, x.deadline_at,
     x.status = 'OPEN' AND x.deadline_at <= now() AS overdue
-FROM lt_exits AS x JOIN lt_strategies AS s USING (strategy_id)
-WHERE ($1::text IS NULL OR x.strategy_id = $1) AND ($2::text IS NULL OR s.user_id = $2::uuid)
+FROM lt_exits AS x JOIN lt_exit_owners AS owner USING (exit_id)
+WHERE ($1::text IS NULL OR x.strategy_id = $1) AND ($2::text IS NULL OR owner.user_id = $2::uuid)
     AND ($3::boolean OR x.status = 'OPEN')
 ORDER BY x.created_at DESC LIMIT $4
 """

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 
+import asyncpg
 import attrs
 import msgspec
 
 from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.live_order_rows import EXIT_COLUMNS, exit_of
 from protocols.live.exits import LiveExit
+from protocols.live.settings import LiveSettings
 from protocols.live.watching import AwaitedRedemption, ReconciliationReport, UnsettledFill
 from protocols.timestamps import utc_datetime
+
+BY_HAND_DEADLINE_S = LiveSettings().exit_deadline_s
 
 LAST = "SELECT (extract(epoch FROM at) * 1000)::bigint FROM lt_reconciliations WHERE account = $1"
 UNSETTLED = """
@@ -40,6 +44,32 @@ WHERE released_at IS NULL AND available_at IS NULL AND condition_id IS NOT NULL
 ORDER BY 3, 1, 2
 """
 OPEN_EXITS = f"SELECT {EXIT_COLUMNS} FROM lt_exits WHERE status = 'OPEN' ORDER BY created_at, exit_id"  # noqa: S608
+
+# The trader has left a token that copies by hand are to leave with him: the shares bought on a signal before that are owed.
+# Once for each closing, however often it is looked for; one that came while no engine ran is found later.
+AUTO_CLOSES = """
+INSERT INTO lt_exits (
+    exit_id, strategy_id, cause, kind, condition_id, token_id, trader, share, signal_price, signal_at, deadline_at, next_try_at,
+    slippage_pct
+)
+SELECT gen_random_uuid(), armed.strategy_id, 'closed:' || closed.id, 'trader_sell', closed.condition_id, closed.token_id,
+    armed.trader, 1, least(1, greatest(0, coalesce(closed.current_price, 0))), closed.closed_at,
+    now() + $1 * interval '1 second', now(), armed.slippage_pct
+FROM lt_auto_closes AS armed CROSS JOIN LATERAL (
+    SELECT * FROM positions_closed
+    WHERE wallet_address = armed.trader AND positions_closed.token_id = armed.token_id AND closed_reason = 'manual_close'
+        AND closed_at > armed.armed_at
+    ORDER BY closed_at DESC, id DESC LIMIT 1
+) AS closed
+WHERE EXISTS (
+    SELECT 1 FROM lt_orders
+    WHERE ft_trader_wallet = armed.trader AND lt_orders.token_id = armed.token_id AND side = 'BUY'
+        AND (shares_open > 0 OR NOT ended) AND lt_orders.strategy_id = armed.strategy_id AND signal_at <= closed.closed_at
+) AND NOT EXISTS (
+    SELECT 1 FROM markets WHERE markets.condition_id = closed.condition_id AND is_resolved
+)
+ON CONFLICT (strategy_id, cause, token_id) DO NOTHING
+"""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -75,6 +105,10 @@ class PostgresLiveWatchStore:
         return [AwaitedRedemption(**row) for row in rows]
 
     async def open_rows(self) -> list[LiveExit]:
-        """Returns all obligations that are open, whoever made them."""
-        rows = await self.connection.run(lambda raw: raw.fetch(OPEN_EXITS))
-        return [exit_of(row) for row in rows]
+        """Returns all obligations that are open, whoever made them; those of copies by hand are made here when they are due."""
+
+        async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
+            await raw.execute(AUTO_CLOSES, BY_HAND_DEADLINE_S)
+            return await raw.fetch(OPEN_EXITS)
+
+        return [exit_of(row) for row in await self.connection.run(work)]

@@ -22,7 +22,7 @@ ORDER BY wallet_id, order_time, order_id
 RECENT_TRADES = """
 SELECT trade_id, trader_wallet, transaction_hash, asset, condition_id, side, size, trim_scale(price) AS price,
     (extract(epoch FROM trade_timestamp) * 1000)::bigint AS trade_ms, outcome, outcome_index, market_slug, event_slug,
-    market_title, trader_name, trader_image, market_image, raw::text AS raw
+    market_title, trader_name, trader_image, market_image, source, raw::text AS raw
 FROM trades_public WHERE lane = 0 AND trade_timestamp >= $1 ORDER BY ingest_seq
 """
 # A day earlier: the day of an aggregate is that of its first member.
@@ -154,6 +154,7 @@ def _trade(row: asyncpg.Record) -> Trade:
         trader_name=row["trader_name"],
         trader_image=row["trader_image"],
         market_image=row["market_image"],
+        source=row["source"],
         raw=row["raw"],
         seen_s=math.nan,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from actors.rules.reference_markets import map_market
+from actors.rules.reference_orders import map_order
 from actors.rules.reference_rows import Mapped, Row, TradeMapper, map_follow, map_profile, map_trader
 from engine.adapters.postgres.reference_source import IMPORTED_TABLES, ReferenceSource, SourceError
 from engine.adapters.postgres.reference_target import ImportTarget, trade_values
@@ -16,7 +17,7 @@ from protocols.venue.strict_json import read_object
 
 OnRows = Callable[[str, int], None]
 UNKNOWN_WALLET = "nobody follows or knows the wallet"
-_NAMES = ("id", "trade_id", "condition_id", "wallet_address", "trader_wallet")
+_NAMES = ("id", "order_id", "trade_id", "condition_id", "wallet_address", "trader_wallet")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -128,6 +129,11 @@ class ReferenceImport:
             return mapped
         if table == "markets":
             return map_market(row)
+        if table == "orders":
+            mapped = map_order(row)
+            if mapped.values["copy_user_id"] not in self._users:
+                raise MalformedError("user_unknown", mapped.values["copy_user_id"])
+            return mapped
         laned = self._trades.map(row)
         return None if laned is None else Mapped(trade_values(laned))
 

@@ -46,10 +46,13 @@ _CURSORS: Final[Mapping[str, str]] = MappingProxyType(
             DECLARE rows_to_import CURSOR FOR SELECT to_jsonb(t)::text FROM public.trades_public AS t
             ORDER BY t.trade_timestamp, t.trade_id
         """,
+        "orders": """
+            DECLARE rows_to_import CURSOR FOR SELECT to_jsonb(t)::text FROM public.orders AS t ORDER BY t.order_id
+        """,
     }
 )
 IMPORTED_TABLES: Final = tuple(_CURSORS)
-"""In the order in which they are imported: wallets before their trades."""
+"""In the order in which they are imported: wallets before their trades, users and markets before copies."""
 FETCH = "FETCH FORWARD 500 FROM rows_to_import"
 CLOSE = "CLOSE rows_to_import"
 

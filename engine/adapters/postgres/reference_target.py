@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from engine.adapters.postgres.database import Connection, row_count
+from engine.adapters.postgres.reference_order_statement import INSERT_ORDERS
 from engine.adapters.postgres.target_store import PostgresTargetStore
 from protocols.timestamps import utc_datetime
 from protocols.trades import Lane, LanedTrade
@@ -94,6 +95,7 @@ _STATEMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "follows": INSERT_FOLLOWS,
         "markets": INSERT_MARKETS,
         "trades_public": INSERT_TRADES,
+        "orders": INSERT_ORDERS,
     }
 )
 _encode = msgspec.json.Encoder().encode

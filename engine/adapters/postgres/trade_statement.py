@@ -6,27 +6,29 @@ from typing import Any
 from protocols.trades import LanedTrade
 
 # The lease row is locked first: it proves that we may write, and it orders commits of several writers, so that
-# `ingest_seq` rises in commit order. A repeated row replaces descriptive columns only, and only where something differs.
+# `ingest_seq` rises in commit order. A repeated row replaces descriptive columns only, and only where something differs;
+# `source` stays who brought it first.
 TRADES_CTE = """
 WITH fence AS MATERIALIZED (
     SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
 ), written AS (
     INSERT INTO trades_public AS old (
         trade_id, lane, trader_wallet, transaction_hash, asset, condition_id, side, size, price, trade_timestamp,
-        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
+        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw,
+        source
     )
     SELECT
         new.trade_id, new.lane, new.wallet, new.transaction_hash, new.token_id, new.condition_id, new.side,
         new.size_micro * 0.000001, new.price::numeric, timestamptz 'epoch' + new.trade_ms * interval '1 millisecond',
         new.outcome, new.outcome_index, new.market_slug, new.event_slug, new.market_title, new.market_image,
-        new.trader_name, new.trader_image, new.raw::jsonb
+        new.trader_name, new.trader_image, new.raw::jsonb, new.source
     FROM fence CROSS JOIN unnest(
         $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[],
         $12::text[], $13::bigint[], $14::text[], $15::smallint[], $16::text[], $17::text[], $18::text[], $19::text[],
-        $20::text[], $21::text[], $22::text[]
+        $20::text[], $21::text[], $22::text[], $23::text[]
     ) AS new (
         trade_id, lane, wallet, transaction_hash, token_id, condition_id, side, size_micro, price, trade_ms,
-        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw
+        outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw, source
     )
     ON CONFLICT (trade_id) DO UPDATE SET
         lane = least(old.lane, excluded.lane),
@@ -52,7 +54,7 @@ WRITE_TRADES = (
 SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM written WHERE is_new) AS inserted
 """
 )
-COLUMNS = 19
+COLUMNS = 20
 
 
 def trade_columns(trades: Sequence[LanedTrade]) -> list[list[Any]]:
@@ -79,6 +81,7 @@ def trade_columns(trades: Sequence[LanedTrade]) -> list[list[Any]]:
             trade.trader_name,
             trade.trader_image,
             trade.raw,
+            trade.source,
         )
         for laned in trades
         for trade in (laned.trade,)

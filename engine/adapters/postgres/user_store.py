@@ -23,6 +23,7 @@ ADD_USER = """
 INSERT INTO profiles (user_name, is_admin) VALUES ($1, $2) ON CONFLICT (user_name) DO NOTHING
 RETURNING id::text AS user_id, user_name, is_admin, created_at, disabled_at
 """
+SET_EMAIL = "UPDATE profiles SET email = $2 WHERE user_name = $1 RETURNING 1"
 DISABLE_USER = """
 UPDATE profiles SET disabled_at = coalesce(disabled_at, now()) WHERE user_name = $1
 RETURNING id::text AS user_id, user_name, is_admin, created_at, disabled_at
@@ -106,6 +107,10 @@ class UserStore:
     async def add_user(self, user_name: str, *, is_admin: bool = False) -> UserRow | None:
         """Returns the new user, or None when the name is taken."""
         return _user(await self.database.run(_rows(ADD_USER, user_name, is_admin)))
+
+    async def set_email(self, user_name: str, email: str | None) -> bool:
+        """Sets the address that notices of a user are mailed to, or takes it away; False when there is no such user."""
+        return bool(await self.database.run(_rows(SET_EMAIL, user_name, email)))
 
     async def disable_user(self, user_name: str) -> UserRow | None:
         """Shuts a user out, whose tokens hold no longer, and returns him; None when there is no such user."""

@@ -1,0 +1,1 @@
+"""What users are told, when, and in which words."""

@@ -1,0 +1,34 @@
+"""Where jobs can run, in the words of those who list them. Jobs that are not named here run in every process."""
+
+from collections.abc import Callable, Sequence
+
+from actors.jobs.alpha_agent import NOT_INSTALLED
+from protocols.jobs import Scheduling
+
+INGEST_JOBS = ("cold-poll", "coverage-audit", "ft-resolve")
+"""They need what runs under the ingest lease: the door for late trades, the settler of paper positions."""
+LIVE_JOBS = ("lt-execute", "lt-sync-order-status", "lt-resolve")
+"""They make the passes of live trading again, where it runs."""
+NOT_BUILT = ("alpha-agent",)
+
+
+def places_of(*, ingests: Callable[[], bool], trades_live: Callable[[], bool]) -> dict[str, Callable[[], bool]]:
+    """Returns, by name of a job, whether it can run in this process now."""
+    return dict.fromkeys(INGEST_JOBS, ingests) | dict.fromkeys(LIVE_JOBS, trades_live)
+
+
+def whereabouts(name: str) -> str | None:
+    """Returns what an engine must do for the job to run there, or None when every process will do."""
+    if name in INGEST_JOBS:
+        return "an engine that ingests"
+    return "an engine that trades live" if name in LIVE_JOBS else None
+
+
+def job_note(name: str, schedulers: Sequence[Scheduling]) -> str | None:
+    """Returns why a job cannot do anything now, or None."""
+    if name in NOT_BUILT:
+        return NOT_INSTALLED
+    place = whereabouts(name)
+    if place is None or any(name in one.jobs for one in schedulers):
+        return None
+    return f"needs {place}, and none runs now"

@@ -1,0 +1,37 @@
+"""What alerts about jobs and coverage look at: in a healthy engine, and in cases. Part of test_alert_rules."""
+
+GONE = None
+HEALTHY = {
+    'polycopy_job_interval_seconds{exported_job="retention"}': "86400x400",
+    'polycopy_job_last_success_age_seconds{exported_job="lt-execute"}': "30x400",
+    'polycopy_job_interval_seconds{exported_job="lt-execute"}': "120x400",
+    'polycopy_coverage_ratio{lane="0"}': "0.998x400",
+    'polycopy_coverage_ratio{lane="1"}': "1x400",
+    'polycopy_coverage_expected{lane="0"}': "2000x400",
+    'polycopy_coverage_expected{lane="1"}': "50000x400",
+    'polycopy_coverage_missed_total{source="activity"}': "2x400",
+    'polycopy_coverage_audit_age_seconds{}': "0+60x400",
+}  # fmt: skip
+CASES = {
+    "a job of every two minutes fails for half an hour": (
+        {'polycopy_job_last_success_age_seconds{exported_job="lt-execute"}': "0+60x400"},
+        {"PolycopyJobLate"},
+    ),
+    "a job that is switched off grows old": (
+        {
+            'polycopy_job_last_success_age_seconds{exported_job="retention"}': "300000+60x400",
+            'polycopy_job_interval_seconds{exported_job="retention"}': GONE,
+        },
+        set(),
+    ),
+    "the stream lost trades of targets": ({'polycopy_coverage_ratio{lane="0"}': "0.97x400"}, {"PolycopyCoverageLow"}),
+    "one of three trades was lost": (
+        {'polycopy_coverage_ratio{lane="0"}': "0.66x400", 'polycopy_coverage_expected{lane="0"}': "3x400"},
+        set(),
+    ),
+    "nobody had some trades": (
+        {'polycopy_coverage_missed_total{source="activity"}': "2x30 40x300"},
+        {"PolycopyTradesMissed"},
+    ),
+    "no audit for hours": ({"polycopy_coverage_audit_age_seconds{}": "14000+60x400"}, {"PolycopyAuditOld"}),
+}
