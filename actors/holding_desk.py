@@ -31,6 +31,9 @@ SETTLE_S = 5.0
 """What was seen before a pair was tracked is committed by then."""
 ASK_VENUE_S = 12.0
 """So long after the first copy the venue's positions have the copied trade."""
+ASK_PAUSE_S = 20.0
+"""Between two questions to the venue, whoever they are about. Where wallets are polled hardly any is asked; where they are not,
+what nobody has asked yet is told by the fills that were seen."""
 RETRY_S = 30.0
 TRIES_MAX = 5
 BATCH_MAX = 200
@@ -70,8 +73,9 @@ class HoldingDesk:
     observed: int = attrs.field(init=False, default=0)
     """Changes of positions that were of use."""
     _pairs: dict[Pair, _Tracked] = attrs.field(init=False, factory=dict)
-    _queue: list[tuple[float, _Due, Pair]] = attrs.field(init=False, factory=list)
-    """What is to be done and when; a heap."""
+    _queues: dict[_Due, list[tuple[float, Pair]]] = attrs.field(init=False, factory=lambda: {due: [] for due in _Due})
+    """What is to be done and when; heaps."""
+    _ask_from_s: float = attrs.field(init=False, default=float("-inf"))
     _portfolios: dict[str, "_Portfolio"] = attrs.field(init=False, factory=dict)
     _no_portfolio: Forgetful[str] = attrs.field(init=False, factory=lambda: Forgetful(30.0))
     _wake: trio.Event = attrs.field(init=False, factory=trio.Event)
@@ -177,29 +181,32 @@ class HoldingDesk:
         task_status.started()
         while True:
             self._wake = trio.Event()
-            now_s = trio.current_time()
-            loads, asks = self._due(now_s)
-            await self._load(loads)
-            for pair in asks:
-                await self._ask(pair)
-            with trio.move_on_at(self._queue[0][0] if self._queue else float("inf")):
+            await self._load(self._due(_Due.LOAD, BATCH_MAX))
+            if trio.current_time() >= self._ask_from_s:
+                for pair in self._due(_Due.ASK, 1):
+                    self._ask_from_s = trio.current_time() + ASK_PAUSE_S
+                    await self._ask(pair)
+            with trio.move_on_at(min(self._next_s(_Due.LOAD), max(self._next_s(_Due.ASK), self._ask_from_s))):
                 await self._wake.wait()
 
     def _schedule(self, after_s: float, what: _Due, pair: Pair) -> None:
-        due = (trio.current_time() + after_s, what, pair)
-        heapq.heappush(self._queue, due)
-        if self._queue[0] == due:
+        due = (trio.current_time() + after_s, pair)
+        heapq.heappush(self._queues[what], due)
+        if self._queues[what][0] == due:
             self._wake.set()
 
-    def _due(self, now_s: float) -> tuple[list[Pair], list[Pair]]:
-        """Returns the pairs whose fills are to be read and those that the venue is asked for, at most a batch of each."""
-        due: tuple[dict[Pair, None], dict[Pair, None]] = ({}, {})
-        while self._queue and self._queue[0][0] <= now_s and max(map(len, due)) < BATCH_MAX:
-            _, what, pair = heapq.heappop(self._queue)
+    def _next_s(self, what: _Due) -> float:
+        return self._queues[what][0][0] if self._queues[what] else float("inf")
+
+    def _due(self, what: _Due, pairs_max: int) -> list[Pair]:
+        """Takes the pairs whose fills are to be read, or that the venue is to be asked for, and for which nobody did so yet."""
+        due: dict[Pair, None] = {}
+        while len(due) < pairs_max and self._next_s(what) <= trio.current_time():
+            _, pair = heapq.heappop(self._queues[what])
             tracked = self._pairs.get(pair)
             if tracked is not None and (not tracked.baselines if what is _Due.ASK else not tracked.loaded.is_set()):
-                due[what][pair] = None
-        return list(due[_Due.LOAD]), list(due[_Due.ASK])
+                due[pair] = None
+        return list(due)
 
     async def _load(self, pairs: Sequence[Pair]) -> None:
         if not pairs:

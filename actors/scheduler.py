@@ -43,7 +43,8 @@ class Scheduler:
     lease_ttl_s: float
     places: Mapping[str, Callable[[], bool]] = attrs.field(factory=dict)
     """Whether a job can run in this process now; those not named always can."""
-    concurrent_max: int = 2
+    concurrent_max: int = 4
+    """More than there are jobs of hours, so that those of seconds never wait for them."""
     poll_s: float = POLL_S
     dependency_wait_s: float = 3_600.0
     """How long a due job waits for the jobs that it comes after, unless they are at it or yet to begin; then its slot is

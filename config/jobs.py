@@ -72,4 +72,7 @@ def default_jobs() -> dict[str, JobConfig]:
         "cold-poll": JobConfig(cron="0 * * * *", jitter_s=60, timeout_s=3_900),
         "check-notifications": JobConfig(cron="0 8 * * *", timeout_s=600),
         "send-welcome-emails": JobConfig(cron="0 9 * * *", timeout_s=600),
+        "sync-trader-leaderboard": JobConfig(cron="0 1 * * *", jitter_s=300, timeout_s=900),
+        "backfill-wallet-pnl": JobConfig(cron="0 2 * * *", timeout_s=7_200),
+        "rotate-pnl-winners": JobConfig(cron="0 3 * * *", timeout_s=120),
     }

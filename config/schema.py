@@ -8,6 +8,7 @@ import re
 import attrs
 
 from config.coverage import CoverageConfig
+from config.discovery import DiscoveryConfig
 from config.field import choice, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
@@ -253,6 +254,7 @@ class EngineConfig:
     prices: PricesConfig = section(PricesConfig)
     poller: PollerConfig = section(PollerConfig)
     coverage: CoverageConfig = section(CoverageConfig)
+    discovery: DiscoveryConfig = section(DiscoveryConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
     notify: NotifyConfig = section(NotifyConfig)

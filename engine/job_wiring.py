@@ -27,6 +27,7 @@ from actors.polling.venue_asking import VenueAsking
 from actors.polling.wallet_poll import WalletPoll
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
+from engine.discovery_wiring import DiscoveryPorts, discovery_jobs
 from engine.job_places import places_of
 from protocols.clock import Random, WallClock
 from protocols.coverage import CoverageStore
@@ -74,6 +75,7 @@ class JobPorts:
     cold: ColdPorts
     copy_marks: CopyMarkStore
     notices: NoticeJobStore
+    discovery: DiscoveryPorts
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -113,6 +115,7 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         _cold_poll(config, io, clock),
         CheckNotifications(store=io.notices, clock=clock),
         SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),
+        *discovery_jobs(config, io.discovery, clock, io.live),
     ]
 
 

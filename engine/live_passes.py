@@ -34,4 +34,5 @@ def live_passes(live: LiveTrading) -> LivePasses:
         compared_ages_s=compared_ages_s,
         compare=live.reconciler.pass_once,
         settle=settle,
+        wallets={name: account.wallet for name, account in live.sender.accounts.items()},
     )

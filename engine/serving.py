@@ -13,7 +13,9 @@ from engine.api.admin_routes import admin_routes
 from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.coverage_routes import coverage_routes
+from engine.api.discover_routes import discover_routes
 from engine.api.feed_routes import feed_routes
+from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.ft_routes import FtReadPorts, ft_read_routes
 from engine.api.gate import Gate, rates_of
@@ -30,6 +32,7 @@ from engine.api.portfolio_routes import portfolio_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
 from engine.api.signal_routes import signal_routes
+from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
@@ -109,6 +112,9 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *bot_routes(io.strategies),
         *ft_read_routes(_ft_ports(engine, io, services, clock)),
         *signal_routes(io.signals),
+        *trader_routes(io.traders),
+        *discover_routes(io.discover, clock),
+        *fire_routes(io.discover, clock),
         *_live_routes(engine, io),
         *_portfolio_routes(engine, io, services, clock),
         *user_routes(io.users, services.token_registry, clock, context.secret_rng),

@@ -11,7 +11,7 @@ from decimal import Decimal
 import attrs
 import msgspec
 
-from actors.rules.exact import EXACT, ZERO, half_up
+from actors.rules.exact import EXACT, MICRO_USD, ZERO, half_even, half_up
 
 START = 50
 EXPERIENCE_FOR_BAD = 15
@@ -93,6 +93,16 @@ def polysignal(inputs: SignalInputs) -> PolySignal:
         short_term_crypto=short_term,
         indicators=indicators,
     )
+
+
+def known_conviction(trade_usd: Decimal, average_usd: Decimal | None) -> Decimal | None:
+    """Returns a trade as a multiple of the trader's average, 6 decimals.
+
+    None where a strategy would assume 1 (traits.py): a signal shows what is known.
+    """
+    if average_usd is None or average_usd <= 0:
+        return None
+    return half_even(EXACT.divide(trade_usd, average_usd), MICRO_USD)
 
 
 def is_short_term_crypto(title: str | None) -> bool:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import attrs
 
 from config.schema import EngineConfig
+from engine.adapters.discovery_adapters import DiscoveryAdapters, open_discovery_adapters
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.poll_adapters import ColdPollAdapters, open_cold_poll_adapters
 from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
@@ -46,6 +47,7 @@ class JobAdapters:
     cold: ColdPollAdapters
     copy_marks: PostgresCopyMarkStore
     notices: PostgresNoticeJobStore
+    discovery: DiscoveryAdapters
 
 
 @asynccontextmanager
@@ -70,6 +72,7 @@ async def open_job_adapters(
             connections_max=1,
         ) as audited,
         open_cold_poll_adapters(config, options, clock=SystemClock(), traffic=traffic) as cold,
+        open_discovery_adapters(config, options, clock=SystemClock(), traffic=traffic) as discovery,
     ):
         clock = SystemClock()
         yield JobAdapters(
@@ -87,4 +90,5 @@ async def open_job_adapters(
             cold=cold,
             copy_marks=PostgresCopyMarkStore(work),
             notices=PostgresNoticeJobStore(work),
+            discovery=discovery,
         )

@@ -15,6 +15,7 @@ from engine.adapters.postgres.copy_record_store import PostgresCopyRecords
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
+from engine.adapters.postgres.discover_store import PostgresDiscoverLists
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.feed_stream_store import PostgresFeedStreamStore
 from engine.adapters.postgres.follow_store import UserFollowStore
@@ -31,6 +32,7 @@ from engine.adapters.postgres.portfolio_store import PostgresPortfolios
 from engine.adapters.postgres.price_store import PostgresPriceStore
 from engine.adapters.postgres.signal_store import PostgresSignalStore
 from engine.adapters.postgres.strategy_store import StrategyStore
+from engine.adapters.postgres.trader_profile_store import PostgresTraderReports
 from engine.adapters.postgres.trader_record_store import PostgresTraderRecords
 from engine.adapters.postgres.user_store import UserStore
 from engine.adapters.postgres.why_store import PostgresWhyStore
@@ -75,6 +77,8 @@ class ServingAdapters:
     coverage: PostgresCoverageStore
     portfolios: PostgresPortfolios
     copy_records: PostgresCopyRecords
+    traders: PostgresTraderReports
+    discover: PostgresDiscoverLists
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
@@ -126,6 +130,8 @@ async def open_serving_adapters(
             records=PostgresTraderRecords(pool),
             portfolios=PostgresPortfolios(pool),
             copy_records=PostgresCopyRecords(pool),
+            traders=PostgresTraderReports(connection=pool, clock=clock),
+            discover=PostgresDiscoverLists(connection=pool, clock=clock),
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),

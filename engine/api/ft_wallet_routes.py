@@ -25,7 +25,7 @@ from engine.api.ft_bodies import (
     settings_document,
     wallet_figures,
 )
-from engine.api.params import Param, choice
+from engine.api.params import Param, choice, day
 from engine.api.route import ApiRoute, Call
 from protocols.clock import WallClock
 from protocols.ft_reports import FtReports, OrderQuery
@@ -128,8 +128,8 @@ def ft_wallet_routes(reports: FtReports, clock: WallClock) -> list[ApiRoute]:
             params=(
                 wallet_id_param(required=True),
                 limit_param(100, 1_000, "days"),
-                _day("from", "first day"),
-                _day("cursor", "nextCursor of the page before"),
+                day("from", "first day"),
+                day("cursor", "nextCursor of the page before"),
             ),
             refusals=REFUSALS,
         ),
@@ -146,18 +146,6 @@ def ft_wallet_routes(reports: FtReports, clock: WallClock) -> list[ApiRoute]:
             ),
         ),
     ]
-
-
-def _day(name: str, doc: str) -> Param:
-    def parse(text: str) -> date:
-        try:
-            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
-                raise ValueError
-            return date.fromisoformat(text)
-        except ValueError:
-            raise ValueError("must be a day such as 2026-05-28") from None
-
-    return Param(name=name, doc=doc, parse=parse, schema={"type": "string", "format": "date"})
 
 
 def _rank(text: str) -> tuple[Decimal, str]:

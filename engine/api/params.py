@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import attrs
@@ -61,6 +62,20 @@ def choice(name: str, doc: str, *values: str, default: str | None = None) -> Par
         return text
 
     return Param(name=name, doc=doc, parse=parse, schema={"type": "string", "enum": list(values)}, default=default)
+
+
+def day(name: str, doc: str) -> Param:
+    """Returns a parameter that is a UTC day."""
+
+    def parse(text: str) -> date:
+        try:
+            if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
+                raise ValueError
+            return date.fromisoformat(text)
+        except ValueError:
+            raise ValueError("must be a day such as 2026-05-28") from None
+
+    return Param(name=name, doc=doc, parse=parse, schema={"type": "string", "format": "date"})
 
 
 def condition_id(name: str = "conditionId", **options: Any) -> Param:

@@ -1,7 +1,7 @@
 """`polycopy follow`: whose trades are kept."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO, TypeVar
 
 import click
@@ -14,10 +14,10 @@ from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.figures import count_text, moment_text
 from engine.cli.follow_changes import FollowChanges, add_follows, remove_follows
 from engine.cli.follow_hot import hot
-from engine.cli.main import EXIT_USAGE, Settings
-from engine.cli.terminal import echo_table, plain, progress, show_passing
-from engine.cli.wallet_forms import Entry, parse_arguments, parse_lines
-from protocols.errors import RejectedError, TransientError
+from engine.cli.main import Settings
+from engine.cli.terminal import echo_table, plain
+from engine.cli.trader_lookup import wallets_of
+from engine.cli.wallet_forms import parse_arguments, parse_lines
 
 T = TypeVar("T")
 WALLETS_LISTED_MAX = 20
@@ -26,17 +26,6 @@ _file = click.option(
     "--file", "file", type=click.File("rb"), help="One trader a line, # comments; - for standard input."
 )
 _traders = click.argument("traders", nargs=-1, metavar="WALLET...")
-
-
-class BadTradersError(click.ClickException):
-    """Some traders cannot be understood; nothing was changed."""
-
-    exit_code = EXIT_USAGE
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        count = len(problems)
-        head = f"{count} trader{'s' if count > 1 else ''} cannot be understood; nothing was changed:"
-        super().__init__("\n".join([head, *(f"  {problem}" for problem in problems)]))
 
 
 @click.group()
@@ -143,7 +132,7 @@ def _change(
         entries, problems = entries + more_entries, problems + more_problems
 
     async def work() -> FollowChanges:
-        wallets = await _wallets(config, entries, problems)
+        wallets = await wallets_of(config, entries, problems)
         return await _with_follows(config, user_name, lambda connection: change(connection, wallets), create=create)
 
     changes = run_command(work)
@@ -151,43 +140,6 @@ def _change(
         click.echo(json.dumps(changes.document()))
     else:
         _echo_changes(changes)
-
-
-async def _wallets(config: EngineConfig, entries: Sequence[Entry], problems: Sequence[str]) -> list[str]:
-    """Returns the wallets of all entries. Raises `BadTradersError` with every problem."""
-    found = list(problems)
-    outcomes: dict[str, str | Exception] = {}
-    try:
-        outcomes = await _looked_up(config, [entry.trader.name for entry in entries if entry.trader.name is not None])
-    except (TransientError, RejectedError) as error:
-        if not found:
-            raise click.ClickException(f"names could not be looked up, nothing was changed: {plain(error)}") from None
-        found.append(f"names could not be looked up: {plain(error)}")
-    wallets = []
-    for entry in entries:
-        outcome = entry.trader.wallet or outcomes.get(entry.trader.name or "")
-        if isinstance(outcome, str):
-            wallets.append(outcome)
-        elif outcome is not None:
-            found.append(f"{entry.origin}: @{plain(entry.trader.name, 80)}: {outcome}")
-    if found:
-        raise BadTradersError(found)
-    return list(dict.fromkeys(wallets))
-
-
-async def _looked_up(config: EngineConfig, names: Sequence[str]) -> dict[str, str | Exception]:
-    """Returns the wallet of each name, or why it has none. Raises `TransientError` and `RejectedError`."""
-    if not names:
-        return {}
-    # Only here: the HTTP client takes longer to import than all the rest of this command.
-    from engine.cli.profile_search import find_wallets
-
-    total = len(set(names))
-    with progress("looking up names"):
-        found = await find_wallets(
-            config.venue, names, lambda done: show_passing(f"looking up name {done + 1} of {total} …")
-        )
-    return dict(found)
 
 
 async def _with_follows(

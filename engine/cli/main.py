@@ -25,6 +25,7 @@ _COMMANDS = {
     "top": ("engine.cli.top", "top", "Watch a running engine: heap, lag, channels, rates, last trades."),
     "follow": ("engine.cli.follow", "follow", "Follow traders, stop following them, list them."),
     "positions": ("engine.cli.positions", "positions", "What a trader holds and has closed, as the venue says it."),
+    "traders": ("engine.cli.traders", "traders", "Show what is known of a trader, and lists in which traders are found."),
     "bots": ("engine.cli.bots", "bots", "Strategies that copy traders with virtual money."),
     "live": ("engine.cli.live", "live", "Strategies that copy traders with real money: make, watch, stop."),
     "orders": ("engine.cli.orders", "orders", "Live orders and their fills."),

@@ -25,3 +25,5 @@ class LivePasses:
     """Compares every account with the venue. Raises `TransientError` and `RejectedError`."""
     settle: Callable[[], Awaitable[Mapping[str, int]]]
     """Settles resolved positions and releases proceeds; returns what it came to. Raises `TransientError`."""
+    wallets: Mapping[str, str] = attrs.field(factory=dict)
+    """By account: the address that its trades show, lower case."""

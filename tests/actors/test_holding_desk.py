@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from property.made_decisions import TOKEN
 from property.made_trades import NOON_S, condition
 from property.supervised import run_jumping
 
-from actors.holding_desk import ASK_VENUE_S, RETRY_S, TRIES_MAX, HoldingDesk
+from actors.holding_desk import ASK_PAUSE_S, ASK_VENUE_S, RETRY_S, TRIES_MAX, HoldingDesk
 from actors.rules.paper.holding import VENUE_LAG_MS
 from protocols.errors import TransientError
 from protocols.paper import Holding, SeenFill
@@ -134,6 +135,23 @@ def test_a_venue_that_fails_is_asked_again_and_not_for_ever():
     asked = followed_for_long(Venue(micro={PAIR: 9}, fails=2))
     assert asked == [ASK_VENUE_S, ASK_VENUE_S + RETRY_S, ASK_VENUE_S + 2 * RETRY_S]
     assert len(followed_for_long(Venue(fails=100))) == TRIES_MAX
+
+
+def test_many_pairs_at_once_are_asked_for_one_after_the_other_and_their_fills_read_at_once():
+    store, venue = Store(), Venue()
+    desk = desk_of(store, venue)
+
+    async def scenario():
+        for number in range(500):
+            desk.track(LEADER, condition(7), str(number))
+        await trio.sleep(60)
+        assert all(desk.knows(LEADER, str(number)) for number in range(500))
+        await trio.sleep(240)
+
+    during(desk, scenario)
+    pauses_s = [later - earlier for earlier, later in itertools.pairwise(venue.asked)]
+    assert len(venue.asked) == 15
+    assert set(pauses_s) == {ASK_PAUSE_S}
 
 
 def test_a_database_that_is_down_is_read_when_it_is_back():

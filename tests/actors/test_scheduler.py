@@ -89,7 +89,9 @@ def test_only_so_many_run_at_once():
         world.start_engine()
         await trio.sleep(3600 + 1000)
 
-    world = world_of(*jobs).play(story)
+    world = world_of(*jobs)
+    world.options["concurrent_max"] = 2
+    world.play(story)
     assert max(counted) == 2
     assert all(statuses(world, job.name)[-1] == (60, "succeeded") for job in jobs)
 

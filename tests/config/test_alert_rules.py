@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import job_alert_cases
+import around_alert_cases
 import pytest
 
 DEPLOY = Path(__file__).parents[2] / "config" / "deploy"
@@ -31,9 +31,6 @@ HEALTHY = {
     'polycopy_rows_written_total{result="rejected"}': ZERO,
     'polycopy_rows_written_total{result="handed_to_gap"}': ZERO,
     'polycopy_target_wallets{}': "40x400",
-    'polycopy_poller_idle_seconds{}': "0.3x400",
-    'polycopy_poller_cycle_seconds{lane="target"}': "4x400",
-    'polycopy_poller_snapshots_incomplete_total{tier="hot"}': ZERO,
     'polycopy_spill_bytes{}': ZERO,
     'polycopy_heap_used_ratio{}': "0.3x400",
     'polycopy_loop_lag_seconds{}': "0.002x400",
@@ -51,7 +48,7 @@ HEALTHY = {
     'polycopy_price_requests_total{result="hit"}': GROWING,
     'polycopy_price_requests_total{result="stale"}': "0+1x400",
     'polycopy_job_last_success_age_seconds{exported_job="retention"}': "0+60x400",
-    **job_alert_cases.HEALTHY,
+    **around_alert_cases.HEALTHY,
     'polycopy_trades_seen_total{lane="0"}': GROWING,
     'polycopy_strategies{}': "4x400",
     'polycopy_decisions_total{result="skipped",reason="price_out_of_range"}': GROWING,
@@ -73,9 +70,6 @@ HEALTHY = {
     'polycopy_foreign_orders{account="main"}': ZERO,
     'polycopy_position_drifts{account="main"}': ZERO,
     'polycopy_account_short_usd{account="main"}': ZERO,
-    'polycopy_notifications_oldest_pending_age_seconds{}': "30x400",
-    'polycopy_notifications_given_up_total{channel="mail"}': ZERO,
-    'polycopy_notification_facts_buried_total{}': ZERO,
 }  # fmt: skip
 GONE = None
 STANDBY = {name: GONE for name in HEALTHY if name not in ("up{}", "polycopy_heap_used_ratio{}")} | {
@@ -121,15 +115,6 @@ CASES = {
         {'polycopy_channel_dropped_total{channel="writer",lane="1",reason="shed"}': LATE_DROP},
         {"PolycopyFollowedTradeDropped"},
     ),
-    "a channel takes no notices": (
-        {"polycopy_notifications_oldest_pending_age_seconds{}": "0+120x400"},
-        {"PolycopyNotificationsStuck"},
-    ),
-    "notices given up": (
-        {'polycopy_notifications_given_up_total{channel="mail"}': "0x30 1x300"},
-        {"PolycopyNotificationsLost"},
-    ),
-    "a fact without sense": ({"polycopy_notification_facts_buried_total{}": "0x30 1x300"}, {"PolycopyNotificationsLost"}),
     "raw trades dropped": (
         {'polycopy_channel_dropped_total{channel="raw_trades",lane="0",reason="full"}': LATE_DROP},
         {"PolycopyRawTradesDropped"},
@@ -170,18 +155,11 @@ CASES = {
         {"PolycopyReconnecting"},
     ),
     "nobody answers for prices": ({'polycopy_price_requests_total{result="stale"}': GROWING}, {"PolycopyPricesStale"}),
-    "nobody is polled": ({"polycopy_poller_idle_seconds{}": "0+60x400"}, {"PolycopyPollerStandsStill"}),
-    "targets wait for their polls": (
-        {'polycopy_poller_cycle_seconds{lane="target"}': "90x400"}, {"PolycopyPollerSlow"}
-    ),
-    "positions are not understood": (
-        {'polycopy_poller_snapshots_incomplete_total{tier="hot"}': "0+1x400"}, {"PolycopySnapshotsIncomplete"}
-    ),
     "a job fails for days": (
         {'polycopy_job_last_success_age_seconds{exported_job="retention"}': "300000+60x400"},
         {"PolycopyJobLate"},
     ),
-    **job_alert_cases.CASES,
+    **around_alert_cases.CASES,
     "a rule raises": (
         {'polycopy_decisions_total{result="error",reason="rule_error"}': LATE_DROP}, {"PolycopyRuleFails"}
     ),

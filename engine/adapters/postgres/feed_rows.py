@@ -9,7 +9,7 @@ import msgspec
 
 from protocols.amounts import decimal_from
 from protocols.errors import MalformedError
-from protocols.feed import FeedRow
+from protocols.feed import FeedPosition, FeedRow
 
 # Of a trade named `trades`, with what DESCRIPTIONS joins to it.
 COLUMNS = """
@@ -62,6 +62,12 @@ def feed_row(record: asyncpg.Record) -> FeedRow:
         outcome_prices=_prices(record["outcome_prices"]),
         image=record["image"],
     )
+
+
+def position_of(record: asyncpg.Record) -> FeedPosition:
+    """Returns where a page ends whose last row is this one."""
+    trade_us = (record["trade_timestamp"] - EPOCH) // timedelta(microseconds=1)
+    return FeedPosition(trade_us=trade_us, trade_id=record["trade_id"])
 
 
 def _prices(text: str | None) -> tuple[Decimal, ...] | None:

@@ -6,7 +6,7 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import RunsWork
-from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS, EPOCH, feed_row
+from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS, EPOCH, feed_row, position_of
 from protocols.feed import FeedPage, FeedPosition, FeedQuery
 from protocols.timestamps import LATEST_MS, utc_datetime
 
@@ -145,11 +145,6 @@ class PostgresFeedStore:
         last = rows[query.limit - 1] if len(rows) > query.limit else None
         return FeedPage(
             rows=tuple(feed_row(record) for record in rows[: query.limit]),
-            next=None if last is None else _position(last),
+            next=None if last is None else position_of(last),
             followed=records[0]["followed"],
         )
-
-
-def _position(record: asyncpg.Record) -> FeedPosition:
-    trade_us = (record["trade_timestamp"] - EPOCH) // _MICROSECOND
-    return FeedPosition(trade_us=trade_us, trade_id=record["trade_id"])

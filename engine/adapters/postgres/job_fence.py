@@ -19,3 +19,16 @@ async def fenced(raw: asyncpg.Connection, lease: JobLease) -> AsyncIterator[None
         if await raw.fetchval(FENCE, lease.name, lease.owner, lease.epoch) is None:
             raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
         yield
+
+
+@asynccontextmanager
+async def fenced_at_end(raw: asyncpg.Connection, lease: JobLease) -> AsyncIterator[None]:
+    """The same for a transaction that may be long: the lease is proved just before the commit.
+
+    While its row is locked nobody can extend it, so that under a lock held from the beginning a long transaction would lose the
+    very lease that it proves. Raises `FencedError`, and then nothing was written.
+    """
+    async with raw.transaction():
+        yield
+        if await raw.fetchval(FENCE, lease.name, lease.owner, lease.epoch) is None:
+            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")

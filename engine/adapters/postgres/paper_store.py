@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import attrs
 
+from actors.rules.paper.holding import VENUE_LAG_MS
 from engine.adapters.postgres.balance_rows import BALANCES, OPEN_ORDER_COLUMNS, balance_of, open_order
 from engine.adapters.postgres.database import RunsWork
 from protocols.amounts import MICRO, size_from_micro
@@ -31,10 +32,19 @@ SELECT trade_id, part FROM decisions WHERE trade_day >= ($1::timestamptz AT TIME
 UNION
 SELECT trade_id, part FROM decision_members WHERE trade_day >= ($1::timestamptz AT TIME ZONE 'UTC')::date - 1
 """
+# What was asked for, and what a poller's latest complete snapshot says: a token that is not in it is not held.
 HOLDINGS = """
+WITH pair AS (SELECT * FROM unnest($1::text[], $2::text[]) AS pair (wallet, token_id))
 SELECT held.trader_wallet, held.token_id, held.shares, (extract(epoch FROM held.as_of) * 1000)::bigint AS as_of_ms
-FROM unnest($1::text[], $2::text[]) AS pair (wallet, token_id)
-JOIN ft_holdings AS held ON held.trader_wallet = pair.wallet AND held.token_id = pair.token_id
+FROM pair JOIN ft_holdings AS held ON held.trader_wallet = pair.wallet AND held.token_id = pair.token_id
+UNION ALL
+SELECT pair.wallet, pair.token_id, coalesce(position.size, 0),
+    (extract(epoch FROM polled.last_position_check_at) * 1000)::bigint - $3::bigint
+FROM pair
+JOIN wallet_poll_state AS polled
+    ON polled.wallet_address = pair.wallet AND polled.last_position_check_at > now() - interval '10 minutes'
+LEFT JOIN positions_current AS position
+    ON position.wallet_address = pair.wallet AND position.token_id = pair.token_id
 """
 # One index range for each trader, however the planner estimates.
 SEEN_FILLS = """
@@ -97,7 +107,7 @@ class PostgresPaperStore:
 
         async def work(raw: asyncpg.Connection) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
             async with raw.transaction(isolation="repeatable_read", readonly=True):
-                return await raw.fetch(HOLDINGS, *columns), await raw.fetch(SEEN_FILLS, *columns)
+                return await raw.fetch(HOLDINGS, *columns, VENUE_LAG_MS), await raw.fetch(SEEN_FILLS, *columns)
 
         held, fills = await self.connection.run(work)
         return [_holding(row) for row in held], [_fill(row) for row in fills]

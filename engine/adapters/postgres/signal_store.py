@@ -1,13 +1,11 @@
 """What the signals of trades are made of, for a page of trades at once."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 import asyncpg
 import attrs
 
-from actors.rules.exact import EXACT, MICRO_USD, half_even
-from actors.rules.polysignal import SignalInputs
+from actors.rules.polysignal import SignalInputs, known_conviction
 from engine.adapters.postgres.database import RunsWork
 
 # One row each, looked up: a generic plan may think that reading a table were cheaper.
@@ -47,16 +45,9 @@ class PostgresSignalStore:
 def _inputs(row: asyncpg.Record) -> SignalInputs:
     return SignalInputs(
         price=row["price"],
-        conviction=_conviction(row["trade_usd"], row["average_usd"]),
+        conviction=known_conviction(row["trade_usd"], row["average_usd"]),
         win_rate=row["win_rate"],
         resolved_count=row["resolved_count"],
         probability=None,
         title=row["title"],
     )
-
-
-def _conviction(trade_usd: Decimal, average_usd: Decimal | None) -> Decimal | None:
-    """Absent where a strategy would assume one: a signal shows what is known."""
-    if average_usd is None or average_usd <= 0:
-        return None
-    return half_even(EXACT.divide(trade_usd, average_usd), MICRO_USD)

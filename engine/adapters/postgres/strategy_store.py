@@ -99,7 +99,7 @@ class StrategyStore:
         """Makes all of these strategies or none. Raises `StrategyConflictError` when one exists, or has existed."""
 
         async def work(raw: asyncpg.Connection) -> list[Strategy]:
-            async with _changing(raw):
+            async with changing(raw):
                 return [await _insert(raw, wallet_id, owner_id, settings, by) for wallet_id, settings in strategies]
 
         return await self.connection.run(work)
@@ -112,8 +112,8 @@ class StrategyStore:
         """
 
         async def work(raw: asyncpg.Connection) -> Strategy:
-            async with _changing(raw):
-                return await _update(raw, wallet_id, settings, version, by)
+            async with changing(raw):
+                return await next_version(raw, wallet_id, settings, version, by)
 
         return await self.connection.run(work)
 
@@ -123,11 +123,11 @@ class StrategyStore:
         """Makes some strategies and changes others, all or none; `changed` has the version that each is changed from."""
 
         async def work(raw: asyncpg.Connection) -> None:
-            async with _changing(raw):
+            async with changing(raw):
                 for wallet_id, settings in made:
                     await _insert(raw, wallet_id, owner_id, settings, by)
                 for strategy in changed:
-                    await _update(raw, strategy.wallet_id, strategy.settings, strategy.version, by)
+                    await next_version(raw, strategy.wallet_id, strategy.settings, strategy.version, by)
 
         await self.connection.run(work)
 
@@ -135,7 +135,7 @@ class StrategyStore:
         """Puts a strategy away: it copies nothing more, and what is open is settled as ever. None when there is none."""
 
         async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
-            async with _changing(raw):
+            async with changing(raw):
                 return await raw.fetchrow(ARCHIVE, wallet_id)
 
         row = await self.connection.run(work)
@@ -183,7 +183,8 @@ class StrategyStore:
 
 
 @asynccontextmanager
-async def _changing(raw: asyncpg.Connection) -> AsyncIterator[None]:
+async def changing(raw: asyncpg.Connection) -> AsyncIterator[None]:
+    """Opens a transaction, or a part of one, in which strategies change: nobody else changes one until it ends."""
     async with raw.transaction():
         await raw.execute(LOCK_ALL)
         yield
@@ -200,9 +201,10 @@ async def _insert(
     return strategy_of(row)
 
 
-async def _update(
+async def next_version(
     raw: asyncpg.Connection, wallet_id: str, settings: StrategySettings, version: int, by: str
 ) -> Strategy:
+    """Makes the next version of a strategy, while it is `changing`. Raises `StrategyConflictError`."""
     before = await raw.fetchrow(LOCK, wallet_id)
     if before is None:
         raise StrategyConflictError(f"there is no strategy {wallet_id}")

@@ -101,6 +101,8 @@ CREATE TABLE wallet_rankings_state (
     wallets integer NOT NULL,
     wallets_failed integer NOT NULL,
     wallets_waiting integer NOT NULL,
+    -- All others were read after this.
+    read_since timestamptz NOT NULL,
     computed_at timestamptz NOT NULL DEFAULT now()
 );
 

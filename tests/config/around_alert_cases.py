@@ -1,4 +1,4 @@
-"""What alerts about jobs and coverage look at: in a healthy engine, and in cases. Part of test_alert_rules."""
+"""What alerts about jobs, coverage, pollers and notices look at: healthy, and in cases. Part of test_alert_rules."""
 
 GONE = None
 HEALTHY = {
@@ -11,6 +11,12 @@ HEALTHY = {
     'polycopy_coverage_expected{lane="1"}': "50000x400",
     'polycopy_coverage_missed_total{source="activity"}': "2x400",
     'polycopy_coverage_audit_age_seconds{}': "0+60x400",
+    'polycopy_poller_idle_seconds{}': "0.3x400",
+    'polycopy_poller_cycle_seconds{lane="target"}': "4x400",
+    'polycopy_poller_snapshots_incomplete_total{tier="hot"}': "0x400",
+    'polycopy_notifications_oldest_pending_age_seconds{}': "30x400",
+    'polycopy_notifications_given_up_total{channel="mail"}': "0x400",
+    'polycopy_notification_facts_buried_total{}': "0x400",
 }  # fmt: skip
 CASES = {
     "a job of every two minutes fails for half an hour": (
@@ -34,4 +40,25 @@ CASES = {
         {"PolycopyTradesMissed"},
     ),
     "no audit for hours": ({"polycopy_coverage_audit_age_seconds{}": "14000+60x400"}, {"PolycopyAuditOld"}),
+    "a channel takes no notices": (
+        {"polycopy_notifications_oldest_pending_age_seconds{}": "0+120x400"},
+        {"PolycopyNotificationsStuck"},
+    ),
+    "notices given up": (
+        {'polycopy_notifications_given_up_total{channel="mail"}': "0x30 1x300"},
+        {"PolycopyNotificationsLost"},
+    ),
+    "a fact without sense": (
+        {"polycopy_notification_facts_buried_total{}": "0x30 1x300"},
+        {"PolycopyNotificationsLost"},
+    ),
+    "nobody is polled": ({"polycopy_poller_idle_seconds{}": "0+60x400"}, {"PolycopyPollerStandsStill"}),
+    "targets wait for their polls": (
+        {'polycopy_poller_cycle_seconds{lane="target"}': "90x400"},
+        {"PolycopyPollerSlow"},
+    ),
+    "positions are not understood": (
+        {'polycopy_poller_snapshots_incomplete_total{tier="hot"}': "0+1x400"},
+        {"PolycopySnapshotsIncomplete"},
+    ),
 }

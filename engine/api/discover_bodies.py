@@ -1,0 +1,73 @@
+"""What the lists of discovery answer."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from engine.api.route import Struct
+from protocols.discover import ActiveRow, BigTrade, ConsistentRow, CopiedRow, LeaderRow, WinnerRow
+
+
+class LeaderPage(Struct):
+    """Places of the leaderboard, the highest figure first; whoever lacks it is not there."""
+
+    traders: list[LeaderRow]
+    sparkline_to: date
+    """The last of the 14 UTC days of each sparkline."""
+    next_cursor: str | None
+
+
+class WinnerPage(Struct):
+    """Traders with a profit within the window."""
+
+    window: str
+    traders: list[WinnerRow]
+    next_cursor: str | None
+
+
+class ActivePage(Struct):
+    """Traders by their trades within the 24 hours before `until`."""
+
+    until: datetime
+    """The pages of one walk count the same 24 hours."""
+    traders: list[ActiveRow]
+    next_cursor: str | None
+
+
+class ConsistentPage(Struct):
+    """Traders by their share of winning days."""
+
+    traders: list[ConsistentRow]
+    next_cursor: str | None
+
+
+class CopiedPage(Struct):
+    """Traders by how many copy them."""
+
+    traders: list[CopiedRow]
+    next_cursor: str | None
+
+
+class BigTradePage(Struct):
+    """Trades of the hour before `until`, the largest first."""
+
+    until: datetime
+    trades: list[BigTrade]
+    next_cursor: str | None
+
+
+class Discovery(Struct):
+    """The top of each list; its cursor goes on in the list itself."""
+
+    leaderboard: LeaderPage
+    biggest_winners: WinnerPage
+    most_active: ActivePage
+    most_consistent: ConsistentPage
+    most_copied: CopiedPage
+    big_trades: BigTradePage
+
+
+def leader_key(sort: str, row: LeaderRow) -> Decimal:
+    """Returns the figure that a row of the leaderboard is sorted by."""
+    figure = {"pnl": row.pnl, "volume": row.volume, "roi": row.roi, "winRate": row.win_rate}[sort]
+    assert figure is not None, "rows without the figure are not in the list"
+    return figure
