@@ -1,17 +1,19 @@
 """The day after: all is well again, everybody is read once more, and then nothing changes any more."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import attrs
 import trio
+from simulation.day_sim.day_dump import difference, dump_of
 
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.job_store import PostgresJobStore
 from protocols.jobs import JobStatus
-from simulation.day_sim.day_dump import difference, dump_of
 
 DUE_S = 1_900.0
 """Until a wallet that was polled is due for the cold tier again."""
+DISCOVERY = ("sync-trader-leaderboard", "backfill-wallet-pnl")
 ENDED = frozenset(JobStatus) - {JobStatus.RUNNING}
 
 
@@ -31,13 +33,14 @@ class DayAfter:
     operator: PostgresJobStore
     result: DayResult
 
-    async def read_all(self) -> None:
+    async def read_all(self, jobs: Collection[str]) -> None:
         """Every wallet is polled, both lists of its trades are read, and what it earned is counted."""
         for _ in range(2):
             await trio.sleep(DUE_S)
             await self.asked("cold-poll")
-        for job in ("sync-trader-leaderboard", "backfill-wallet-pnl"):
-            await self.asked(job)
+        for job in DISCOVERY:
+            if job in jobs:
+                await self.asked(job)
 
     async def twice(self, jobs: list[str]) -> None:
         """Runs every job twice in a row."""
@@ -45,10 +48,11 @@ class DayAfter:
             if job.startswith("lt-"):
                 # Without live trading nobody can run it.
                 continue
-            await trio.sleep(DUE_S)
+            pause_s = DUE_S if job == "cold-poll" else 60
+            await trio.sleep(pause_s)
             await self.asked(job)
             first = await self._quiet()
-            await trio.sleep(DUE_S)
+            await trio.sleep(pause_s)
             await self.asked(job)
             self.result.figures["jobs run twice"] += 1
             self.result.problems += [f"{job} once more: {one}" for one in difference(first, await self._quiet())]

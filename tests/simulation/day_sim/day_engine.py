@@ -5,6 +5,8 @@ from pathlib import Path
 
 import attrs
 import trio
+from simulation.day_sim.day_clock import DayClock, Line, line_of, named
+from simulation.day_sim.day_works import Watched, Works
 
 from actors.scheduler import Scheduler
 from config.loader import load_config
@@ -22,8 +24,6 @@ from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
 from engine.wiring import Engine
 from protocols.clock import Random
-from simulation.day_sim.day_clock import DayClock, Line, line_of, named
-from simulation.day_sim.day_works import Watched, Works
 
 LOOK_S = 10.0
 """How often a scheduler looks: of a day it has time enough."""
@@ -119,7 +119,8 @@ class DayEngine:
             ports = JobPorts(
                 **attrs.asdict(io, recurse=False),
                 late_trades=lambda: engine.late_trades,
-                poll_outlets=lambda: engine.poll_outlets,
+                settling=lambda: engine.settle_paper,
+                poll_outlets=lambda: None if engine.actors is None else engine.actors.polling.outlets,
             )
             scheduler = scheduler_of(
                 self.config, ports, clock=self.clock, rng=self.rng, owner=owner, holder=office.holder

@@ -8,6 +8,8 @@ from functools import partial
 
 import attrs
 import trio
+from simulation.day_sim.day_clock import DayClock
+from simulation.day_sim.day_tape import Deed, Doing, Tape, TokenAccount
 
 from engine.simulator.market import Market
 from engine.simulator.market_factory import MarketFactory
@@ -15,8 +17,6 @@ from engine.simulator.matches import Block, Match, MatchedFill
 from engine.simulator.seeds import hash_hex
 from engine.simulator.world import World
 from protocols.clock import Random
-from simulation.day_sim.day_clock import DayClock
-from simulation.day_sim.day_tape import Deed, Doing, Tape
 
 MARKETS = 30
 SHARE = 1_000_000
@@ -108,12 +108,13 @@ class DayTraders:
 
     def settle(self) -> None:
         """Nobody keeps a position that he has closed once before: the venue lists such a one as neither open nor closed."""
-        for (wallet, token), account in self.tape.accounts().items():
-            if account.held_micro and len(account.episodes) > 1 and not account.is_lost:
-                if account.payout is not None:
-                    self._redeem_in(wallet, account.market)
-                else:
-                    self._give(wallet, token, account.held_micro)
+        while again := [key for key, account in self.tape.accounts().items() if _is_open_again(account)]:
+            for wallet, token in again:
+                market = self._market(token)
+                if market.payouts is not None:
+                    self._redeem_in(wallet, market)
+                elif micro := self._held[wallet].get(token, 0):
+                    self._give(wallet, token, micro)
 
     def _open(self, wallet: str) -> None:
         market = self.rng.choice(self.open_markets)
@@ -190,7 +191,9 @@ class DayTraders:
         fills = [_matched(wallet, market, index, side, micro, price, is_taker=True)]
         fills += [_matched(maker, market, theirs, "BUY", micro // makers, their_price) for _ in range(makers)]
         transaction = hash_hex(self.rng)
-        self.world.publisher.publish(Block(offset_s=0.0, matches=[Match(transaction_hash=transaction, fills=tuple(fills))]))
+        self.world.publisher.publish(
+            Block(offset_s=0.0, matches=[Match(transaction_hash=transaction, fills=tuple(fills))])
+        )
         for fill in fills:
             self._write(
                 fill.wallet,
@@ -224,7 +227,9 @@ class DayTraders:
 
     def _token(self, wallet: str) -> str | None:
         """A token of an open market that the wallet holds."""
-        held = [token for token, micro in self._held[wallet].items() if micro and self._market(token) in self.open_markets]
+        held = [
+            token for token, micro in self._held[wallet].items() if micro and self._market(token) in self.open_markets
+        ]
         return self.rng.choice(held) if held else None
 
     def _market(self, token: str) -> Market:
@@ -234,6 +239,10 @@ class DayTraders:
 
     def _size(self) -> int:
         return self.rng.randrange(1, 40_000) * 10_000
+
+
+def _is_open_again(account: TokenAccount) -> bool:
+    return bool(account.held_micro) and len(account.episodes) > 1 and not account.is_lost
 
 
 def _matched(
@@ -248,4 +257,3 @@ def _matched(
         size_micro=micro,
         price=price,
     )
-

@@ -1,4 +1,4 @@
-"""The simulated venue in this process, asked without sockets: its applications and its stream behind the engine's own clients."""
+"""The simulated venue in this process, asked without sockets: its applications and its stream behind the engine's clients."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager

@@ -34,6 +34,12 @@ CREATE FUNCTION day.note_lease() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER note_lease AFTER INSERT OR UPDATE ON engine_leases FOR EACH ROW EXECUTE FUNCTION day.note_lease();
+CREATE TABLE day.booked (id bigint PRIMARY KEY, at timestamptz);
+CREATE FUNCTION day.note_booked() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO day.booked VALUES (NEW.id, now());
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_booked AFTER INSERT ON positions_closed FOR EACH ROW EXECUTE FUNCTION day.note_booked();
 CREATE FUNCTION day.note_opened() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO day.opened VALUES (NEW.wallet_address, NEW.token_id, NEW.opened_at);
     RETURN NULL;
@@ -60,9 +66,9 @@ SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::re
 AND relname NOT LIKE 'job\\_%' AND relname NOT IN ('engine_leases', 'markets', 'market_tokens') ORDER BY relname
 """
 WATCH = """
-CREATE TRIGGER prove AFTER INSERT OR UPDATE OR DELETE ON "{}" FOR EACH STATEMENT EXECUTE FUNCTION day.prove()
+CREATE TRIGGER prove AFTER INSERT OR UPDATE OR DELETE ON "{}" FOR EACH ROW EXECUTE FUNCTION day.prove()
 """
-# Rows that nobody minds: a lease that is alive is changed by its owner, one that is not by whoever takes it, or by its last owner.
+# A lease that is alive is changed by its owner or an operator, one that is not by whoever takes it, or by its last owner.
 FOREIGN = """
 SELECT * FROM day.lease_changes WHERE old_owner IS NOT NULL AND NOT (
     by = 'operator' OR old_owner = by OR starts_with(old_owner, by || '/')

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import attrs
 import trio
+from simulation.day_sim.day_engine import DayEngine
+from simulation.day_sim.day_traders import DayTraders
+from simulation.day_sim.day_works import Works
 
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.simulator.faults import FaultBoard
 from protocols.clock import Random
-from simulation.day_sim.day_engine import DayEngine
-from simulation.day_sim.day_traders import DayTraders
-from simulation.day_sim.day_works import Works
 
 ALWAYS = (
     ("http_5xx", {"api": "data", "probability": 0.03, "status": 502}),
@@ -55,12 +55,18 @@ class DayWeather:
 
     async def _storm(self) -> None:
         """The venue has had enough of us."""
-        parameters = {"api": "data", "probability": self.rng.choice((0.6, 1.0)), "retry_after_s": self.rng.choice((1, 5, 30))}
+        parameters = {
+            "api": "data",
+            "probability": self.rng.choice((0.6, 1.0)),
+            "retry_after_s": self.rng.choice((1, 5, 30)),
+        }
         self.faults.add("http_429", parameters, self.rng.uniform(60, 900))
 
     async def _ill(self) -> None:
         """Lists are empty for some minutes, and the answers look well."""
-        self.faults.add("http_empty", {"api": "data", "probability": self.rng.choice((0.5, 1.0))}, self.rng.uniform(30, 240))
+        self.faults.add(
+            "http_empty", {"api": "data", "probability": self.rng.choice((0.5, 1.0))}, self.rng.uniform(30, 240)
+        )
 
     async def _stream(self) -> None:
         kind, parameters, duration_s = self.rng.choice(
