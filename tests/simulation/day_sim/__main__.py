@@ -1,6 +1,7 @@
 """Lives days one after the other: `PYTHONPATH=tests:. python -m simulation.day_sim --first 0 --count 5 --hours 24`."""
 
 import argparse
+import logging
 import sys
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=DayPlan(seed=0).hours)
     parser.add_argument("--fills-per-hour", type=float, default=DayPlan(seed=0).fills_per_h)
     options = parser.parse_args()
+    logging.disable()
     failed, figures = 0, Counter[str]()
     with database_server() as server:
         for seed in range(options.first, options.first + options.count):

@@ -1,6 +1,7 @@
 """A day of one seed: traders, weather, restarts; then all is well again and what is stored is compared with the tape."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +18,7 @@ from simulation.day_sim.day_watch import install_watch, seen_wrong
 from simulation.day_sim.day_weather import DayWeather
 from simulation.day_sim.day_works import Works, overlapping
 
+from config.jobs import default_jobs
 from engine.adapters import job_adapters
 from engine.adapters.postgres.database import DatabaseOptions, once, open_connection
 from engine.adapters.postgres.follow_store import FollowStore
@@ -38,7 +40,10 @@ class DayPlan:
     wallets: int = 200
     fills_per_h: float = 1_500
     cooldown_s: float = 180.0
-    weather: bool = True
+    only: Sequence[str] = ()
+    """Nothing but this weather, beside the pages that always fail; all of it when empty."""
+    reads_on: bool = True
+    """Whether there is a day after, with all that is compared with the tape."""
 
 
 SETTINGS_OF_A_DAY = {
@@ -73,13 +78,13 @@ CRONS = {
 
 def settings_of(plan: DayPlan, *, calm: bool = False) -> dict[str, str]:
     """The settings of an engine; a calm one does nothing by itself."""
-    from config.jobs import default_jobs
-
     settings = {**SETTINGS_OF_A_DAY, "poller.hot.cooldown_s": str(plan.cooldown_s)}
     for job in default_jobs():
         if job in CRONS:
             settings[f"jobs.{job}.cron"] = CRONS[job]
         if calm:
+            # What was compared a moment ago is not compared again.
+            settings["coverage.window_min_s"] = "7200"
             settings[f"jobs.{job}.enabled"] = "false"
     return settings
 
@@ -133,14 +138,14 @@ async def _day(plan: DayPlan, options: DatabaseOptions, clock: DayClock, home: P
             works=works,
             operator=operator,
             rng=Random(rng.random()),
+            only=plan.only,
         )
         for engine in engines:
             nursery.start_soon(engine.run)
         with trio.move_on_after(plan.hours * HOUR_S):
             async with trio.open_nursery() as day:
                 day.start_soon(traders.run)
-                if plan.weather:
-                    day.start_soon(weather.run)
+                day.start_soon(weather.run)
         for engine in engines:
             engine.end()
         # What is settled now is the last that happens.
@@ -150,6 +155,10 @@ async def _day(plan: DayPlan, options: DatabaseOptions, clock: DayClock, home: P
         result.figures["starts"] = sum(engine.starts for engine in engines)
         result.figures["works"] = len(works.done)
         await trio.sleep(60)
+        if not plan.reads_on:
+            result.problems += await seen_wrong(options) + overlapping(works)
+            nursery.cancel_scope.cancel()
+            return
         after = DayAfter(options=options, operator=operator, result=result)
         calm = DayEngine(
             name="north",
