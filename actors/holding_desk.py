@@ -31,7 +31,7 @@ SETTLE_S = 5.0
 """What was seen before a pair was tracked is committed by then."""
 ASK_VENUE_S = 12.0
 """So long after the first copy the venue's positions have the copied trade."""
-ASK_PAUSE_S = 20.0
+ASK_PAUSE_S = 60.0
 """Between two questions to the venue, whoever they are about. Where wallets are polled hardly any is asked; where they are not,
 what nobody has asked yet is told by the fills that were seen."""
 RETRY_S = 30.0

@@ -26,7 +26,7 @@ def poll_families(hot: HotPoller | None, cold: PollFigures | None, now_s: float)
 
 def _hot(hot: HotPoller | None, now_s: float) -> Iterator[Metric]:
     cycle = GaugeMetricFamily(
-        "polycopy_poller_cycle_seconds", "Longest time between the last two polls of a wallet", labels=["lane"]
+        "polycopy_poller_cycle_seconds", "Time between the last two polls of a wallet, median", labels=["lane"]
     )
     planned = GaugeMetricFamily(
         "polycopy_poller_planned_cycle_seconds", "Shortest cycle that rate and cool-down allow: one call a wallet"

@@ -11,6 +11,7 @@ import enum
 import heapq
 from collections.abc import Collection, Mapping
 from itertools import chain
+from statistics import median
 
 import attrs
 
@@ -132,9 +133,9 @@ class PollQueue:
         return max(0.0, max(late, default=0.0))
 
     def cycle_s(self, lane: HotLane) -> float | None:
-        """Returns the longest time between the last two polls of a wallet of a lane; None before there were two."""
+        """Returns the median time between the last two polls of the wallets of a lane; None before there were two."""
         known = [one.cycle_s for one in self.entries.values() if one.lane is lane and one.cycle_s is not None]
-        return max(known, default=None)
+        return median(known) if known else None
 
     def _again(self, one: Queued, now_s: float, pause_s: float) -> None:
         one.polling = False

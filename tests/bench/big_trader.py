@@ -66,7 +66,7 @@ FROM others, generate_series(1, 5) AS n WHERE place > 0
 """,
     """
 INSERT INTO wallet_realized_pnl_daily (wallet_address, date, realized_pnl, pnl_to_date, closed_positions, won_positions, source)
-SELECT wallet, current_date - n, n % 21 - 9, n, 5, n % 5, 'bench' FROM others, generate_series(0, 179) AS n
+SELECT wallet, current_date - n, n % 21 - 7, n, 5, n % 5, 'bench' FROM others, generate_series(0, 179) AS n
 """,
     """
 INSERT INTO wallet_realized_pnl_rankings (window_key, wallet_address, window_start, window_end, pnl_sum, rank, total_traders)

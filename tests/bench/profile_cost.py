@@ -30,7 +30,7 @@ from .databases import bench_server
 from .feed_trades import filled
 
 TRADES = 5_000_000
-TIMES = 300
+TIMES = 200
 NOBODY = "00000000-0000-0000-0000-000000000000"
 Call = Callable[[], Awaitable[Any]]
 

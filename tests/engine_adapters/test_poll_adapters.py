@@ -67,7 +67,7 @@ async def test_two_tiers_together_stay_below_what_is_published(database, tmp_pat
     # One call of each of the eight askers may have been admitted and not answered.
     assert asked <= POSITIONS.burst + POSITIONS.rate_per_s * took_s + 1
     assert asked >= POSITIONS.burst
-    assert {user for user, _ in users.traffic.requests} == {"data hot poller", "data cold poller"}
+    assert {user for _, user, _ in users.traffic.requests} == {"hot poller", "cold poller"}
 
 
 async def test_retry_after_stops_both_tiers_for_as_long_as_it_says(database, tmp_path):

@@ -81,6 +81,7 @@ def test_schema_as_json_has_everything_an_operator_may_ask():
         "database.direct_url",
         "http.admin_token",
         "http.metrics_token",
+        "notify.mail_url",
     }
 
 

@@ -54,6 +54,8 @@ class ScriptedAccounts:
     """Wallets that are never answered for."""
     calls: list[tuple[str, str, int | None]] = attrs.field(factory=list)
     """(list, wallet, since in ms)"""
+    lists_reopened: bool = False
+    """Whether what is held again is still listed with its last close."""
     shift: int = 0
     """How many rows of the page before come again: the list grew at its front."""
 
@@ -68,7 +70,8 @@ class ScriptedAccounts:
         self.calls.append(("closed", wallet, since_ms))
         if wallet in self.hanging:
             await trio.sleep_forever()
-        tokens = [token for token in self._tokens(wallet) if token.closed_s is not None and not token.held]
+        tokens = [token for token in self._tokens(wallet) if token.closed_s is not None]
+        tokens = [token for token in tokens if self.lists_reopened or not token.held]
         closed = [token for token in tokens if token.listed_s <= self.venue.now_s]
         rows = [_closed(wallet, token) for token in sorted(closed, key=lambda one: -(one.closed_s or 0))]
         rows = [row for row in rows if since_ms is None or row.closed_ms >= since_ms]

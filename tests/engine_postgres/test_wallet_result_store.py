@@ -7,11 +7,15 @@ import attrs
 import pytest
 from engine_postgres.results_world import STATE, ResultsWorld, wallet_of
 
+from actors.account_reading import AccountReading, UnreadError
+from actors.rules.wallet_results import closed_result
+from actors.wallet_reading import WalletReading
 from config.discovery import DiscoveryConfig
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.wallet_result_store import PostgresWalletResultStore
 from protocols.errors import FencedError, TransientError
 from protocols.jobs import RunningJob
+from protocols.wallet_results import DueWallet
 
 DAY_S = 86_400
 HALF, TEN, ONE = Decimal("0.5"), Decimal(10), Decimal(1)
@@ -72,6 +76,10 @@ async def test_a_loss_stays_on_its_day_until_it_is_redeemed_and_counts_once(worl
     world.venue.now_s += DAY_S
     await world.run()
     assert await world.days() == lost
+    token.cost = Decimal(6)
+    await world.run()
+    assert await world.days() == {ANN: {JUNE_1: (Decimal(-6), Decimal(-6), 1, 0)}}
+    token.cost = Decimal(5)
     world.venue.now_s += DAY_S
     token.sell_all(Decimal(0), 0, world.venue.now_s)
     await world.run()
@@ -89,13 +97,17 @@ async def test_a_loss_that_turns_out_to_be_none_is_taken_back(world):
     assert await world.rankings() == {}
 
 
-async def test_a_token_that_was_closed_bought_again_and_lost_is_lost(world):
+@pytest.mark.parametrize("lists_reopened", [False, True])
+async def test_a_token_that_was_closed_bought_again_and_lost_is_lost(world, lists_reopened):
+    world.accounts.lists_reopened = lists_reopened
     sold(world)
     await world.run()
     world.venue.now_s += DAY_S
     bought(world)
-    world.venue.resolve("0", Decimal(0), "2026-06-01")
+    world.venue.resolve("0", Decimal(0), "2026-12-31")
     await world.run()
+    world.venue.now_s += DAY_S
+    assert (await world.run())["positions"] == 0
     assert await world.days() == {ANN: {JUNE_2: (Decimal(-1), Decimal(-1), 1, 0)}}
 
 
@@ -152,6 +164,28 @@ async def test_a_wallet_of_many_pages_is_put_aside_and_shows_up_whole_or_not_at_
     await world.run()
     assert await world.days() == {ANN: {JUNE_1: (Decimal(3_300), Decimal(3_300), 3_300, 3_300)}}
     assert await world.fetch("SELECT 1 FROM wallet_results_staged") == []
+
+
+async def test_what_was_put_aside_is_forgotten_with_the_reading_and_after_a_crash(world):
+    for number in range(1_500):
+        sold(world, str(number))
+    world.accounts.page_rows = 600
+    lease, store = await world.lease(), PostgresWalletResultStore(world.connection)
+    reading = AccountReading(accounts=world.accounts, pauses_s=())
+    wallet = WalletReading(store=store, reading=reading, lease=lease, clock=world)
+    staged = "SELECT count(*) AS rows FROM wallet_results_staged"
+    world.accounts.faults = {3: "weather"}
+    with pytest.raises(UnreadError):
+        await wallet.read(DueWallet(wallet=ANN, newest_close_ms=None, read_ms=None))
+    assert (await world.fetch(staged))[0]["rows"] == 0
+    world.accounts.faults = {}
+    await wallet.reading.closed(
+        ANN, None, lambda rows: store.stage(lease, ANN, [closed_result(row, now_ms=world.now_ms()) for row in rows])
+    )
+    assert (await world.fetch(staged))[0]["rows"] == 1_500
+    await store.enlist(await world.lease())
+    assert (await world.fetch(staged))[0]["rows"] == 0
+    assert await world.days() == {}
 
 
 async def test_a_second_attempt_at_a_slot_goes_on_where_the_first_one_died(world):

@@ -59,12 +59,9 @@ class FakeOutbox:
         taken, self.facts = self.facts[:facts_max], self.facts[facts_max:]
         for user, kind in taken:
             self.numbers += 1
-            notice = Notice(
-                notification_id=self.numbers,
-                kind=kind,
-                payload={},
-                happened_ms=EPOCH_MS + round(trio.current_time() * 1000),
-            )
+            subject, now_ms = f"subject {self.numbers:04}", EPOCH_MS + round(trio.current_time() * 1000)
+            payload = {"market": subject, "strategy": subject}
+            notice = Notice(notification_id=self.numbers, kind=kind, payload=payload, happened_ms=now_ms)
             self.unrouted.append((notice, user))
         self._may_fail()
         return len(taken)
@@ -155,7 +152,7 @@ class FakeChannels:
     down_until_s: dict[str, float]
     plan: CrashPlan
     lost: CrashPlan
-    """Calls whose answer is lost: the channel has the message, nobody is told."""
+    """Messages of which nobody is told, as when the process that sends is killed: half of them the channel has."""
     takes_s: float = 0.5
     messages: list[tuple[float, OutgoingMessage]] = attrs.field(factory=list)
 
@@ -167,8 +164,11 @@ class FakeChannels:
             if trio.current_time() < self.down_until_s.get(one.channel, 0):
                 await told(SendResult(number=one.number, error="down", refused=self.rng.random() < 0.2))
                 continue
+            is_lost = self.lost.due()
+            if is_lost and self.rng.random() < 0.5:
+                continue
             self.messages.append((trio.current_time(), one))
-            if self.lost.due():
+            if is_lost:
                 continue
             if self.plan.due():
                 self.plan.crash()

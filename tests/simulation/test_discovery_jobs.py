@@ -58,6 +58,7 @@ class Jobs:
     async def run_all(self):
         names = ("sync-trader-leaderboard", "backfill-wallet-pnl", "rotate-pnl-winners")
         assert tuple(self.jobs) == names
+        assert [tuple(job.after) for job in self.jobs.values()] == [(), names[:1], names[1:2]]
         return [await self.run(name) for name in names]
 
     async def everything(self):

@@ -64,7 +64,7 @@ async def test_a_position_is_opened_changed_and_closed_as_the_venue_has_it(datab
             events = polling.hot.wallet_poll.figures.events
             assert events == {"opened": 1, "increased": 1, "partly_closed": 1, "manual_close": 1}
             await eventually(lambda: polling.listener.heard == 4)
-            assert running.engine.traffic.requests["data hot poller", "200"] > 0
+            assert running.engine.traffic.requests["data", "hot poller", "200"] > 0
 
 
 async def test_a_trade_that_the_stream_never_brought_is_found_by_a_poll(database, tmp_path):
