@@ -45,7 +45,6 @@ class DayChecks:
     options: DatabaseOptions
     tape: Tape
     wallets: Collection[str]
-    counts_days: bool = True
     problems: list[str] = attrs.field(factory=list)
     figures: Counter[str] = attrs.field(factory=Counter)
 
@@ -57,10 +56,9 @@ class DayChecks:
             "opened, and neither open nor closed once", Counter(), Counter(map(tuple, await self._fetch(OPENED)))
         )
         self._trades(await self._fetch(TRADES))
-        if self.counts_days:
-            known = await self._fetch(DAYS)
-            self._days(accounts, known)
-            self._ranks(known, await self._fetch(RANKS))
+        known = await self._fetch(DAYS)
+        self._days(accounts, known)
+        self._ranks(known, await self._fetch(RANKS))
 
     def _positions(self, accounts: Accounts, rows: list[Any]) -> None:
         expected = {key: account.held_micro for key, account in accounts.items() if account.held_micro}
