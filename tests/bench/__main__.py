@@ -19,7 +19,7 @@ from .figures import Figure, as_json, table
 ROWS = {
     "stall": (3, 5),
     "burst": (3, 3),
-    "memory": (4, 4),
+    "memory": (6, 6),
     "growth": (5, 20),
     "frame_cpu": (5, 10),
     "throughput": (4, 6),

@@ -28,16 +28,17 @@ FROM generate_series(1, $2::int) AS n
 """
 # All but a hundred of those that were seen to end stand in the venue's list as well.
 SEEN = """
-INSERT INTO positions_closed (wallet_address, token_id, condition_id, closed_reason, size, opened_at, closed_at)
+INSERT INTO positions_closed (wallet_address, token_id, condition_id, closed_reason, size, opened_at, opened_snapshot,
+    last_seen_at, closed_at)
 SELECT $1, CASE WHEN n <= 100 THEN 'seen ' ELSE 'closed ' END || n, '0x' || md5('market ' || n / 2) || md5('market2 ' || n / 2),
-    'redeemed', 10, now() - (n + 9) * interval '400 days' / $2::int, now() - n * interval '400 days' / $2::int
+    'redeemed', 10, now() - (n + 9) * interval '400 days' / $2::int, n, now(), now() - n * interval '400 days' / $2::int
 FROM generate_series(1, $2::int) AS n
 """
 HELD = """
 INSERT INTO positions_current (wallet_address, token_id, condition_id, size, cost_usd, value_usd, current_price, opened_at,
-    last_seen_at)
+    opened_snapshot, last_seen_at)
 SELECT $1, CASE WHEN n <= 200 THEN 'closed ' || n * 40 ELSE 'open ' || n END,
-    '0x' || md5('market ' || n) || md5('market2 ' || n), 10, 5, n % 13, 0.5, now() - n * interval '1 hour', now()
+    '0x' || md5('market ' || n) || md5('market2 ' || n), 10, 5, n % 13, 0.5, now() - n * interval '1 hour', n, now()
 FROM generate_series(1, $2::int) AS n
 """
 PENDING = """
@@ -74,7 +75,8 @@ SELECT key, wallet, current_date - 1, current_date, $2 + 1 - place, place + 1, $
     unnest(ARRAY['1D', '7D', '30D', '3M', '6M', 'ALL', '1D_PREV', '7D_PREV', '30D_PREV', '3M_PREV', '6M_PREV']) AS key
 """,
     """
-INSERT INTO wallet_rankings_state (anchor_date, wallets, wallets_failed) SELECT current_date, count(*), 0 FROM others
+INSERT INTO wallet_rankings_state (anchor_date, wallets, wallets_failed, wallets_waiting, read_since)
+SELECT current_date, count(*), 0, 0, now() FROM others
 """,
     """
 INSERT INTO trader_global_stats (wallet_address, l_win_rate, l_count, l_resolved_count, l_total_roi_pct, l_avg_trade_size_usd,
@@ -104,8 +106,8 @@ FROM others, generate_series(1, 100) AS n WHERE place > 0
 """,
     """
 INSERT INTO positions_current (wallet_address, token_id, condition_id, size, cost_usd, value_usd, current_price, opened_at,
-    last_seen_at)
-SELECT wallet, 'o ' || n, '0x' || md5('market ' || n) || md5('market2 ' || n), 10, 5, n % 13, 0.5, now(), now()
+    opened_snapshot, last_seen_at)
+SELECT wallet, 'o ' || n, '0x' || md5('market ' || n) || md5('market2 ' || n), 10, 5, n % 13, 0.5, now(), n, now()
 FROM others, generate_series(1, 50) AS n WHERE place > 0
 """,
 ))  # fmt: skip

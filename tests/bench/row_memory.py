@@ -1,4 +1,4 @@
-"""Resident memory of the engine's process, with its database elsewhere: idle, and with 100,000 wallets."""
+"""Resident memory of the engine's process, with its database elsewhere: idle, and by the number of wallets."""
 
 import trio
 
@@ -8,6 +8,7 @@ from .frames import TARGET, wallets
 from .processes import BlasterHandle, EngineHandle, blaster, engine
 
 IDLE_S = 20.0
+FOLLOWED_SIZES = (1_000, 2_000, 5_000)
 WALLETS = 100_000
 FOLLOWED = 20_000
 CHUNK = 10_000
@@ -16,7 +17,8 @@ REFERENCE_IDLE_MB = 66
 
 async def measure(bench: Bench) -> list[Figure]:
     """Reads both after 20 s of a quiet feed; the second also while the wallet sets are read again."""
-    idle = await _idle(bench)
+    idle = await _idle(bench, 20)
+    sizes = [(count, await _idle(bench, count)) for count in FOLLOWED_SIZES]
     at_rest, highest = await _with_wallets(bench)
     return [
         Figure(
@@ -29,6 +31,10 @@ async def measure(bench: Bench) -> list[Figure]:
             reference_text=f"{REFERENCE_IDLE_MB} MB (recorded)",
             note=f"after {IDLE_S:g} s, 5 strangers' trades a second",
         ),
+        *(
+            Figure(row="memory", what=f"resident memory, {count:,} followed wallets", value=found, unit="MB", target=95)
+            for count, found in sizes
+        ),
         Figure(
             row="memory",
             what=f"resident memory, {WALLETS:,} wallets, highest",
@@ -40,9 +46,9 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _idle(bench: Bench) -> float:
+async def _idle(bench: Bench, followed: int) -> float:
     database = await bench.database()
-    await database.follow(wallets(TARGET, 20))
+    await database.follow(wallets(TARGET, followed))
     async with blaster() as sender, engine(sender, bench.home(), dsn=database.dsn()) as running:
         await running.wait_ready()
         await sender.wait_clients()

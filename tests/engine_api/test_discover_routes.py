@@ -119,7 +119,10 @@ async def test_filters_take_what_is_known_and_leave_out_what_is_not(api, world):
 async def test_a_sparkline_says_nothing_of_days_that_nobody_has_read(api, world):
     await world.put("traders", [leader(1, pnl="2"), leader(2, pnl="1")])
     last = TODAY - timedelta(days=1)
-    await world.put("wallet_rankings_state", [{"anchor_date": last, "wallets": 1, "wallets_failed": 0}])
+    await world.put(
+        "wallet_rankings_state",
+        [{"anchor_date": last, "wallets": 1, "wallets_failed": 0, "wallets_waiting": 0, "read_since": NOW}],
+    )
     days = [last, last - timedelta(days=2), last - timedelta(days=13), last - timedelta(days=14)]
     await world.put("wallet_realized_pnl_daily", [day_pnl(wallet(1), day, f"-{n + 1}.5") for n, day in enumerate(days)])
     read_at = NOW - timedelta(days=2)

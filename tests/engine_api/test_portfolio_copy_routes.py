@@ -15,12 +15,13 @@ INSERT INTO wallet_poll_state (wallet_address, last_position_check_at) VALUES ($
 ON CONFLICT (wallet_address) DO UPDATE SET last_position_check_at = excluded.last_position_check_at
 """
 HOLDS = """
-INSERT INTO positions_current (wallet_address, token_id, condition_id, size, opened_at, last_seen_at)
-VALUES ($1, '70', 'm', 33, now(), now())
+INSERT INTO positions_current (wallet_address, token_id, condition_id, size, opened_at, opened_snapshot, last_seen_at)
+VALUES ($1, '70', 'm', 33, now(), 1, now())
 """
 HELD = """
-INSERT INTO positions_closed (wallet_address, token_id, condition_id, closed_reason, size, opened_at, closed_at)
-VALUES ($1, '70', 'm', 'manual_close', 5, now(), '2026-11-18T07:00:00Z')
+INSERT INTO positions_closed (wallet_address, token_id, condition_id, closed_reason, size, opened_at, opened_snapshot,
+    last_seen_at, closed_at)
+VALUES ($1, '70', 'm', 'manual_close', 5, now(), 1, now(), '2026-11-18T07:00:00Z')
 """
 NOTED = "SELECT trader_still_has_position, trader_position_size, trader_closed_at FROM orders ORDER BY order_id"
 

@@ -103,7 +103,10 @@ async def test_everything_that_is_known_stands_in_the_profile(api, world):
         "wallet_realized_pnl_rankings",
         [ranking("1D", ANN, "5", 2), ranking("1D_PREV", ANN, "-3", 40), ranking("ALL", ANN, "80.25", 1)],
     )
-    await world.put("wallet_rankings_state", [{"anchor_date": TODAY, "wallets": 100, "wallets_failed": 2}])
+    await world.put(
+        "wallet_rankings_state",
+        [{"anchor_date": TODAY, "wallets": 100, "wallets_failed": 2, "wallets_waiting": 0, "read_since": NOW}],
+    )
     await world.put("trader_global_stats", [stats(ANN, d30_win_rate="0.55", d30_resolved_count=20, d30_count=31,
                                                   d30_total_roi_pct="12.5", l_count=90)])  # fmt: skip
     await world.put("wallet_realized_pnl_daily", [day_pnl(ANN, TODAY - timedelta(days=n), str(n)) for n in range(3)])

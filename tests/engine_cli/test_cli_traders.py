@@ -23,8 +23,9 @@ INSERT INTO trader_global_stats (wallet_address, l_count, l_resolved_count, d30_
     d7_count, d7_resolved_count) VALUES ($1, 50, 40, 30, 20, 0.6, 0, 0) RETURNING 1
 """
 HELD = """
-INSERT INTO positions_current (wallet_address, token_id, condition_id, size, value_usd, opened_at, last_seen_at)
-SELECT $1, 't' || n, 'c', 10, nullif(n, 1), now(), now() - interval '5 minutes' FROM generate_series(1, 2) AS n RETURNING 1
+INSERT INTO positions_current (wallet_address, token_id, condition_id, size, value_usd, opened_at, opened_snapshot,
+    last_seen_at)
+SELECT $1, 't' || n, 'c', 10, nullif(n, 1), now(), 1, now() - interval '5 minutes' FROM generate_series(1, 2) AS n RETURNING 1
 """
 
 

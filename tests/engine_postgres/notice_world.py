@@ -26,8 +26,9 @@ RESOLVE = """
 UPDATE markets SET closed = true, resolution_status = 'resolved', outcome_prices = '["1", "0"]' WHERE condition_id = '0xc0'
 """
 CLOSE = """
-INSERT INTO positions_closed (wallet_address, token_id, condition_id, outcome, closed_reason, size, opened_at, closed_at)
-VALUES ($1, $2, '0xc0', 'Yes', $3, 100, now() - $4 * interval '1 hour', now()) RETURNING id
+INSERT INTO positions_closed (wallet_address, token_id, condition_id, outcome, closed_reason, size, opened_at,
+    opened_snapshot, last_seen_at, closed_at)
+VALUES ($1, $2, '0xc0', 'Yes', $3, 100, now() - $4 * interval '1 hour', $4, now(), now()) RETURNING id
 """
 
 

@@ -1,5 +1,6 @@
 """Rows of traders as pollers and jobs leave them, in a database that tests of profiles and lists read."""
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +13,7 @@ from engine.adapters.postgres.database import RunsWork
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW_MS = round(NOW.timestamp() * 1000)
 TODAY = date(2026, 6, 1)
+SNAPSHOTS = itertools.count(1)
 
 
 def wallet(number: int) -> str:
@@ -71,7 +73,7 @@ def held(of: str, token: str, **changes: Any) -> dict[str, Any]:
         "wallet_address": of, "token_id": token, "condition_id": condition(1), "outcome": None, "size": "10",
         "avg_price": None, "cost_usd": None, "current_price": None, "value_usd": None, "realized_pnl": None,
         "redeemable": False, "mergeable": False, "market_title": None, "end_date": None,
-        "opened_at": NOW - timedelta(days=1), "last_seen_at": NOW - timedelta(seconds=90),
+        "opened_at": NOW - timedelta(days=1), "opened_snapshot": 1, "last_seen_at": NOW - timedelta(seconds=90),
     }  # fmt: skip
     assert changes.keys() <= made.keys()
     return made | changes
@@ -93,7 +95,8 @@ def seen_closed(of: str, token: str, **changes: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
         "wallet_address": of, "token_id": token, "condition_id": condition(1), "outcome": None,
         "closed_reason": "manual_close", "size": "10", "avg_price": None, "realized_pnl": None, "market_title": None,
-        "opened_at": NOW - timedelta(days=3), "closed_at": NOW - timedelta(days=2),
+        "opened_at": NOW - timedelta(days=3), "opened_snapshot": next(SNAPSHOTS), "last_seen_at": NOW - timedelta(days=2),
+        "closed_at": NOW - timedelta(days=2),
     }  # fmt: skip
     assert changes.keys() <= made.keys()
     return made | changes

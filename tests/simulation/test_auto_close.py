@@ -15,8 +15,9 @@ TOKEN = "bootstrap-token-of-a-live-engine"
 FILLED = "SELECT * FROM lt_orders WHERE side = 'BUY' AND filled_shares > 0 AND ended AND NOT is_manual LIMIT 1"
 CLOSED = """
 INSERT INTO positions_closed (
-    wallet_address, token_id, condition_id, closed_reason, size, current_price, opened_at, closed_at
-) VALUES ($1, $2, $3, 'manual_close', 100, 0.5, now() - interval '1 hour', now())
+    wallet_address, token_id, condition_id, closed_reason, size, current_price, opened_at, opened_snapshot,
+    last_seen_at, closed_at
+) VALUES ($1, $2, $3, 'manual_close', 100, 0.5, now() - interval '1 hour', 1, now(), now())
 """
 SOLD = """
 SELECT status, sold_shares, target_shares FROM lt_exits WHERE strategy_id = 'manual:main'

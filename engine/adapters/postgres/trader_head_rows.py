@@ -56,7 +56,7 @@ def head_of(
             rankings=row["computed_at"],
             records=records_at,
             positions=row["last_position_check_at"],
-            trades=row["last_trade_check_at"],
+            trades=row["trades_seen_at"],
             closed=row["last_backfilled_at"],
             daily=row["daily_at"],
         ),
@@ -118,7 +118,7 @@ def _rankings(row: asyncpg.Record) -> Rankings | None:
         anchor_date=row["anchor_date"],
         wallets=row["wallets"],
         wallets_failed=row["wallets_failed"],
-        is_complete=row["wallets_failed"] == 0,
+        is_complete=row["wallets_failed"] + row["wallets_waiting"] == 0,
     )
 
 

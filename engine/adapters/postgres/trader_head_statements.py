@@ -37,8 +37,8 @@ SELECT trader.known, coalesce(trader.display_name, newest.trader_name) AS name,
     (SELECT count(*) FROM follows WHERE trader_wallet = $1 AND active) AS followers,
     coalesce(mine.active, false) AS is_followed, coalesce(mine.active AND mine.is_target, false) AS is_target,
     daily.days_known, daily.closed, daily.won, daily.updated_at AS daily_at,
-    polled.last_position_check_at, polled.last_trade_check_at, backfilled.last_backfilled_at,
-    ranked.anchor_date, ranked.wallets, ranked.wallets_failed, ranked.computed_at,
+    polled.last_position_check_at, polled.trades_seen_at, backfilled.last_backfilled_at,
+    ranked.anchor_date, ranked.wallets, ranked.wallets_failed, ranked.wallets_waiting, ranked.computed_at,
     (SELECT count(*) FROM (
         SELECT day FROM traded
         UNION SELECT day FROM trader_stats_daily WHERE wallet_address = $1 AND trades > 0
@@ -54,7 +54,8 @@ LEFT JOIN LATERAL (
     SELECT active, is_target FROM follows WHERE user_id = $2::text::uuid AND trader_wallet = $1 LIMIT 1
 ) AS mine ON true
 LEFT JOIN LATERAL (
-    SELECT last_position_check_at, last_trade_check_at FROM wallet_poll_state WHERE wallet_address = $1 LIMIT 1
+    SELECT last_position_check_at, greatest(last_trade_time_seen, last_history_time_seen) AS trades_seen_at
+    FROM wallet_poll_state WHERE wallet_address = $1 LIMIT 1
 ) AS polled ON true
 LEFT JOIN LATERAL (
     SELECT last_backfilled_at FROM wallet_pnl_state WHERE wallet_address = $1 LIMIT 1
