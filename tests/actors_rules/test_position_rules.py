@@ -81,11 +81,17 @@ CASES = {
     "sold": ({}, Evidence(sold_micro={"1": 10}), MarketEnd.UNKNOWN, NOW_MS, CloseReason.MANUAL_CLOSE),
     "sold before the end": ({}, Evidence(sold_micro={"1": 10}), MarketEnd.ENDED, NOW_MS, CloseReason.MANUAL_CLOSE),
     "merged": ({}, Evidence(merged_micro={"c1": 11}), MarketEnd.OPEN, NOW_MS, CloseReason.MANUAL_CLOSE),
-    "sold a part": ({}, Evidence(sold_micro={"1": 9}), MarketEnd.OPEN, NOW_MS, CloseReason.MANUAL_CLOSE),
-    "a part, then the end": (
-        {}, Evidence(sold_micro={"1": 9}), MarketEnd.ENDED, NOW_MS, CloseReason.MARKET_CLOSED,
+    "sold a part, and the rest is hidden": ({}, Evidence(sold_micro={"1": 9}), MarketEnd.OPEN, NOW_MS, None),
+    "sold a part": (
+        {"missing_since_ms": NOW_MS}, Evidence(sold_micro={"1": 9}), MarketEnd.OPEN, LATER_MS, CloseReason.MANUAL_CLOSE,
     ),
-    "a part, market unknown": ({}, Evidence(sold_micro={"1": 9}), MarketEnd.UNKNOWN, NOW_MS, None),
+    "a part, then the end": (
+        {"missing_since_ms": NOW_MS}, Evidence(sold_micro={"1": 9}), MarketEnd.ENDED, LATER_MS,
+        CloseReason.MARKET_CLOSED,
+    ),
+    "a part, market unknown": (
+        {"missing_since_ms": NOW_MS}, Evidence(sold_micro={"1": 9}), MarketEnd.UNKNOWN, LATER_MS, None,
+    ),
     "nobody knows": ({}, Evidence(), MarketEnd.ENDED, NOW_MS, None),
     "not long enough": ({"missing_since_ms": NOW_MS}, Evidence(), MarketEnd.ENDED, LATER_MS - 1, None),
     "the end": ({"missing_since_ms": NOW_MS}, Evidence(), MarketEnd.ENDED, LATER_MS, CloseReason.MARKET_CLOSED),
