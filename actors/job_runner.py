@@ -109,20 +109,22 @@ class _Kept:
 
 async def _ended(job: Job, running: RunningJob, timeout_s: float) -> JobOutcome | None:
     """Runs the job; one that finds itself fenced has no outcome. A bug in it is its own failure, nobody else's."""
-    status, problem = JobStatus.SUCCEEDED, None
+    status, problem, is_fenced = JobStatus.SUCCEEDED, None, False
     try:
         with trio.move_on_after(timeout_s) as patience:
             await job.run(running)
         if patience.cancelled_caught:
             status, problem = JobStatus.FAILED, f"it took longer than {timeout_s:g} s and was ended"
-    except Exception as error:
-        causes = _leaves(error)
-        if any(isinstance(cause, FencedError) for cause in causes):
-            return None
+    except* Exception as errors:  # also those grouped with a cancellation, which goes on by itself
+        causes = _leaves(errors)
+        is_fenced = any(isinstance(cause, FencedError) for cause in causes)
         expected = all(isinstance(cause, TransientError) for cause in causes)
-        _log.warning("job failed", extra={"job": job.name}, exc_info=None if expected else error)
+        if not is_fenced:
+            _log.warning("job failed", extra={"job": job.name}, exc_info=None if expected else errors)
         status = JobStatus.FAILED
         problem = "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes)[:ERROR_CHARS_MAX]
+    if is_fenced:
+        return None
     return JobOutcome(status=status, error=problem, figures=dict(running.figures))
 
 

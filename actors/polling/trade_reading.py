@@ -9,7 +9,7 @@ import trio
 from actors.polling.poll_outlets import PollOutlets
 from actors.polling.venue_asking import TradesRead, VenueAsking, VenueFailure
 from actors.rules.page_edges import cut_transactions, split_at_edge, trade_second
-from actors.rules.positions import Sale
+from actors.rules.positions import Purchase, Sale
 from actors.rules.watermarks import Settling, Window, reached, window
 from protocols.amounts import size_micro
 from protocols.clock import WallClock
@@ -31,6 +31,7 @@ class Found:
     """What a reading saw of an account."""
 
     sales: list[Sale] = attrs.field(factory=list)
+    purchases: list[Purchase] = attrs.field(factory=list)
     others: list[Activity] = attrs.field(factory=list)
     newest_s: int | None = None
     oldest_s: int | None = None
@@ -231,9 +232,12 @@ class TradeReading:
                 continue
             found.newest_s = second if found.newest_s is None else max(found.newest_s, second)
             found.oldest_s = second if found.oldest_s is None else min(found.oldest_s, second)
+            try:
+                micro = size_micro(item.row.size)
+            except MalformedError:
+                # The ingest counts it.
+                continue
             if item.row.side.upper() == "SELL":
-                try:
-                    found.sales.append(Sale(item.row.asset, size_micro(item.row.size), second))
-                except MalformedError:
-                    # The ingest counts it.
-                    continue
+                found.sales.append(Sale(item.row.asset, micro, second))
+            else:
+                found.purchases.append(Purchase(item.row.asset, micro, second))

@@ -191,7 +191,7 @@ class WalletPoll:
         if not absent:
             return Ending()
         seen = await self.reading.since(wallet, evidence_since_s(absent), outlets)
-        evidence = evidence_of(seen.sales, seen.others, absent)
+        evidence = evidence_of(seen.sales, seen.others, absent, seen.purchases)
         open_questions = [position.condition_id for position in absent if not evidence.explains(position)]
         markets = await store.market_ends(sorted(set(open_questions))) if open_questions else {}
         outlets.learn([one for one, end in markets.items() if end is MarketEnd.UNKNOWN])

@@ -33,6 +33,14 @@ class Sale(NamedTuple):
     second: int
 
 
+class Purchase(NamedTuple):
+    """The same the other way round."""
+
+    token_id: str
+    shares_micro: int
+    second: int
+
+
 @attrs.frozen(kw_only=True)
 class Comparison:
     """Stored positions against a snapshot."""
@@ -53,6 +61,8 @@ class Evidence:
     """By token."""
     merged_micro: Mapping[str, int] = attrs.field(factory=dict)
     """By condition id: taken from each of its tokens."""
+    given_away: frozenset[str] = frozenset()
+    """Tokens that were sold or merged to the last share: whatever was redeemed in their market, it was the other one."""
 
     def gone_micro(self, position: KnownPosition) -> int:
         """Returns how many micro-shares of a token its holder gave away himself."""
@@ -118,16 +128,16 @@ def ended(
 def close_reason(position: KnownPosition, evidence: Evidence, market: MarketEnd, *, seen_ms: int) -> CloseReason | None:
     """Returns how a position ended, or None while that is not certain.
 
-    A redemption is one whatever else happened. Who sold or merged all of it closed it himself, even if the market has ended
-    meanwhile; of what is not explained that way, the market decides.
+    A redemption is one, unless nothing was left to redeem. Who sold or merged all of it closed it himself, even if the market
+    has ended meanwhile; of what is not explained that way, the market decides.
     """
-    if position.condition_id in evidence.redeemed:
+    if position.condition_id in evidence.redeemed and position.token_id not in evidence.given_away:
         return CloseReason.REDEEMED
     if evidence.explains(position):
         return CloseReason.MANUAL_CLOSE
     missing_ms = 0 if position.missing_since_ms is None else seen_ms - position.missing_since_ms
-    is_partly_explained = evidence.gone_micro(position) > 0
-    if not is_partly_explained and missing_ms < UNEXPLAINED_MS:
+    if missing_ms < UNEXPLAINED_MS:
+        # Also of what was sold in part: the rest may be hidden by a list that is empty because the venue is ill.
         return None
     if position.redeemable:
         return CloseReason.REDEEMED
@@ -141,26 +151,59 @@ def evidence_since_s(absent: Sequence[KnownPosition]) -> int:
     return min(map(_since_s, absent))
 
 
-def evidence_of(sales: Iterable[Sale], others: Iterable[Activity], absent: Sequence[KnownPosition]) -> Evidence:
+def evidence_of(
+    sales: Iterable[Sale],
+    others: Iterable[Activity],
+    absent: Sequence[KnownPosition],
+    purchases: Iterable[Purchase] = (),
+) -> Evidence:
     """Returns what activity says about absent positions. What came before a snapshot that still had one is no evidence."""
     since_by_token = {position.token_id: _since_s(position) for position in absent}
     since_by_condition: dict[str, int] = {}
     for position in absent:
         known_s = since_by_condition.get(position.condition_id, 0)
         since_by_condition[position.condition_id] = max(known_s, _since_s(position))
-    sold, merged = Counter[str](), Counter[str]()
-    redeemed = set[str]()
-    for sale in sales:
-        if sale.second >= since_by_token.get(sale.token_id, NEVER_S):
-            sold[sale.token_id] += sale.shares_micro
-    for one in others:
-        if one.at_ms // 1000 < since_by_condition.get(one.condition_id, NEVER_S):
-            continue
-        if one.kind is ActivityKind.REDEEM:
-            redeemed.add(one.condition_id)
-        elif one.kind in (ActivityKind.MERGE, ActivityKind.CONVERSION):
-            merged[one.condition_id] += one.shares_micro
-    return Evidence(redeemed=frozenset(redeemed), sold_micro=sold, merged_micro=merged)
+    sold = [one for one in sales if one.second >= since_by_token.get(one.token_id, NEVER_S)]
+    bought = [one for one in purchases if one.second >= since_by_token.get(one.token_id, NEVER_S)]
+    changes = [one for one in others if one.at_ms // 1000 >= since_by_condition.get(one.condition_id, NEVER_S)]
+    merges = [one for one in changes if one.kind in (ActivityKind.MERGE, ActivityKind.CONVERSION)]
+    return Evidence(
+        redeemed=frozenset(one.condition_id for one in changes if one.kind is ActivityKind.REDEEM),
+        sold_micro=_total((one.token_id, one.shares_micro) for one in sold),
+        merged_micro=_total((one.condition_id, one.shares_micro) for one in merges),
+        given_away=_given_away(absent, sold, merges, bought),
+    )
+
+
+def _given_away(
+    absent: Sequence[KnownPosition],
+    sales: Sequence[Sale],
+    merges: Sequence[Activity],
+    purchases: Sequence[Purchase],
+) -> frozenset[str]:
+    """Returns the tokens of which nothing can have been left.
+
+    A snapshot may have what happened shortly before it, or not: then less was given away than it seems, and more was bought.
+    """
+    seen_s = {position.token_id: position.written_ms // 1000 for position in absent}
+    market_s = {position.condition_id: position.written_ms // 1000 for position in absent}
+    bought = _total((one.token_id, one.shares_micro) for one in purchases)
+    sold = _total((one.token_id, one.shares_micro) for one in sales if one.second > seen_s[one.token_id])
+    merged = _total(
+        (one.condition_id, one.shares_micro) for one in merges if one.at_ms // 1000 > market_s[one.condition_id]
+    )
+    return frozenset(
+        position.token_id
+        for position in absent
+        if sold[position.token_id] + merged[position.condition_id] >= position.shares_micro + bought[position.token_id]
+    )
+
+
+def _total(amounts: Iterable[tuple[str, int]]) -> Counter[str]:
+    total = Counter[str]()
+    for name, micro in amounts:
+        total[name] += micro
+    return total
 
 
 def _since_s(position: KnownPosition) -> int:

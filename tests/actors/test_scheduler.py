@@ -2,6 +2,7 @@ import trio
 from property.job_world import START_MS, TTL_S, FakeJob, JobWorld
 
 from config.jobs import JobConfig
+from protocols.errors import FencedError
 from protocols.jobs import JobStatus
 
 HOUR_MS = 3_600_000
@@ -253,3 +254,32 @@ def test_a_reloaded_expression_counts_from_the_next_look():
 
     world = world_of(job).play(story)
     assert statuses(world, "work")[1:] == [(60, "succeeded"), (105, "succeeded")]
+
+
+class TornJob(FakeJob):
+    """Fails in one of its tasks at the moment at which it is stopped: what a statement answers that was on its way."""
+
+    async def run(self, running):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(self.fail_late)
+
+    async def fail_late(self):
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise FencedError("somebody else has it")
+
+
+def test_a_job_that_fails_while_its_engine_stops_does_not_tear_the_engine_down():
+    async def story(world):
+        engine = world.start_engine()
+        await trio.sleep(10)
+        await world.store.request("work", "ann")
+        await trio.sleep(10)
+        assert list(engine.scheduler.running) == ["work"]
+        engine.stop()
+        await trio.sleep(10)
+
+    world = world_of(TornJob(name="work"), work=JobConfig(enabled=False)).play(story)
+    assert [status for _, status in statuses(world, "work")] == ["abandoned"]

@@ -11,6 +11,7 @@ from actors.rules.positions import (
     UNKNOWN_MARKET_MS,
     VENUE_LAG_S,
     Evidence,
+    Purchase,
     Sale,
     close_reason,
     compared,
@@ -73,14 +74,24 @@ def test_a_row_that_moved_between_pages_counts_once_as_it_was_read_last():
 LATER_MS = NOW_MS + UNEXPLAINED_MS
 CASES = {
     "redeemed": ({}, Evidence(redeemed=frozenset({"c1"})), MarketEnd.UNKNOWN, NOW_MS, CloseReason.REDEEMED),
+    "sold, the other outcome redeemed": (
+        {}, Evidence(redeemed=frozenset({"c1"}), sold_micro={"1": 10}, given_away=frozenset({"1"})), MarketEnd.ENDED, NOW_MS,
+        CloseReason.MANUAL_CLOSE,
+    ),
     "sold": ({}, Evidence(sold_micro={"1": 10}), MarketEnd.UNKNOWN, NOW_MS, CloseReason.MANUAL_CLOSE),
     "sold before the end": ({}, Evidence(sold_micro={"1": 10}), MarketEnd.ENDED, NOW_MS, CloseReason.MANUAL_CLOSE),
     "merged": ({}, Evidence(merged_micro={"c1": 11}), MarketEnd.OPEN, NOW_MS, CloseReason.MANUAL_CLOSE),
-    "sold a part": ({}, Evidence(sold_micro={"1": 9}), MarketEnd.OPEN, NOW_MS, CloseReason.MANUAL_CLOSE),
-    "a part, then the end": (
-        {}, Evidence(sold_micro={"1": 9}), MarketEnd.ENDED, NOW_MS, CloseReason.MARKET_CLOSED,
+    "sold a part, and the rest is hidden": ({}, Evidence(sold_micro={"1": 9}), MarketEnd.OPEN, NOW_MS, None),
+    "sold a part": (
+        {"missing_since_ms": NOW_MS}, Evidence(sold_micro={"1": 9}), MarketEnd.OPEN, LATER_MS, CloseReason.MANUAL_CLOSE,
     ),
-    "a part, market unknown": ({}, Evidence(sold_micro={"1": 9}), MarketEnd.UNKNOWN, NOW_MS, None),
+    "a part, then the end": (
+        {"missing_since_ms": NOW_MS}, Evidence(sold_micro={"1": 9}), MarketEnd.ENDED, LATER_MS,
+        CloseReason.MARKET_CLOSED,
+    ),
+    "a part, market unknown": (
+        {"missing_since_ms": NOW_MS}, Evidence(sold_micro={"1": 9}), MarketEnd.UNKNOWN, LATER_MS, None,
+    ),
     "nobody knows": ({}, Evidence(), MarketEnd.ENDED, NOW_MS, None),
     "not long enough": ({"missing_since_ms": NOW_MS}, Evidence(), MarketEnd.ENDED, LATER_MS - 1, None),
     "the end": ({"missing_since_ms": NOW_MS}, Evidence(), MarketEnd.ENDED, LATER_MS, CloseReason.MARKET_CLOSED),
@@ -119,3 +130,28 @@ def test_what_happened_before_a_snapshot_that_had_the_position_is_no_evidence():
     assert evidence.redeemed == frozenset()
     assert evidence.gone_micro(position) == 6
     assert evidence_of([], [activity(ActivityKind.SPLIT)], [position]) == Evidence()
+
+
+SEEN_S = NOW_MS // 1000
+NET = {
+    "sold to the last share": ([(10, 5)], [], True),
+    "less": ([(9, 5)], [], False),
+    "and bought again": ([(10, 5)], [(1, 6)], False),
+    "bought, and sold with it": ([(4, 5), (8, 7)], [(2, 6)], True),
+    "perhaps before the snapshot": ([(10, 0)], [], False),
+    "bought perhaps after it": ([(10, 5)], [(1, -VENUE_LAG_S)], False),
+    "bought long before it": ([(10, 5)], [(1, -VENUE_LAG_S - 1)], True),
+}
+
+
+@pytest.mark.parametrize(("sales", "purchases", "expected"), NET.values(), ids=NET)
+def test_a_token_that_was_given_away_is_not_the_one_that_was_redeemed(sales, purchases, expected):
+    evidence = evidence_of(
+        [Sale("1", micro, SEEN_S + after_s) for micro, after_s in sales],
+        [activity(ActivityKind.REDEEM, at_s=SEEN_S + 60)],
+        [known(written_ms=NOW_MS)],
+        [Purchase("1", micro, SEEN_S + after_s) for micro, after_s in purchases],
+    )
+    assert ("1" in evidence.given_away) is expected
+    reason = close_reason(known(), evidence, MarketEnd.ENDED, seen_ms=NOW_MS)
+    assert reason is (CloseReason.MANUAL_CLOSE if expected else CloseReason.REDEEMED)
