@@ -16,6 +16,7 @@ from actors.rules.paper.holding import (
     KnownFill,
     baseline_for,
     holding_before,
+    may_have_more,
     observed_as_of_ms,
     recalled,
     remembered,
@@ -241,16 +242,22 @@ class HoldingDesk:
         try:
             micro = await self.venue.holding_micro(pair[0], tracked.condition_id, pair[1])
             holding = Holding(wallet=pair[0], token_id=pair[1], micro=micro, as_of_ms=asked_ms - VENUE_LAG_MS)
+            if may_have_more(holding, tracked.fills.values()) and self._tries_again(pair, tracked):
+                return
             await self.store.keep_holding(holding)
         except RejectedError as error:
             self._failed("holding", error)
         except TransientError as error:
             self._failed("holding", error)
-            tracked.tries += 1
-            if tracked.tries < TRIES_MAX:
-                self._schedule(RETRY_S, _Due.ASK, pair)
+            self._tries_again(pair, tracked)
         else:
             tracked.learn(holding)
+
+    def _tries_again(self, pair: Pair, tracked: _Tracked) -> bool:
+        tracked.tries += 1
+        if tracked.tries < TRIES_MAX:
+            self._schedule(RETRY_S, _Due.ASK, pair)
+        return tracked.tries < TRIES_MAX
 
     def _failed(self, what: str, error: Exception) -> None:
         self.failures += 1

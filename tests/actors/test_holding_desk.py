@@ -279,6 +279,18 @@ def test_a_snapshot_that_may_have_the_copied_trade_already_does_not_count_it_twi
     assert len(venue.asked) == (0 if was_seen_change else 1)
 
 
+def test_an_answer_that_may_have_the_latest_fill_is_asked_for_again():
+    desk = desk_of(Store(), Venue(micro={PAIR: 1_020}))
+
+    async def scenario():
+        desk.track(LEADER, condition(7), TOKEN)
+        desk.note(trade(5, size_micro=20, trade_ms=(NOON_S + 8) * 1000).trade)
+        await trio.sleep(ASK_VENUE_S + ASK_PAUSE_S + RETRY_S + 1)
+        assert desk.before(sold(at_s=500)) == 1_020
+
+    during(desk, scenario)
+
+
 def changed(before_micro, after_micro):
     return PositionEvent(
         wallet=LEADER, token_id=TOKEN, condition_id=condition(7), change=PositionChange.INCREASED,
