@@ -218,7 +218,9 @@ def _sources(
     gap_requests: Channel[GapRequest],
 ) -> tuple[StreamReader, GapFiller, LateTrades, tuple[Child, ...]]:
     """What the venue says now, and what it said while nobody listened."""
-    reader_trades, reader_gaps, filler_trades = raw_trades.outbox(), gap_requests.outbox(), raw_trades.outbox()
+    reader_trades, reader_gaps = raw_trades.outbox(), gap_requests.outbox()
+    # What is read again waits; what the stream brings cannot.
+    filler_trades = raw_trades.outbox(leaves=raw_trades.capacity // 2)
     stream_reader = StreamReader(
         dialer=io.dialer, trades=reader_trades, gaps=reader_gaps, config=config.stream, clock=io.clock, rng=io.rng
     )
