@@ -259,12 +259,13 @@ async def test_traders_are_refreshed_from_what_is_known_of_them(world):
     await world.fetch("UPDATE traders SET pnl = 3, volume = 4 WHERE wallet_address = $1", ANN)
     sold(world)
     sold(world, "1")
-    sold(world, "2")
+    sold(world, "2", "0.4")
     version = await world.fetch("SELECT version FROM target_version")
     await world.run()
     [trader] = await world.fetch("SELECT * FROM traders")
     assert (trader["volume"], trader["total_trades"], trader["markets_traded"]) == (Decimal(15), 3, 2)
     assert trader["roi"] == Decimal("0.2")
+    assert trader["win_rate"] == Decimal("0.66667")
     assert await world.fetch("SELECT version FROM target_version") == version
     await world.run()
     assert (await world.fetch("SELECT * FROM traders")) == [trader]

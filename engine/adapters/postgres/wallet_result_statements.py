@@ -125,10 +125,11 @@ WHERE (known.realized_pnl, known.pnl_to_date, known.closed_positions, known.won_
     (excluded.realized_pnl, excluded.pnl_to_date, excluded.closed_positions, excluded.won_positions, excluded.source)
 """
 # What the leaderboard says of the volume is more than what positions that ended have cost, or says nothing in USD; trades are
-# those that were counted here, and at least one a position.
+# those that were counted here, and at least one a position. The win rate is of positions that ended.
 REFRESH_TRADER = """
 UPDATE traders SET volume = now_known.volume, total_trades = now_known.trades, markets_traded = now_known.markets,
-    roi = CASE WHEN now_known.volume >= 1 THEN pnl / now_known.volume ELSE roi END, updated_at = now()
+    roi = CASE WHEN now_known.volume >= 1 THEN pnl / now_known.volume ELSE roi END,
+    win_rate = now_known.win_rate, updated_at = now()
 FROM (
     SELECT greatest(
         (SELECT volume FROM traders WHERE wallet_address = $1),
@@ -142,10 +143,14 @@ FROM (
             SELECT condition_id FROM wallet_closed_positions WHERE wallet_address = $1
             UNION SELECT condition_id FROM positions_current WHERE wallet_address = $1
         ) AS held
-    ) AS markets
+    ) AS markets, coalesce(
+        (SELECT round(avg((realized_pnl > 0)::int), 5) FROM wallet_closed_positions WHERE wallet_address = $1),
+        (SELECT win_rate FROM traders WHERE wallet_address = $1)
+    ) AS win_rate
 ) AS now_known
-WHERE traders.wallet_address = $1 AND (traders.volume, traders.total_trades, traders.markets_traded) IS DISTINCT FROM
-    (now_known.volume, now_known.trades, now_known.markets)
+WHERE traders.wallet_address = $1
+    AND (traders.volume, traders.total_trades, traders.markets_traded, traders.win_rate) IS DISTINCT FROM
+        (now_known.volume, now_known.trades, now_known.markets, now_known.win_rate)
 """
 MARK_READ = """
 INSERT INTO wallet_pnl_state (wallet_address, last_backfilled_at, attempted_at, newest_close_at)
