@@ -16,6 +16,7 @@ from protocols.clock import WallClock
 from protocols.errors import MalformedError
 from protocols.polling import PollKind, TradeList, Watermark
 from protocols.trader_accounts import Activity
+from protocols.venue.activity_rows import NOT_A_TRADE
 from protocols.venue.data_api import PageRow
 
 PAGES_PER_TURN = 10
@@ -224,7 +225,8 @@ class TradeReading:
         self.venue.figures.trades += await outlets.trades(rows, f"poll-{source.value}")
 
     def _note(self, page: TradesRead, found: Found) -> None:
-        self.venue.figures.malformed.update(page.malformed)
+        # Rewards and the like are understood, and are no trades.
+        self.venue.figures.malformed.update({why: rows for why, rows in page.malformed.items() if why != NOT_A_TRADE})
         found.others += page.others
         for item in page.trades:
             second = trade_second(item)

@@ -25,11 +25,11 @@ def played(story, *, markets=OPEN, **accounts):
     world = PollWorld(accounts=FakeAccounts(**accounts), store=FakePollStore(markets=dict(markets)))
     poll = world.new_poll()
 
-    async def once(*answers, after_s=100.0, within_s=float("inf")):
+    async def once(*answers, after_s=100.0, within_s=float("inf"), with_trades=False):
         await trio.sleep(after_s)
         world.accounts.script.extend(answers)
         deadline_s = trio.current_time() + within_s
-        await poll.poll(W, world.store, world.outlets, with_trades=False, deadline_s=deadline_s)
+        await poll.poll(W, world.store, world.outlets, with_trades=with_trades, deadline_s=deadline_s)
 
     async def main():
         async with trio.open_nursery() as nursery:
@@ -58,6 +58,17 @@ def test_a_row_that_is_not_understood_makes_a_snapshot_of_nothing():
     world, poll = played(story)
     assert world.store.current(W) == {"1": 10}
     assert poll.figures.failures == {"malformed": 1}
+
+
+def test_a_reward_is_understood_though_it_is_no_trade():
+    async def story(world, once):
+        did(world, "REWARD")
+        did(world, "BUY")
+        await once(with_trades=True)
+        assert world.accounts.calls["activity"] == 1
+
+    _, poll = played(story)
+    assert (poll.figures.trades, poll.figures.malformed) == (1, {})
 
 
 def test_what_the_list_left_out_and_its_market_has_is_held_and_nothing_more_is_asked():

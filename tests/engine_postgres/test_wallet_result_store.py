@@ -272,6 +272,7 @@ async def test_traders_are_refreshed_from_what_is_known_of_them(world):
     assert (trader["volume"], trader["total_trades"], trader["markets_traded"]) == (Decimal(15), 3, 2)
     assert trader["win_rate"] == Decimal("0.66667")
     assert trader["roi"] == Decimal("0.2")
+    assert trader["win_rate"] == Decimal("0.66667")
     assert await world.fetch("SELECT version FROM target_version") == version
     await world.run()
     assert (await world.fetch("SELECT * FROM traders")) == [trader]
