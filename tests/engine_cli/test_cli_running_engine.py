@@ -33,6 +33,7 @@ def test_status_of_a_ready_engine(engine):
         "writer",
         "gap_requests",
         "market_requests",
+        "position_events",
     ]
     assert all(row["up"] and row["restarts"] == 0 for row in running["actors"])
     assert {"stream_reader", "sync_writer", "gap_filler"} <= {row["actor"] for row in running["actors"]}

@@ -37,6 +37,7 @@ QUICK = {
     "stream.gap_reread_s": "1",
     "stream.gap_overlap_s": "5",
     "markets.linger_s": "0.2",
+    "markets.newest_interval_s": "0",
     "filter.targets_poll_s": "0.2",
     "venue.request_timeout_s": "3",
     "limits.drain_s": "5",
