@@ -16,7 +16,9 @@ from actors.rules.paper.holding import (
     KnownFill,
     baseline_for,
     holding_before,
+    may_have_more,
     observed_as_of_ms,
+    recalled,
     remembered,
 )
 from protocols.clock import WallClock
@@ -179,15 +181,17 @@ class HoldingDesk:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Reads and asks what is due until cancelled."""
         task_status.started()
-        while True:
-            self._wake = trio.Event()
-            await self._load(self._due(_Due.LOAD, BATCH_MAX))
-            if trio.current_time() >= self._ask_from_s:
-                for pair in self._due(_Due.ASK, 1):
-                    self._ask_from_s = trio.current_time() + ASK_PAUSE_S
-                    await self._ask(pair)
-            with trio.move_on_at(min(self._next_s(_Due.LOAD), max(self._next_s(_Due.ASK), self._ask_from_s))):
-                await self._wake.wait()
+        async with trio.open_nursery() as nursery:
+            while True:
+                self._wake = trio.Event()
+                await self._load(self._due(_Due.LOAD, BATCH_MAX))
+                if trio.current_time() >= self._ask_from_s:
+                    for pair in self._due(_Due.ASK, 1):
+                        self._ask_from_s = trio.current_time() + ASK_PAUSE_S
+                        # A venue that hangs must not keep fills from being read that a sale waits for.
+                        nursery.start_soon(self._ask, pair)
+                with trio.move_on_at(min(self._next_s(_Due.LOAD), max(self._next_s(_Due.ASK), self._ask_from_s))):
+                    await self._wake.wait()
 
     def _schedule(self, after_s: float, what: _Due, pair: Pair) -> None:
         due = (trio.current_time() + after_s, pair)
@@ -224,7 +228,7 @@ class HoldingDesk:
                 tracked.fills.setdefault(fill.trade_id, known)
         for holding in holdings:
             if (tracked := self._pairs.get((holding.wallet, holding.token_id))) is not None:
-                tracked.learn(holding)
+                tracked.baselines = recalled(tracked.baselines, holding, tracked.fills.values())
         for pair in pairs:
             if (tracked := self._pairs.get(pair)) is not None:
                 tracked.loaded.set()
@@ -238,16 +242,22 @@ class HoldingDesk:
         try:
             micro = await self.venue.holding_micro(pair[0], tracked.condition_id, pair[1])
             holding = Holding(wallet=pair[0], token_id=pair[1], micro=micro, as_of_ms=asked_ms - VENUE_LAG_MS)
+            if may_have_more(holding, tracked.fills.values()) and self._tries_again(pair, tracked):
+                return
             await self.store.keep_holding(holding)
         except RejectedError as error:
             self._failed("holding", error)
         except TransientError as error:
             self._failed("holding", error)
-            tracked.tries += 1
-            if tracked.tries < TRIES_MAX:
-                self._schedule(RETRY_S, _Due.ASK, pair)
+            self._tries_again(pair, tracked)
         else:
             tracked.learn(holding)
+
+    def _tries_again(self, pair: Pair, tracked: _Tracked) -> bool:
+        tracked.tries += 1
+        if tracked.tries < TRIES_MAX:
+            self._schedule(RETRY_S, _Due.ASK, pair)
+        return tracked.tries < TRIES_MAX
 
     def _failed(self, what: str, error: Exception) -> None:
         self.failures += 1

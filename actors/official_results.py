@@ -46,14 +46,18 @@ class OfficialResults:
 
     async def _read(self, lease: JobLease, account: str, wallet: str, due: DueAccount) -> int:
         read_ms, newest_ms, changed = self.clock.now_ms(), due.newest_close_ms, 0
+        held_ms: dict[str, int] = {}
 
         async def take_held(rows: Sequence[HeldPosition]) -> None:
             nonlocal changed
+            held_ms.update((row.token_id, row.last_event_ms) for row in rows if row.last_event_ms is not None)
             changed += await self.store.write(lease, wallet, [_of_held(row) for row in rows])
 
         async def take_closed(rows: Sequence[ClosedPosition]) -> None:
             nonlocal changed, newest_ms
-            changed += await self.store.write(lease, wallet, [_of_closed(row) for row in rows])
+            # What was bought again after its last close is still listed with it.
+            ended = [row for row in rows if held_ms.get(row.token_id, 0) <= row.closed_ms]
+            changed += await self.store.write(lease, wallet, [_of_closed(row) for row in ended])
             closes = [row.closed_ms for row in rows if row.closed_ms <= read_ms + FUTURE_MAX_MS]
             newest_ms = max([*closes, newest_ms or 0]) or None
 

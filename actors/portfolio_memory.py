@@ -82,5 +82,6 @@ class PortfolioMemory:
     def _keep(self, key: object, kept: KeptBook) -> None:
         self._kept.pop(key, None)
         self._kept[key] = kept
-        while sum(one.book.orders for one in self._kept.values()) > self.orders_max:
+        # A book of nothing takes room, too: anybody may ask for as many as there are names.
+        while sum(max(1, one.book.orders) for one in self._kept.values()) > self.orders_max:
             self._kept.popitem(last=False)

@@ -7,7 +7,7 @@ import attrs
 from actors.account_reading import AccountReading, UnreadError
 from actors.rules.wallet_results import closed_result, newest_by_token, read_from_ms, resolved_result
 from protocols.clock import WallClock
-from protocols.errors import MalformedError
+from protocols.errors import MalformedError, RejectedError
 from protocols.jobs import JobLease
 from protocols.trader_accounts import ClosedPosition, HeldPosition
 from protocols.wallet_results import DueWallet, PositionResult, WalletResultStore
@@ -45,13 +45,14 @@ class WalletReading:
         try:
             await self.reading.held(due.wallet, take_held)
             await self.reading.closed(due.wallet, read_from_ms(due.newest_close_ms, due.read_ms), take_closed)
+            return await self.store.commit(self.lease, due.wallet, results.rest, read_ms=read_ms)
         except UnreadError:
             await results.forget()
             raise
-        except MalformedError as error:
+        except (MalformedError, RejectedError) as error:
+            # Rows that make no sense, or figures that no column holds.
             await results.forget()
             raise UnreadError(str(error), may_pass=False) from None
-        return await self.store.commit(self.lease, due.wallet, results.rest, read_ms=read_ms)
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -218,7 +218,9 @@ def _sources(
     gap_requests: Channel[GapRequest],
 ) -> tuple[StreamReader, GapFiller, LateTrades, tuple[Child, ...]]:
     """What the venue says now, and what it said while nobody listened."""
-    reader_trades, reader_gaps, filler_trades = raw_trades.outbox(), gap_requests.outbox(), raw_trades.outbox()
+    reader_trades, reader_gaps = raw_trades.outbox(), gap_requests.outbox()
+    # What is read again waits; what the stream brings cannot.
+    filler_trades = raw_trades.outbox(leaves=raw_trades.capacity // 2)
     stream_reader = StreamReader(
         dialer=io.dialer, trades=reader_trades, gaps=reader_gaps, config=config.stream, clock=io.clock, rng=io.rng
     )
@@ -232,7 +234,8 @@ def _sources(
         clock=io.clock,
         rng=io.rng,
     )
-    late_rows = raw_trades.outbox()
+    # Pages of history never take the room of what the stream brings: it cannot wait.
+    late_rows = raw_trades.outbox(leaves=raw_trades.capacity // 2)
     late_trades = LateTrades(trades=late_rows, targets=registry)
     children = (
         Child(name="late_trades", run=late_trades.run, writes=(late_rows,)),

@@ -33,7 +33,7 @@ class TraderCard(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class LeaderRow(TraderCard, frozen=True, rename="camel", kw_only=True):
-    """A place of the leaderboard of all time, as the venue told it last."""
+    """A place of the leaderboard of all time, as the venue told it last; the win rate is our count."""
 
     rank: int | None
     """By profit."""
@@ -42,6 +42,7 @@ class LeaderRow(TraderCard, frozen=True, rename="camel", kw_only=True):
     volume: Decimal | None
     roi: Decimal | None
     win_rate: Decimal | None
+    """Of positions that he closed: the part that gained, as far as they are known here."""
     trades: int | None
     """As the venue counts them, else BUY trades that this engine has seen."""
     sparkline: list[Decimal | None]

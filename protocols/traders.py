@@ -55,7 +55,7 @@ class Rankings(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     wallets_failed: int
     """Wallets whose history could not be read in full; their windows may lack something."""
     is_complete: bool
-    """No wallet failed."""
+    """No wallet failed, and none waits for its turn to be read."""
 
 
 class TradeRecord(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -115,7 +115,7 @@ class Freshness(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     positions: datetime | None
     """The last complete snapshot."""
     trades: datetime | None
-    """The venue was last asked for his trades; the stream brings them in between."""
+    """Pollers have read his trades up to here; the stream brings those since."""
     closed: datetime | None
     """All of his closed positions had been read."""
     daily: datetime | None

@@ -96,9 +96,12 @@ class ColdPoll:
         try:
             # One with much to read has as many turns as it needs.
             while read is None:
+                with_trades = round_.outlets.wants(wallet)
                 read = await self.wallet_poll.poll(
-                    wallet, round_.store, round_.outlets, with_trades=True, deadline_s=deadline_s
+                    wallet, round_.store, round_.outlets, with_trades=with_trades, deadline_s=deadline_s
                 )
+                if not with_trades:
+                    return
         finally:
             self.wallet_poll.release(wallet)
 

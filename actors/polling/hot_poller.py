@@ -164,8 +164,10 @@ class HotPoller:
         wallet = one.wallet
         read_s = self._trades_read_s.setdefault(wallet, {})
         began_s = trio.current_time()
+        # One that is refused has its turn every interval; were it due all the time, each poll would ask for it in vain.
+        refused = self.wallet_poll.reading.refused(wallet)
         with_trades = trades_due(
-            [read_s.get(source) for source in TradeList],
+            [read_s.get(source) for source in TradeList if source is not refused],
             covered_since_s=self.coverage.covered_since_s(),
             now_s=began_s,
             interval_s=self.config.trades_interval_s,

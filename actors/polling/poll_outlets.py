@@ -19,6 +19,10 @@ class PollOutlets:
     events: Outbox[PositionEvent]
     markets: Outbox[str]
 
+    def wants(self, wallet: str) -> bool:
+        """Returns whether trades of a wallet are taken now. Of one that is new they are not, until the sets are read again."""
+        return wallet in self.late.targets.current().lanes
+
     async def trades(self, rows: Sequence[PageRow], source: str) -> int:
         """Hands over the rows of one response, and returns how many were wanted. Raises `TransientError` as `LateTrades`."""
         return await self.late.send(rows, source) if rows else 0

@@ -16,6 +16,7 @@ from protocols.clock import WallClock
 from protocols.errors import MalformedError
 from protocols.polling import PollKind, TradeList, Watermark
 from protocols.trader_accounts import Activity
+from protocols.venue.activity_rows import NOT_A_TRADE
 from protocols.venue.data_api import PageRow
 
 PAGES_PER_TURN = 10
@@ -61,6 +62,7 @@ class TradeReading:
     _unread: dict[Key, _Unread] = attrs.field(init=False, factory=dict)
     _last: dict[str, TradeList] = attrs.field(init=False, factory=dict)
     """Which source was read last, by wallet."""
+    _refused: dict[str, TradeList] = attrs.field(init=False, factory=dict)
 
     async def read_next(self, wallet: str, stored: Mapping[TradeList, int], outlets: PollOutlets) -> TradeList | None:
         """Reads the source whose turn it is, and returns it when it was read to its end.
@@ -76,14 +78,23 @@ class TradeReading:
         except VenueFailure as error:
             if not error.is_refusal:
                 raise
+            self._refused[wallet] = source
             source = self._last[wallet] = OTHER[source]
             ended = await self._read(wallet, source, stored.get(source), outlets)
+        else:
+            if self.refused(wallet) is source:
+                del self._refused[wallet]
         return source if ended else None
+
+    def refused(self, wallet: str) -> TradeList | None:
+        """Returns the source that was refused when it was asked for last."""
+        return self._refused.get(wallet)
 
     async def since(self, wallet: str, since_s: int, outlets: PollOutlets) -> Found:
         """Reads what an account did since a second, whatever its watermark; trades are handed over on the way.
 
-        Raises as `read_next`.
+        Of one that did more than a turn can read it is the latest: a position whose end lies before that is not explained, but
+        what is held is not kept waiting. Raises as `read_next`.
         """
         found = Found()
         now_s = self.clock.now_ms() // 1000
@@ -118,12 +129,12 @@ class TradeReading:
         self.release(wallet)
         for source in TradeList:
             self._settling.pop((wallet, source), None)
+            self._unread.pop((wallet, source), None)
 
     def release(self, wallet: str) -> None:
-        """Forgets all of a wallet but watermarks that are still to be kept; for who polls it again in an hour."""
+        """Forgets all of a wallet but how far it has been read; for who polls it again in an hour."""
         self._last.pop(wallet, None)
-        for source in TradeList:
-            self._unread.pop((wallet, source), None)
+        self._refused.pop(wallet, None)
 
     def _turn(self, wallet: str, stored: Mapping[TradeList, int]) -> TradeList:
         for source in TradeList:
@@ -173,7 +184,7 @@ class TradeReading:
     async def _walk(
         self, wallet: str, source: TradeList, wanted: Window, outlets: PollOutlets, found: Found, *, kind: PollKind
     ) -> bool:
-        """Reads pages, newest first; False when the turn was over before the end. Evidence is read to its end."""
+        """Reads pages, newest first; False when the turn was over before the end."""
         edge: list[PageRow] = []
         count = 0
         async with aclosing(self._pages(wallet, source, wanted, kind)) as pages:
@@ -186,9 +197,10 @@ class TradeReading:
                     rows = [item for item in alone.trades if item.row.transaction_hash == cut.transaction_hash]
                     await self._send(rows, source, outlets)
                 edge = split_at_edge([*edge, *page.trades])[1]
-                turn_is_over = kind is PollKind.TRADES and count >= PAGES_PER_TURN and page.next_cursor is not None
+                turn_is_over = count >= PAGES_PER_TURN and page.next_cursor is not None
                 # Without progress in time the next turn would begin where this one did.
-                if turn_is_over and found.oldest_s is not None and found.oldest_s < wanted.until_s:
+                moved_on = found.oldest_s is not None and found.oldest_s < wanted.until_s
+                if turn_is_over and (moved_on or kind is PollKind.EVIDENCE):
                     return False
         return True
 
@@ -213,7 +225,8 @@ class TradeReading:
         self.venue.figures.trades += await outlets.trades(rows, f"poll-{source.value}")
 
     def _note(self, page: TradesRead, found: Found) -> None:
-        self.venue.figures.malformed.update(page.malformed)
+        # Rewards and the like are understood, and are no trades.
+        self.venue.figures.malformed.update({why: rows for why, rows in page.malformed.items() if why != NOT_A_TRADE})
         found.others += page.others
         for item in page.trades:
             second = trade_second(item)

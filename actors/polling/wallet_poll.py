@@ -51,9 +51,9 @@ class WalletPoll:
     ) -> TradeList | None:
         """Polls a wallet, and returns which list of its trades has been read to its end.
 
-        Trades that cannot be read do not keep positions from being read, nor the other way round. Raises `VenueFailure` when
-        the venue failed in either, or nothing came of it until `deadline_s` (monotonic); `TransientError` when the database
-        or the ingest did, and `FencedError`.
+        Trades that nobody takes yet are not read. Those that cannot be read do not keep positions from being read, nor the
+        other way round. Raises `VenueFailure` when the venue failed in either, or nothing came of it until `deadline_s`
+        (monotonic); `TransientError` when the database or the ingest did, and `FencedError`.
         """
         try:
             with trio.move_on_at(deadline_s) as patience:
@@ -79,7 +79,7 @@ class WalletPoll:
         self.reading.forget(wallet)
 
     def release(self, wallet: str) -> None:
-        """Forgets all of a wallet but watermarks that are still to be kept."""
+        """Forgets all of a wallet but how far its trades have been read."""
         self._looked.pop(wallet, None)
         self.reading.release(wallet)
 
@@ -87,7 +87,8 @@ class WalletPoll:
         polled = await store.polled(wallet)
         failure: VenueFailure | None = None
         read: TradeList | None = None
-        if with_trades:
+        # What nobody takes would count as read, and never be read again.
+        if with_trades and outlets.wants(wallet):
             try:
                 read = await self.reading.read_next(wallet, polled.watermarks, outlets)
             except VenueFailure as error:
@@ -118,7 +119,8 @@ class WalletPoll:
             seen_ms=seen_ms,
             written=found.written,
             closed=ending.closed,
-            missing=ending.missing,
+            # Also those that nobody has looked into yet: it has to be known since when they are gone.
+            missing=tuple(one.token_id for one in found.absent if one.token_id not in ending.closed),
         )
         if not await store.book(booking):
             self.figures.void += 1

@@ -79,8 +79,6 @@ class Ending:
 
     events: tuple[PositionEvent, ...] = ()
     closed: Mapping[str, CloseReason] = attrs.field(factory=dict)
-    missing: tuple[str, ...] = ()
-    """Tokens that are not closed yet."""
 
 
 def merged_rows(pages: Iterable[Sequence[HeldPosition]]) -> dict[str, HeldPosition]:
@@ -124,7 +122,6 @@ def ended(
             if position.token_id in closed
         ),
         closed=closed,
-        missing=tuple(token_id for token_id in reasons if token_id not in closed),
     )
 
 

@@ -32,6 +32,8 @@ _TIMES = (
 )  # fmt: skip
 _FLAGS = ("market_resolved", "notification_closed_sent", "notification_resolved_sent", "auto_close_on_trader_close")
 _PRICES = ("price", "price_when_copied", "current_price", "user_exit_price", "polymarket_avg_price")
+AMOUNT_MAX = Decimal(10) ** 12
+"""Shares and USD of one order; its micro-units fit into 64 bits."""
 _AMOUNTS = (
     "size",
     "filled_size",
@@ -62,7 +64,7 @@ def map_order(row: Row) -> Mapped:
         exit_price = None
     if texts["outcome"] is None:
         notes.append("outcome is not known")
-    amounts = {name: _within(row, name, None, notes) for name in _AMOUNTS}
+    amounts = {name: _within(row, name, AMOUNT_MAX, notes) for name in _AMOUNTS}
     if amounts["size"] is not None and not Decimal(amounts["size"]):
         amounts["size"] = None
     values = {
@@ -139,12 +141,12 @@ def _resolved(row: Row, notes: list[str]) -> str | None:
     return text
 
 
-def _within(row: Row, name: str, at_most: Decimal | None, notes: list[str]) -> str | None:
+def _within(row: Row, name: str, at_most: Decimal, notes: list[str]) -> str | None:
     """A number from 0 on, as a text; one that is out of range is left out: 55 may be cents, or not (D63)."""
     number = amount_of(row, name, notes)
     if number is None:
         return None
-    if number < 0 or (at_most is not None and number > at_most):
+    if not 0 <= number <= at_most:
         notes.append(name)
         return None
     return _text(number)

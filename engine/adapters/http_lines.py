@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
-from ssl import SSLContext
+from ssl import SSLContext, create_default_context
 
 import attrs
-import httpx
+import certifi
 import trio
 
 from engine.adapters.http_line import HttpAnswer, HttpLine, NoAnswerError, NotSentError
@@ -46,7 +46,7 @@ class HttpLines:
 @cache
 def tls_context() -> SSLContext:
     """Returns one for all connections: each of its own would take 60 ms of the start and 2.5 MB."""
-    context = httpx.create_ssl_context(trust_env=False)
+    context = create_default_context(cafile=certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context
 

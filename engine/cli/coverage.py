@@ -36,7 +36,7 @@ def coverage(settings: Settings, misses: bool, only_open: bool, limit: int, as_j
     config = settings.load()
     if misses or only_open:
         rows = run_command(lambda: with_database(config, _with_store(lambda store: _misses(store, only_open, limit))))
-        _echo_misses(rows, as_json)
+        _echo_misses(rows, as_json, only_open)
         return
     since_ms = SystemClock().now_ms() - DAY_MS
     lanes, wallets = run_command(
@@ -98,13 +98,14 @@ async def _misses(store: PostgresCoverageStore, only_open: bool, limit: int) -> 
     return rows[:limit]
 
 
-def _echo_misses(rows: list[RecordedMiss], as_json: bool) -> None:
+def _echo_misses(rows: list[RecordedMiss], as_json: bool, only_open: bool) -> None:
     if as_json:
         click.echo(json.dumps([_miss_document(row) for row in rows]))
     elif rows:
         echo_table(MISS_HEADS, [_miss_row(row) for row in rows])
     else:
-        click.echo("No trade was missed.", err=True)
+        what = "missed trade that is not recorded is" if only_open else "missed trade is"
+        click.echo(f"No {what} known; `polycopy coverage` says what was compared.", err=True)
 
 
 def _wallet_row(row: WalletCoverage) -> tuple[object, ...]:

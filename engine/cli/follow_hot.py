@@ -45,7 +45,9 @@ def hot(settings: Settings, wallets: tuple[str, ...], off: bool, as_json: bool) 
     elif as_json:
         click.echo(json.dumps({"changed": changed, "hot": not off}))
     else:
-        click.echo(f"{count_text(len(changed))} {'not hot any more' if off else 'now hot'}, the others were before.")
+        rest = len(set(chosen)) - len(changed)
+        others = f", {count_text(rest)} {'were not' if off else 'were before'}" if rest else ""
+        click.echo(f"{count_text(len(changed))} {'not hot any more' if off else 'now hot'}{others}.")
 
 
 def _wallets(texts: tuple[str, ...]) -> list[str]:

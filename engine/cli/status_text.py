@@ -57,10 +57,11 @@ def _figures(view: EngineView) -> list[tuple[str, str]]:
 def _polled(view: EngineView) -> str:
     poller = poller_document(view)
     hot = sum(poller["wallets"].get(lane, 0) for lane in ("target", "followed", "marked"))
-    cycle = max(poller["cycle_s"].values(), default=None)
+    # By lane: marked wallets come round four times more seldom than targets, and that says nothing of the venue.
+    cycles = ", ".join(f"{seconds_text(cycle_s)} {lane}" for lane, cycle_s in sorted(poller["cycle_s"].items()))
     calls, saved = poller["calls"].get("hot", 0), poller["calls_saved"].get("hot", 0)
     parts = [
-        f"{count_text(hot)} hot, cycle {seconds_text(cycle)} (at best {seconds_text(poller['planned_cycle_s'])})",
+        f"{count_text(hot)} hot, cycle {cycles or '-'} (at best {seconds_text(poller['planned_cycle_s'])})",
         f"{count_text(calls)} calls made, {count_text(saved)} saved",
     ]
     if failing := poller["wallets"].get("failing", 0):

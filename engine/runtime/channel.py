@@ -102,12 +102,15 @@ class Channel(Generic[T]):
             self._buffer = FifoBuffer(self.capacity, drop_oldest=self.overflow is Overflow.DROP_OLDEST)
         self.inbox = ChannelInbox(self)
 
-    def outbox(self) -> "ChannelOutbox[T]":
-        """Returns a writing end for one more sender; the stream ends when all of them are closed."""
+    def outbox(self, *, leaves: int = 0) -> "ChannelOutbox[T]":
+        """Returns a writing end for one more sender; the stream ends when all of them are closed.
+
+        One that waits for room leaves so much of it to senders that cannot wait.
+        """
         if self._closed:
             raise trio.ClosedResourceError(self.name)
         self._open_outboxes += 1
-        return ChannelOutbox(self)
+        return ChannelOutbox(self, leaves)
 
     def statistics(self) -> ChannelStatistics:
         """Returns the counters as they stand now."""
@@ -174,6 +177,7 @@ class ChannelOutbox(Generic[T]):
     """The writing end of one sender (see `protocols.channels.Outbox`)."""
 
     _channel: Channel[T]
+    _leaves: int = 0
     _closed: bool = attrs.field(init=False, default=False)
 
     async def send(self, item: T) -> None:
@@ -186,7 +190,7 @@ class ChannelOutbox(Generic[T]):
         await trio.lowlevel.checkpoint()
         try:
             for item in items:
-                while not self._refused() and channel._must_wait(item):
+                while not self._refused() and self._must_wait(item):
                     channel._arrival.unpark_all()
                     await channel._room.park()
                 if self._refused():
@@ -223,6 +227,11 @@ class ChannelOutbox(Generic[T]):
             self._channel._room.unpark_all()
             if self._channel._open_outboxes == 0:
                 self._channel.close()
+
+    def _must_wait(self, item: T) -> bool:
+        channel = self._channel
+        leaves_no_room = self._leaves > 0 and channel._buffer.depth >= channel.capacity - self._leaves
+        return leaves_no_room or channel._must_wait(item)
 
     def _refused(self) -> bool:
         return self._closed or self._channel._closed

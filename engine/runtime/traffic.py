@@ -51,8 +51,11 @@ class Traffic:
             await bucket.take()
 
     def block_for(self, api: str, path: str, seconds: float) -> None:
-        """Lets nobody ask for such paths for a while: the other side said Retry-After."""
-        for bucket in self._buckets_of(api, path)[:1]:
+        """Lets nobody ask for such paths for a while: the other side said Retry-After.
+
+        Of a path without a limit of its own only whoever asked waits, by his own bucket: all others would stand still for it.
+        """
+        for bucket in self._buckets_of(api, path)[:-1]:
             bucket.block_for(seconds)
 
     def _buckets_of(self, api: str, path: str) -> Sequence[TokenBucket]:

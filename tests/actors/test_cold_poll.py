@@ -26,6 +26,8 @@ class ColdWorld:
         )
         self.settings, self.run_max_s = settings, run_max_s
         self.ingests = True
+        self.kept_poll = None
+        """One that remembers over several runs, as in one process."""
 
     @property
     def store(self):
@@ -35,7 +37,7 @@ class ColdWorld:
         running = RunningJob(lease=LEASE)
         job = ColdPoll(
             stores=self.store,
-            wallet_poll=self.world.new_poll(),
+            wallet_poll=self.kept_poll or self.world.new_poll(),
             outlets=lambda: self.world.outlets if self.ingests else None,
             config=ColdPollerConfig(**self.settings),
             clock=self.world.new_poll().clock,
@@ -180,3 +182,31 @@ def test_a_run_whose_lease_is_gone_ends_at_once():
 
     cold.play(story)
     assert cold.accounts.calls["positions"] <= 2
+
+
+def test_a_wallet_that_the_sets_lack_yet_is_polled_once_without_trades():
+    cold = ColdWorld()
+    cold.accounts.did(ALL[0], Happening(NOON_S - 3_600, "BUY", "1", 10, number=1))
+    del cold.world.lanes[ALL[0]]
+
+    async def story():
+        assert (await cold.run())["polled"] == len(ALL)
+
+    cold.play(story)
+    assert cold.store.current(ALL[0]) == {"1": 10}
+    assert cold.accounts.calls["activity"] == len(ALL) - 1
+
+
+def test_who_did_more_than_can_be_read_in_time_is_read_on_by_the_next_run():
+    cold = ColdWorld(FakeAccounts(page_rows=1, script=["slow"] * 1_000), wallet_timeout_s=40)
+    cold.kept_poll, cold.store.traders = cold.world.new_poll(), [ALL[0]]
+    for number in range(35):
+        cold.accounts.did(ALL[0], Happening(NOON_S - 36_000 + number, "BUY", "1", 10, number=number + 1))
+
+    async def story():
+        for _ in range(3):
+            assert (await cold.run())["failed"] == 1
+            await trio.sleep(FRESH_S + 60)
+        assert (await cold.run())["polled"] == 1
+
+    cold.play(story)

@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import attrs
+import pytest
 import trio
 from property.deciding_world import LEADER, VirtualWall, trade
 from property.fake_paper_ports import FakeTraderHoldings
@@ -25,6 +26,8 @@ class Store:
 
     fills: list[SeenFill] = attrs.field(factory=list)
     kept: list[Holding] = attrs.field(factory=list)
+    polled: list[Holding] = attrs.field(factory=list)
+    """What a poller's latest snapshot says, as if of ten seconds before it."""
     fails: int = 0
     readings: list[float] = attrs.field(factory=list)
 
@@ -33,7 +36,7 @@ class Store:
         if self.fails:
             self.fails -= 1
             raise TransientError("down")
-        return [one for one in self.kept if (one.wallet, one.token_id) in pairs], self.fills
+        return [one for one in [*self.kept, *self.polled] if (one.wallet, one.token_id) in pairs], self.fills
 
     async def keep_holding(self, holding):
         self.kept.append(holding)
@@ -233,6 +236,59 @@ def test_a_change_that_cannot_be_told_from_what_is_on_its_way_is_not_believed():
 
     during(desk, scenario)
     assert len(venue.asked) == 1
+
+
+def test_a_venue_that_hangs_keeps_no_stored_fills_from_being_read():
+    class Hanging(Venue):
+        async def holding_micro(self, wallet, condition_id, token_id):
+            await trio.sleep(90)
+            raise TransientError("nothing came")
+
+    store = Store(fills=[seen(1, micro=100)])
+    desk = desk_of(store, Hanging())
+
+    async def scenario():
+        desk.track("another", condition(8), "8")
+        await trio.sleep(ASK_VENUE_S + 1)
+        desk.track(LEADER, condition(7), TOKEN)
+        await desk.fetch(*PAIR, deadline_s=trio.current_time() + 2)
+        assert desk.before(sold()) == 100
+
+    during(desk, scenario)
+
+
+@pytest.mark.parametrize("was_seen_change", [True, False])
+def test_a_snapshot_that_may_have_the_copied_trade_already_does_not_count_it_twice(was_seen_change):
+    polled = Holding(wallet=LEADER, token_id=TOKEN, micro=50, as_of_ms=(NOON_S + 4) * 1000 - VENUE_LAG_MS)
+    store, venue = Store(polled=[polled]), Venue(micro={PAIR: 50})
+    desk = desk_of(store, venue)
+
+    async def scenario():
+        desk.track(LEADER, condition(7), TOKEN)
+        desk.note(trade(2, size_micro=50, trade_ms=NOON_S * 1000).trade)
+        await trio.sleep(4)
+        if was_seen_change:
+            await desk.observe(changed(0, 50))
+        await trio.sleep(2)
+        assert desk.knows(*PAIR)
+        assert desk.before(sold()) == 50
+        await trio.sleep(60)
+        assert desk.before(sold()) == 50
+
+    during(desk, scenario)
+    assert len(venue.asked) == (0 if was_seen_change else 1)
+
+
+def test_an_answer_that_may_have_the_latest_fill_is_asked_for_again():
+    desk = desk_of(Store(), Venue(micro={PAIR: 1_020}))
+
+    async def scenario():
+        desk.track(LEADER, condition(7), TOKEN)
+        desk.note(trade(5, size_micro=20, trade_ms=(NOON_S + 8) * 1000).trade)
+        await trio.sleep(ASK_VENUE_S + ASK_PAUSE_S + RETRY_S + 1)
+        assert desk.before(sold(at_s=500)) == 1_020
+
+    during(desk, scenario)
 
 
 def changed(before_micro, after_micro):

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from actors.late_trades import LateTrades
 from engine.runtime.channel import Channel
@@ -87,3 +88,20 @@ async def test_a_channel_that_is_closed_for_draining_is_no_crash(nursery):
     outbox.close()
     with pytest.raises(TransientError):
         await door.send(page(WALLET), "audit")
+
+
+async def test_pages_of_history_leave_room_for_what_the_stream_brings(nursery):
+    channel = Channel[RawTrade]("raw_trades", 10)
+    stream = channel.outbox()
+    door = LateTrades(trades=channel.outbox(leaves=5), targets=Targets())
+    await nursery.start(door.run)
+    nursery.start_soon(door.send, page(*[WALLET] * 12), "audit")
+    await trio.testing.wait_all_tasks_blocked()
+    live = [RawTrade(row=item.row, scope="live", text=item.text, seen_s=0) for item in page(WALLET, WALLET)]
+    assert stream.send_many_nowait(live) == 2
+    taken = []
+    while len(taken) < 14:
+        taken += await channel.inbox.batch(100)
+        await trio.testing.wait_all_tasks_blocked()
+    assert [raw.scope for raw in taken].count("live") == 2
+    assert door.rows_sent == 12

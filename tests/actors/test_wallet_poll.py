@@ -10,6 +10,7 @@ from property.supervised import run_jumping
 from actors.polling import wallet_poll
 from actors.polling.venue_asking import VenueFailure
 from actors.rules.positions import UNEXPLAINED_MS
+from protocols.polling import TradeList
 from protocols.positions import CloseReason, MarketEnd
 
 OPEN = {"c0": MarketEnd.OPEN}
@@ -24,10 +25,11 @@ def played(story, *, markets=OPEN, **accounts):
     world = PollWorld(accounts=FakeAccounts(**accounts), store=FakePollStore(markets=dict(markets)))
     poll = world.new_poll()
 
-    async def once(*answers, after_s=100.0):
+    async def once(*answers, after_s=100.0, within_s=float("inf"), with_trades=False):
         await trio.sleep(after_s)
         world.accounts.script.extend(answers)
-        await poll.poll(W, world.store, world.outlets, with_trades=False)
+        deadline_s = trio.current_time() + within_s
+        await poll.poll(W, world.store, world.outlets, with_trades=with_trades, deadline_s=deadline_s)
 
     async def main():
         async with trio.open_nursery() as nursery:
@@ -58,6 +60,17 @@ def test_a_row_that_is_not_understood_makes_a_snapshot_of_nothing():
     assert poll.figures.failures == {"malformed": 1}
 
 
+def test_a_reward_is_understood_though_it_is_no_trade():
+    async def story(world, once):
+        did(world, "REWARD")
+        did(world, "BUY")
+        await once(with_trades=True)
+        assert world.accounts.calls["activity"] == 1
+
+    _, poll = played(story)
+    assert (poll.figures.trades, poll.figures.malformed) == (1, {})
+
+
 def test_what_the_list_left_out_and_its_market_has_is_held_and_nothing_more_is_asked():
     async def story(world, once):
         did(world, "BUY")
@@ -84,6 +97,21 @@ def test_a_confirmation_that_fails_closes_nothing_and_the_rest_of_the_snapshot_c
             await once("ok", "ok", "transient")
         assert closes(world) == []
         await once()
+
+    world, _ = played(story)
+    assert closes(world) == [("1", CloseReason.MANUAL_CLOSE)]
+
+
+@pytest.mark.parametrize("answers", [("ok", "transient"), ("ok", "ok", "transient")])
+def test_what_could_not_be_looked_into_is_missing_from_then_on(answers):
+    async def story(world, once):
+        did(world, "BUY")
+        await once()
+        did(world, "GONE")
+        with pytest.raises(VenueFailure):
+            await once(*answers)
+        assert world.store.rows[W]["1"].position.missing_since_ms == (NOON_S + 200) * 1000
+        await once(after_s=UNEXPLAINED_MS / 1000)
 
     world, _ = played(story)
     assert closes(world) == [("1", CloseReason.MANUAL_CLOSE)]
@@ -125,6 +153,23 @@ def test_what_nothing_explains_is_believed_after_ten_minutes_and_asked_about_at_
 
     world, _ = played(story, markets={"c0": end})
     assert closes(world) == [("1", expected)]
+
+
+def test_an_account_that_did_more_than_can_be_read_keeps_no_position_for_ever():
+    async def story(world, once):
+        did(world, "BUY")
+        await once()
+        did(world, "GONE")
+        for n in range(30):
+            did(world, "BUY", "3", n + 1)
+        world.accounts.page_rows = 1
+        await once(*["ok"] * 2, *["slow"] * 100, within_s=90)
+        assert world.store.current(W).keys() == {"1", "3"}
+        world.accounts.script.clear()
+        await once(after_s=UNEXPLAINED_MS / 1000)
+
+    world, _ = played(story)
+    assert closes(world) == [("1", CloseReason.MANUAL_CLOSE)]
 
 
 def test_a_market_that_nobody_knows_is_asked_for():
@@ -187,3 +232,26 @@ def test_a_list_that_does_not_end_is_given_up():
 
     run_jumping(main)
     assert world.accounts.calls["positions"] == 2
+
+
+def test_what_a_wallet_did_before_the_sets_had_it_is_handed_over_when_they_have_it():
+    world = PollWorld()
+    lane = world.lanes.pop(W)
+    for number, ago_s in enumerate((3_600, 600, 5)):
+        world.accounts.did(W, Happening(NOON_S - ago_s, "BUY", "1", 10, number=number + 1))
+
+    async def story():
+        poll = world.new_poll()
+        assert await poll.poll(W, world.store, world.outlets, with_trades=True) is None
+        assert poll.reading.unsettled == 0
+        world.lanes[W] = lane
+        assert await poll.poll(W, world.store, world.outlets, with_trades=True) is TradeList.ACTIVITY
+        assert poll.figures.trades == 3
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            await world.open(nursery)
+            await story()
+            nursery.cancel_scope.cancel()
+
+    run_jumping(main)

@@ -49,6 +49,8 @@ def test_unmatched_sales_are_in_no_gain():
     assert (totals.total, totals.volume, totals.sells) == (0, 0, 1)
     assert (totals.unmatched_sells, totals.unmatched) == (1, micro(4))
     assert (totals.open_positions, totals.closed_positions) == (0, 0)
+    sales = (fill("SELL", 10, "4", order="1"), fill("SELL", 5, "2", order="2"), fill("SELL", 5, "2", order="2"))
+    assert totals_of(figures(booked(fill("BUY", 4, "1"), *sales))).unmatched_sells == 2
 
 
 def test_each_copied_trader_has_his_own_part_of_a_position():

@@ -112,10 +112,9 @@ def test_how_a_position_ended(changes, evidence, market, seen_ms, expected):
     assert close_reason(known(**changes), evidence, market, seen_ms=seen_ms) is expected
 
 
-def test_what_is_not_closed_stays_missing_and_what_is_closed_is_an_event():
+def test_what_is_closed_is_an_event_and_what_is_not_is_none():
     absent = [known("1"), known("2", micro=3)]
     ending = ended(W, absent, Evidence(sold_micro={"2": 3}), {}, seen_ms=NOW_MS)
-    assert ending.missing == ("1",)
     assert ending.closed == {"2": CloseReason.MANUAL_CLOSE}
     (event,) = ending.events
     assert (event.change, event.before_micro, event.after_micro) == (PositionChange.CLOSED, 3, 0)

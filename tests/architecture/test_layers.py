@@ -72,3 +72,15 @@ def test_nothing_else_lies_at_the_top():
 def test_no_file_is_named_after_nothing():
     banned = {"utils.py", "helpers.py", "common.py", "models.py", "misc.py"}
     assert not [path for path in FILES if path.name in banned]
+
+
+def test_the_engine_does_without_libraries_that_only_commands_need():
+    import subprocess
+    import sys
+
+    # Each costs megabytes in a process that has a hundred of them.
+    code = (
+        "import engine.cli.run, engine.lifecycle, sys; print(sorted({'httpx', 'rich', 'apprise'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

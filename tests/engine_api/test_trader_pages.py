@@ -219,3 +219,20 @@ async def test_a_thousand_and_more_rows_of_one_moment_are_all_there(world):
         profile = (await api.get(f"/api/traders/{ANN}")).json()
     assert (profile["open"]["count"], profile["open"]["value"], profile["activeDays"]) == (MANY, 3 * MANY, MANY)
     assert (profile["closed"]["closed"], len(profile["daily"]), len(profile["open"]["positions"])) == (2 * MANY, 90, 50)
+
+
+@pytest.mark.parametrize(("failed", "waiting"), [(0, 0), (1, 0), (0, 1)])
+async def test_rankings_are_complete_when_every_wallet_was_read(world, failed, waiting):
+    await world.put("traders", [{"wallet_address": ANN}])
+    state = {
+        "anchor_date": TODAY,
+        "wallets": 9,
+        "wallets_failed": failed,
+        "wallets_waiting": waiting,
+        "read_since": NOW,
+    }
+    await world.put("wallet_rankings_state", [state])
+    routes = trader_routes(PostgresTraderReports(connection=world.connection, clock=StillClock()))
+    async with serving_routes(*routes) as api:
+        profile = (await api.get(f"/api/traders/{ANN}")).json()
+    assert profile["rankings"]["isComplete"] is (failed + waiting == 0)

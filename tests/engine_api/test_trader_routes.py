@@ -112,7 +112,9 @@ async def test_everything_that_is_known_stands_in_the_profile(api, world):
     await world.put("wallet_realized_pnl_daily", [day_pnl(ANN, TODAY - timedelta(days=n), str(n)) for n in range(3)])
     await world.put("positions_current", [held(ANN, "t", size="10", current_price="0.7", cost_usd="4")])
     await world.put("trades_public", [trade("x", ANN, trader_name="Ann of the trade")])
-    await world.put("wallet_poll_state", [{"wallet_address": ANN, "last_position_check_at": NOW}])
+    await world.put("wallet_poll_state", [
+        {"wallet_address": ANN, "last_position_check_at": NOW, "last_trade_time_seen": NOW - timedelta(hours=1)},
+    ])  # fmt: skip
     found = await body(api, PATH)
     assert (found["name"], found["image"], found["marketsTraded"]) == ("Ann", "a.png", 41)
     assert found["leaderboard"] == {"rank": 3, "rankVolume": 9, "pnl": 12.5, "volume": 1000, "roi": 0.0125,
@@ -140,7 +142,8 @@ async def test_everything_that_is_known_stands_in_the_profile(api, world):
     assert (found["open"]["value"], found["open"]["unrealizedPnl"], found["open"]["unpriced"]) == (7, 3, 0)
     assert [one["tradeId"] for one in found["trades"]["trades"]] == ["x"]
     known = {name for name, at in found["asOf"].items() if at is not None}
-    assert known == {"leaderboard", "rankings", "records", "positions", "daily"}
+    assert known == {"leaderboard", "rankings", "records", "positions", "trades", "daily"}
+    assert found["asOf"]["trades"] == "2026-06-01T11:00:00Z"
 
 
 async def test_positions_without_a_price_are_not_worth_nothing(api, world):

@@ -62,7 +62,7 @@ def test_without_an_audit_nothing_is_claimed(database, own_logging):
     done = invoke("coverage", env=env)
     assert done.returncode == 0
     assert "Nothing has been compared yet" in done.stderr
-    assert "No trade was missed" in invoke("coverage", "--misses", env=env).stderr
+    assert "No missed trade is known" in invoke("coverage", "--misses", env=env).stderr
 
 
 def test_status_has_a_line_a_lane(audited):

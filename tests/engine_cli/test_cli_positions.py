@@ -69,7 +69,9 @@ def test_marking_a_trader_hot_makes_him_an_active_trader_and_shows_in_the_list(r
     assert [row[0] for row in active] == [ONE, TWO]
     assert fetch(database.dsn, "SELECT version FROM target_version") != version
     assert [row["wallet_address"] for row in json_of(run("follow", "hot", "--json"))] == [ONE, TWO]
-    assert run("follow", "hot", ONE, "--off").stdout.startswith("1 not hot any more")
+    assert run("follow", "hot", ONE, "--off").stdout == "1 not hot any more.\n"
+    assert run("follow", "hot", ONE, "--off").stdout == "0 not hot any more, 1 were not.\n"
+    assert run("follow", "hot", TWO).stdout == "0 now hot, 1 were before.\n"
     assert [row["wallet_address"] for row in json_of(run("follow", "hot", "--json"))] == [TWO]
     # He stays a trader whose trades are kept.
     assert len(fetch(database.dsn, "SELECT 1 FROM traders WHERE is_active")) == 2

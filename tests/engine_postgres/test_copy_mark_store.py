@@ -6,14 +6,15 @@ from decimal import Decimal
 import attrs
 import pytest
 from engine_adapters.live_worlds import bought
-from engine_postgres.portfolio_world import MARKET, copy_world
+from engine_postgres.portfolio_world import MARKET, TRADER, copy_world
 
 from actors.jobs.copy_prices import RefreshCopyPnl
+from actors.rules.portfolio.figures import days_of
 from actors.rules.portfolio.pricing import PriceSource
 from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
 from protocols.errors import FencedError
 from protocols.jobs import RunningJob
-from protocols.portfolio import NewMark
+from protocols.portfolio import CopiedFrom, NewMark
 from protocols.timestamps import utc_datetime
 
 D = Decimal
@@ -201,3 +202,30 @@ async def test_whoever_lost_the_lease_writes_nothing(world):
     with pytest.raises(FencedError):
         await store.refresh(stale, token_after="", tokens_max=10, now_ms=world.clock.ms)
     assert await world.run(ORDERS) == before
+
+
+async def test_a_copy_that_cost_next_to_nothing_stops_no_other_one(world):
+    await world.market()
+    await world.copy(price="0.000000000000000001")
+    await world.copy()
+    await world.refresh()
+    cheap, other = await world.run(ORDERS)
+    assert (cheap["current_price"], cheap["roi"], other["roi"]) == (D("0.4"), None, 0)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"user_exit_price": D("0.9")}, {"market_resolved": True, "resolved_outcome": "Yes"}],
+    ids=["sold", "resolved"],
+)
+async def test_a_gain_of_an_unknown_day_stays_on_the_day_on_which_it_was_known(world, row):
+    await world.copy(token_id=None, **row)
+    before = days_of((await world.portfolio()).days)
+    await world.market(prices=None)
+    await world.refresh()
+    held = CopiedFrom(TRADER, "70", 0)
+    await world.run("INSERT INTO wallet_poll_state (wallet_address, last_position_check_at) VALUES ($1, now())", TRADER)
+    await world.records.held_by_traders(world.live.user_id, [held])
+    [copy] = await world.run("SELECT token_id, trader_still_has_position FROM orders")
+    assert tuple(copy) == ("70", False)
+    assert days_of((await world.portfolio()).days) == before

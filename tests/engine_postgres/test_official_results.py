@@ -109,3 +109,24 @@ async def test_another_wallet_of_the_same_account_begins_anew(world):
     await world.run()
     assert world.accounts.calls[-1] == ("closed", other, None)
     assert len(await world.fetch(ROWS, other)) == 1
+
+
+async def test_what_is_held_again_is_held_while_its_last_close_is_still_listed(world):
+    world.accounts.lists_reopened = True
+    token = world.venue.token(OWN, "7")
+    token.buy(TEN, HALF, world.venue.now_s)
+    token.sell_all(Decimal("0.9"), 0, world.venue.now_s)
+    await world.run()
+    assert await official(world) == [("7", Decimal(4), Decimal(10), False)]
+    world.venue.now_s += 60
+    token.buy(TEN, HALF, world.venue.now_s)
+    await order(world, "8")
+    await world.run()
+    assert await official(world) == [("7", Decimal(4), None, True)]
+    await order(world, "9")
+    assert (await world.run())["official"] == 0
+    world.venue.now_s += 60
+    token.sell_all(HALF, 0, world.venue.now_s)
+    await order(world, "10")
+    await world.run()
+    assert [row[3] for row in await official(world)] == [False]

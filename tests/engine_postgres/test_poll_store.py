@@ -1,3 +1,4 @@
+import time
 from decimal import Decimal
 
 import attrs
@@ -204,6 +205,16 @@ async def test_who_was_polled_longest_ago_comes_first_and_failures_lose_their_tu
     await store.failed(wallets[1], "answered 500", at_ms=NOON_MS - 1)
     await store.book(booking(0, wallet=wallets[2]))
     assert await due() == [*wallets[3:], wallets[1]]
+    await connection.aclose()
+
+
+async def test_who_was_polled_by_a_clock_that_was_ahead_is_polled_again_and_then_is_not_due(database, aio):
+    connection, _, store = await opened_polls(database)
+    wallet, now_ms = "0x" + "5" * 40, round(time.time() * 1000)
+    await fetch(connection, "INSERT INTO traders (wallet_address) VALUES ($1)", wallet)
+    for at_ms, due in ((now_ms + 86_400_000, [wallet]), (now_ms, [])):
+        await store.failed(wallet, "answered 500", at_ms=at_ms)
+        assert await store.least_lately_polled(before_ms=now_ms - 1_800_000, wallets_max=5) == due
     await connection.aclose()
 
 

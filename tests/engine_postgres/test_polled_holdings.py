@@ -31,3 +31,12 @@ async def test_a_complete_snapshot_tells_what_is_held_and_that_the_rest_is_not(d
         Holding(wallet=WALLET, token_id="8", micro=0, as_of_ms=as_of_ms),
     ]
     assert fills == []
+
+
+async def test_a_position_that_the_latest_snapshot_lacks_is_told_by_nobody_until_its_end_is_known(database, aio):
+    async with open_connection(database, "test") as connection:
+        await connection.run(lambda raw: raw.fetch(POLLED, WALLET, OLD))
+        await connection.run(lambda raw: raw.execute(HELD, [WALLET]))
+        await connection.run(lambda raw: raw.execute("UPDATE positions_current SET missing_since = now()"))
+        held, _ = await PostgresPaperStore(connection).holdings([(WALLET, "7")])
+    assert held == []

@@ -193,3 +193,11 @@ async def test_books_of_others_make_room_and_a_huge_one_is_not_kept(world):
         await memory.book(old, 0)
     # The first one was still there.
     assert memory.matched == 6
+
+
+async def test_questions_about_nothing_are_not_kept_for_ever(world):
+    await world.copy()
+    memory = PortfolioMemory(world.store, orders_max=5)
+    for number in range(20):
+        await memory.book(attrs.evolve(world.query, strategy_id=f"NONE_{number}"), 0)
+    assert len(memory._kept) <= 5

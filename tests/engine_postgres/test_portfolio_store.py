@@ -13,8 +13,9 @@ from engine_postgres.portfolio_world import (
     copy_world,
 )
 
-from actors.rules.portfolio.figures import totals_of, traders_of
+from actors.rules.portfolio.figures import days_of, totals_of, traders_of
 from actors.rules.portfolio.official import compared
+from actors.rules.portfolio.pricing import Price, PriceSource
 from protocols.live.exits import ExitKind
 from protocols.live.orders import OrderOrigin
 from protocols.portfolio import OrderCursor
@@ -172,6 +173,18 @@ async def test_a_resolution_is_told_by_the_token_and_void_pays_half(world):
     assert {one.position.realized for one in (await world.portfolio()).valued} == {micro("-1.5"), micro(1)}
 
 
+async def test_the_day_of_a_settlement_stays_where_a_market_does_not_say_when_it_closed(world):
+    await world.live.strategy()
+    await bought(world.live, 1)
+    await world.live.store.settle([resolved("1")], LATER)
+    before = days_of((await world.portfolio()).days)
+    await world.market()
+    await world.run("UPDATE market_tokens SET token_id = '77' WHERE token_id = '70'")
+    await world.resolve()
+    await world.run("UPDATE markets SET close_time = NULL, last_price_updated_at = now() + interval '400 days'")
+    assert days_of((await world.portfolio()).days) == before
+
+
 @pytest.mark.parametrize("prices", ['["0.999", "0.001"]', '{"Yes": 1}', None])
 async def test_a_market_that_trades_near_its_end_is_open(world, prices):
     await world.market(prices=prices)
@@ -245,3 +258,40 @@ async def test_the_venue_is_asked_once_a_token_and_its_table_comes_first(world):
     await world.run("INSERT INTO official_sync_state VALUES ('main', $1, to_timestamp(9))", WALLET)
     assert (await world.portfolio(official=True)).official["70"].synced_us == 9_000_000
     assert (await world.portfolio(official=True, strategy_id="X")).official is None
+
+
+async def test_an_account_that_was_renamed_counts_its_results_once(world):
+    await world.copy()
+    await world.run(SAY, WALLET, "70", D("283"), D(20))
+    for account, second in (("old", 8), ("main", 9)):
+        await world.run(
+            "INSERT INTO official_sync_state VALUES ($1, $2, to_timestamp($3::integer))", account, WALLET, second
+        )
+    said = (await world.portfolio(official=True)).official["70"]
+    assert (said.official, said.synced_us) == (micro(283), 9_000_000)
+
+
+async def test_of_two_wallets_one_that_holds_has_not_said_what_both_bought(world):
+    await world.copy()
+    other = "0x" + "98" * 20
+    for wallet in (WALLET, other):
+        await world.run(SAY, wallet, "70", D("3"), D(20))
+    await world.run(
+        "UPDATE official_position_results SET bought_shares = NULL, is_held = true WHERE wallet_address = $1", other
+    )
+    query = attrs.evolve(world.query, accounts={"main": WALLET, "second": other})
+    said = (await world.store.official(query, {"70"}))["70"]
+    assert (said.realized_pnl, said.bought_shares, said.is_held) == (6, None, True)
+
+
+async def test_a_copy_whose_market_has_no_price_has_that_of_its_own_rows(world):
+    at = utc_datetime(1_795_000_000_000)
+    await world.copy(current_price=D("0.3"), current_price_at=at)
+    await world.copy()
+    valued = await only(world)
+    assert (valued.value, valued.price) == (
+        micro(6),
+        Price(usd=D("0.3"), source=PriceSource.CURRENT_PRICE, at_us=1_795_000_000_000_000),
+    )
+    await world.market(prices=None)
+    assert (await only(world)).value == micro(6)

@@ -226,12 +226,18 @@ async def test_wanted_are_traders_follows_copied_wallets_and_whose_trades_are_ke
     await world.fetch(follow, wallet_of(4), True)
     await world.fetch(follow, wallet_of(5), False)
     await world.fetch("INSERT INTO traders (wallet_address, is_active) VALUES ($1, false)", wallet_of(6))
-    for number in range(7):
+    copy = """
+    INSERT INTO orders (order_id, copy_user_id, copied_trader_wallet, market_id, side, status)
+    SELECT 'a copy', id, $1, '0x', 'BUY', 'filled' FROM profiles LIMIT 1
+    """
+    await world.fetch(copy, wallet_of(7))
+    for number in range(8):
         sold(world, wallet=wallet_of(number))
     figures = await world.run()
-    assert figures["wallets"] == figures["read"] == 4
-    assert (await world.days()).keys() == {wallet_of(number) for number in (0, 2, 3, 4)}
+    assert figures["wallets"] == figures["read"] == 5
+    assert (await world.days()).keys() == {wallet_of(number) for number in (0, 2, 3, 4, 7)}
     await world.fetch("DELETE FROM follows")
+    await world.fetch("DELETE FROM orders")
     figures = await world.run()
     assert (figures["wallets"], figures["ranked"]) == (3, 3)
     ranked = {wallet for wallet, _ in (await world.rankings())["ALL"]}
@@ -259,12 +265,14 @@ async def test_traders_are_refreshed_from_what_is_known_of_them(world):
     await world.fetch("UPDATE traders SET pnl = 3, volume = 4 WHERE wallet_address = $1", ANN)
     sold(world)
     sold(world, "1")
-    sold(world, "2")
+    sold(world, "2", "0.4")
     version = await world.fetch("SELECT version FROM target_version")
     await world.run()
     [trader] = await world.fetch("SELECT * FROM traders")
     assert (trader["volume"], trader["total_trades"], trader["markets_traded"]) == (Decimal(15), 3, 2)
+    assert trader["win_rate"] == Decimal("0.66667")
     assert trader["roi"] == Decimal("0.2")
+    assert trader["win_rate"] == Decimal("0.66667")
     assert await world.fetch("SELECT version FROM target_version") == version
     await world.run()
     assert (await world.fetch("SELECT * FROM traders")) == [trader]

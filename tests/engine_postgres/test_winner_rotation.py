@@ -130,6 +130,25 @@ async def test_whom_a_strategy_never_copies_is_no_winner_of_its_list(world):
     assert await world.targets("DAILY") == [19, 18]
 
 
+async def test_what_its_owner_changes_while_winners_are_looked_up_holds(world):
+    await world.strategy("DAILY", rotation="daily", target_traders=[wallet_of(7)])
+    changed = settings_from(
+        {
+            "target_mode": "list",
+            "rotation": "daily",
+            "rotation_size": 2,
+            "target_traders": [wallet_of(7)],
+            "excluded_traders": [wallet_of(20)],
+        }
+    )
+    await world.strategies.update("DAILY", changed, version=1, by="ann")
+    store, lease = PostgresRotationStore(world.connection), await world.lease()
+    assert not await store.write(lease, "DAILY", [wallet_of(20)], by=JOB)
+    assert await world.targets("DAILY") == [7]
+    assert await store.write(lease, "DAILY", [wallet_of(number) for number in (20, 19, 18, 17)], by=JOB)
+    assert await world.targets("DAILY") == [19, 18]
+
+
 async def test_nobody_earned_anything_leaves_the_list(world):
     await world.strategy("DAILY", rotation="daily", target_traders=[wallet_of(7)])
     await world.fetch("UPDATE wallet_realized_pnl_daily SET realized_pnl = -abs(realized_pnl)")

@@ -47,6 +47,15 @@ async def test_retry_after_holds_everybody_who_asks_for_such_paths_and_nobody_el
     assert trio.current_time() - began_s == 30
 
 
+async def test_retry_after_of_a_path_without_a_limit_of_its_own_holds_no_other_path(autojump_clock):
+    traffic = Traffic()
+    traffic.block_for("data", "/v2/leaderboard", 60)
+    began_s = trio.current_time()
+    await traffic.admit("data", "/v2/trades")
+    await traffic.admit("data", "/v2/positions")
+    assert trio.current_time() == began_s
+
+
 def test_a_rate_and_a_burst_fit_into_the_published_windows():
     per_10_s = {"data": [200, 150, 150, 1_000], "gamma": [300, 500, 4_000]}
     for api, limits in PUBLISHED.items():

@@ -16,7 +16,7 @@ from protocols.venue.data_api import PageRow
 
 @attrs.frozen
 class Happening:
-    """One thing that an account did: `BUY`, `SELL`, or a kind of activity."""
+    """One thing that an account did: `BUY`, `SELL`, a kind of activity, or `REWARD`, which changes no holding."""
 
     second: int
     kind: str
@@ -105,7 +105,7 @@ class FakeAccounts:
         return ActivityPage(
             trades=tuple(trade_row(wallet, one) for one in rows if one.kind in ("BUY", "SELL")),
             others=tuple(_others(wallet, rows)),
-            malformed=Counter(),
+            malformed=Counter("not_a_trade" for one in rows if one.kind == "REWARD"),
             rows_sent=len(rows),
             next_cursor=onward,
         )

@@ -71,6 +71,21 @@ def remembered(baselines: Sequence[Holding], said: Holding) -> list[Holding]:
     return [*(one for one in baselines if one.as_of_ms < said.as_of_ms), said][-BASELINES_MAX:]
 
 
+def may_have_more(said: Holding, fills: Iterable[KnownFill]) -> bool:
+    """Returns whether a holding, taken for as old as the venue may be, may have fills from since: they would count twice."""
+    return any(said.as_of_ms < fill.trade_ms <= said.as_of_ms + VENUE_LAG_MS for fill in fills)
+
+
+def recalled(baselines: Sequence[Holding], stored: Holding, fills: Iterable[KnownFill]) -> list[Holding]:
+    """Returns what is kept with what is on record, which says nothing against what is known already.
+
+    What may have fills from after its time is left out.
+    """
+    if may_have_more(stored, fills) or any(one.as_of_ms == stored.as_of_ms for one in baselines):
+        return list(baselines)
+    return sorted([*baselines, stored], key=lambda one: one.as_of_ms)[-BASELINES_MAX:]
+
+
 def baseline_for(baselines: Sequence[Holding], trade_ms: int) -> Holding | None:
     """Returns the latest of some holdings that is older than a trade."""
     older = [one for one in baselines if one.as_of_ms < trade_ms]

@@ -97,10 +97,9 @@ def settlement_of(position: Position, facts: TokenFacts | None, now_us: int) -> 
     engine = position.settled_by_engine
     if facts is None or facts.payout is None:
         return engine
-    at_us = facts.resolved_us
-    if at_us is None:
-        at_us = now_us if engine is None else engine[1]
-    return payout_micro(facts.payout), at_us
+    at_us = now_us if facts.resolved_us is None else facts.resolved_us
+    # A market that does not say when it closed has the time of its last price, which moves.
+    return payout_micro(facts.payout), at_us if engine is None else min(at_us, engine[1])
 
 
 def payout_micro(payout: Decimal) -> int:

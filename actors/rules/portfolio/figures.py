@@ -122,7 +122,7 @@ def totals_of(valued: Iterable[Valued]) -> Totals:
         totals.buys += position.buys
         totals.sells += len(position.orders) - position.buys
         if position.unmatched_shares:
-            totals.unmatched_sells += 1
+            totals.unmatched_sells += sum(order.is_unmatched for order in position.orders.values())
             totals.unmatched += position.unmatched
         if position.is_open:
             totals.open_buys += sum(order.shares_open > 0 for order in position.orders.values())

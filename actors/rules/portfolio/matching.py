@@ -25,6 +25,8 @@ class OrderTotals(msgspec.Struct, eq=False, gc=False):
     cost_open: int = 0
     realized: int = 0
     """Of a purchase: from what was sold or settled of it. Of a sale: from what it sold."""
+    is_unmatched: bool = False
+    """Of a sale: it sold more than had been bought."""
 
 
 class Lot(msgspec.Struct, eq=False, gc=False):
@@ -143,6 +145,7 @@ class Position:
         if matched:
             order.realized += self._take(matched, brought, at_us, self._lots.get(trader))
             self.sold_shares += matched
+        order.is_unmatched |= matched < shares
         self.unmatched_shares += shares - matched
         self.unmatched += proceeds - brought
 

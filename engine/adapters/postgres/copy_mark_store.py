@@ -9,8 +9,10 @@ from protocols.jobs import JobLease
 from protocols.portfolio import Refreshed
 from protocols.timestamps import utc_datetime
 
+# `updated_at` is when a copy itself changed last. It stands for the time of an exit or a resolution of which none is known, so
+# what is merely looked up leaves it alone.
 FIND_TOKENS = """
-UPDATE orders SET token_id = found.token_id, updated_at = now() FROM (
+UPDATE orders SET token_id = found.token_id FROM (
     SELECT order_id, named.token_id FROM orders AS old CROSS JOIN LATERAL (
         SELECT min(market_tokens.token_id) AS token_id FROM market_tokens
         WHERE market_tokens.condition_id = old.market_id AND lower(market_tokens.outcome) = lower(old.outcome)
@@ -54,10 +56,11 @@ ON CONFLICT (token_id) DO UPDATE SET price = excluded.price, priced_at = exclude
 WHERE CASE WHEN excluded.source = 'payout' THEN old.source <> 'payout' OR old.price <> excluded.price
     ELSE old.source <> 'payout' AND old.priced_at < excluded.priced_at END
 """
-# What a copy gained per cent, at its exit or at what it is worth. A market resolved for nobody has no outcome.
+# What a copy gained per cent, at its exit or at what it is worth; nothing for one that cost next to nothing, whose gain no
+# column holds. A market resolved for nobody has no outcome.
 ORDERS = """
 UPDATE orders SET current_price = new.price, current_price_at = new.priced_at, market_resolved = new.is_payout,
-    market_resolved_at = new.resolved_at, resolved_outcome = new.winner, roi = new.roi, last_checked_at = $2, updated_at = now()
+    market_resolved_at = new.resolved_at, resolved_outcome = new.winner, roi = new.roi, last_checked_at = $2
 FROM (
     SELECT old.order_id, mark.price, mark.priced_at, mark.source = 'payout' AS is_payout, mark.resolved_at,
         CASE WHEN mark.source = 'payout' THEN (
@@ -66,7 +69,9 @@ FROM (
                 token.payout, CASE WHEN market.is_resolved THEN outcome_price(market.outcome_prices, token.outcome_index) END
             ) >= 0.99 HAVING count(*) = 1
         ) END AS winner,
-        round(100 * (mark.price / nullif(coalesce(old.price_when_copied, old.price), 0) - 1), 6) AS roi
+        CASE WHEN coalesce(old.price_when_copied, old.price) >= 0.000000000001 THEN
+            round(100 * (mark.price / coalesce(old.price_when_copied, old.price) - 1), 6)
+        END AS roi
     FROM orders AS old JOIN copy_marks AS mark USING (token_id)
     WHERE old.token_id = ANY ($1::text[]) AND old.user_exit_price IS NULL AND NOT old.market_resolved
 ) AS new

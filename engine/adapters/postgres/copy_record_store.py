@@ -52,7 +52,7 @@ ON CONFLICT (token_id) DO UPDATE SET price = excluded.price, priced_at = exclude
 WHERE old.priced_at < excluded.priced_at AND old.source <> 'payout'
 """
 CURRENT_PRICES = """
-UPDATE orders SET current_price = mark.price, current_price_at = mark.priced_at, updated_at = now()
+UPDATE orders SET current_price = mark.price, current_price_at = mark.priced_at
 FROM copy_marks AS mark
 WHERE orders.token_id = ANY ($1::text[]) AND orders.user_exit_price IS NULL AND NOT orders.market_resolved
     AND mark.token_id = orders.token_id
@@ -80,7 +80,7 @@ LEFT JOIN LATERAL (
 """
 NOTE_HELD = """
 UPDATE orders SET trader_still_has_position = new.holds, trader_position_size = coalesce(new.shares, 0),
-    trader_closed_at = new.closed_at, last_checked_at = new.checked_at, updated_at = now()
+    trader_closed_at = new.closed_at, last_checked_at = new.checked_at
 FROM unnest($2::text[], $3::text[], $4::boolean[], $5::numeric[], $6::timestamptz[], $7::timestamptz[])
     AS new (trader, token_id, holds, shares, closed_at, checked_at)
 WHERE orders.copy_user_id = $1::text::uuid AND orders.copied_trader_wallet = new.trader AND orders.token_id = new.token_id

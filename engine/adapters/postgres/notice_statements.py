@@ -94,6 +94,46 @@ WHERE closed.closed_reason = 'manual_close'
 GROUP BY owner.user_id, closed.id
 {_ONCE}
 """  # noqa: S608 - constants only
+# Copies that a user made elsewhere and recorded, or that were imported: what is open of them.
+_RECORDED = """
+    one.side = 'BUY' AND one.status IN ('open', 'partial', 'filled', 'matched') AND one.user_closed_at IS NULL
+    AND one.user_exit_price IS NULL AND coalesce(one.filled_size, one.size, 1) > 0
+"""
+RECORDED_MARKET = f"""
+{_INTO}
+SELECT copy.copy_user_id, 'market_resolved', copy.condition_id, jsonb_strip_nulls(jsonb_build_object(
+    'condition_id', copy.condition_id, 'market', coalesce(max(copy.title), max(copy.copied_market_title)),
+    'outcomes', jsonb_agg(DISTINCT copy.outcome) FILTER (WHERE copy.outcome IS NOT NULL), 'winner', max(copy.winner),
+    'copies', count(*)
+)), max(copy.at)
+FROM (
+    SELECT one.*, markets.condition_id, markets.title, new.at, (
+        SELECT max(token.outcome) FROM market_tokens AS token
+        WHERE token.condition_id = markets.condition_id
+            AND markets.outcome_prices ->> token.outcome_index ~ '^(1|1\\.0+|0\\.99[0-9]*)$'
+    ) AS winner
+    FROM {_SUBJECTS} JOIN markets ON markets.condition_id = new.subject AND markets.is_resolved
+    JOIN orders AS one ON one.market_id = markets.condition_id AND {_RECORDED}
+) AS copy
+GROUP BY copy.copy_user_id, copy.condition_id
+{_ONCE}
+"""  # noqa: S608 - constants only
+RECORDED_CLOSED = f"""
+{_INTO}
+SELECT one.copy_user_id, 'trader_closed', closed.id::text, jsonb_strip_nulls(jsonb_build_object(
+    'condition_id', closed.condition_id, 'market', coalesce(closed.market_title, max(one.copied_market_title)),
+    'outcome', coalesce(closed.outcome, max(one.outcome)), 'trader', closed.wallet_address,
+    'trader_name', (SELECT display_name FROM traders WHERE traders.wallet_address = closed.wallet_address),
+    'shares', trim_scale(sum(coalesce(one.filled_size, one.size)))::text
+)), closed.closed_at
+FROM {_SUBJECTS} JOIN positions_closed AS closed ON closed.id = new.subject::bigint
+JOIN orders AS one
+    ON one.copied_trader_wallet = closed.wallet_address AND one.token_id = closed.token_id AND {_RECORDED}
+WHERE closed.closed_reason = 'manual_close'
+    AND NOT EXISTS (SELECT 1 FROM markets WHERE markets.condition_id = closed.condition_id AND is_resolved)
+GROUP BY one.copy_user_id, closed.id
+{_ONCE}
+"""  # noqa: S608 - constants only
 _EXIT_PAYLOAD = """
 jsonb_strip_nulls(jsonb_build_object(
     'exit_id', one.exit_id, 'strategy', one.strategy_id, 'why', one.kind, 'condition_id', one.condition_id,
@@ -162,10 +202,10 @@ JOIN lt_strategies AS strategy ON strategy.strategy_id = one.strategy_id
 {_ONCE}
 """  # noqa: S608 - constants only
 BY_FACT = {
-    "order": ORDER, "settled": SETTLED, "market": MARKET, "closed": CLOSED, "exit": EXIT, "breaker": BREAKER, "halt": HALT,
-    "drift": DRIFT,
+    "order": (ORDER,), "settled": (SETTLED,), "market": (MARKET, RECORDED_MARKET), "closed": (CLOSED, RECORDED_CLOSED),
+    "exit": (EXIT,), "breaker": (BREAKER,), "halt": (HALT,), "drift": (DRIFT,),
 }  # fmt: skip
-"""By `notification_facts.fact`, as the triggers of migration 11 write it."""
+"""By `notification_facts.fact`, as the triggers of migration 11 write it. A user is told once by whichever comes first."""
 # What no trigger has written, after a restore or an import, is written as if one had. A fact that was told is told once.
 SWEEP = """
 INSERT INTO notification_facts (fact, subject, at)
@@ -181,10 +221,14 @@ UNION ALL
 SELECT DISTINCT 'market', condition_id, now() FROM lt_orders JOIN markets USING (condition_id)
 WHERE shares_open > 0 AND is_resolved
 UNION ALL
+SELECT DISTINCT 'market', market_id, now() FROM orders WHERE market_resolved AND market_resolved_at > $1
+UNION ALL
 SELECT 'closed', closed.id::text, closed.closed_at FROM positions_closed AS closed
 WHERE closed.closed_at > $1 AND closed.closed_reason = 'manual_close' AND EXISTS (
     SELECT 1 FROM lt_orders WHERE ft_trader_wallet = closed.wallet_address AND lt_orders.token_id = closed.token_id
         AND side = 'BUY' AND shares_open > 0
+    UNION ALL
+    SELECT 1 FROM orders WHERE copied_trader_wallet = closed.wallet_address AND orders.token_id = closed.token_id
 )
 UNION ALL
 SELECT 'exit', exit_id::text, closed_at FROM lt_exits WHERE status = 'DONE' AND closed_at > $1

@@ -124,8 +124,7 @@ class PostgresNotificationStore:
                 for row in rows:
                     by_fact.setdefault(row["fact"], []).append(row)
                 for fact, found in by_fact.items():
-                    statement = notices.BY_FACT.get(fact)
-                    if statement is not None:
+                    for statement in notices.BY_FACT.get(fact, ()):
                         await raw.execute(statement, [row["subject"] for row in found], [row["at"] for row in found])
                 return len(rows)
 

@@ -32,7 +32,8 @@ SELECT trade_id, part FROM decisions WHERE trade_day >= ($1::timestamptz AT TIME
 UNION
 SELECT trade_id, part FROM decision_members WHERE trade_day >= ($1::timestamptz AT TIME ZONE 'UTC')::date - 1
 """
-# What was asked for, and what a poller's latest complete snapshot says: a token that is not in it is not held.
+# What was asked for, and what a poller's latest complete snapshot says: a token that is not in it is not held. One that it
+# lacks for the first time may be either.
 HOLDINGS = """
 WITH pair AS (SELECT * FROM unnest($1::text[], $2::text[]) AS pair (wallet, token_id))
 SELECT held.trader_wallet, held.token_id, held.shares, (extract(epoch FROM held.as_of) * 1000)::bigint AS as_of_ms
@@ -45,6 +46,7 @@ JOIN wallet_poll_state AS polled
     ON polled.wallet_address = pair.wallet AND polled.last_position_check_at > now() - interval '10 minutes'
 LEFT JOIN positions_current AS position
     ON position.wallet_address = pair.wallet AND position.token_id = pair.token_id
+WHERE position.missing_since IS NULL
 """
 # One index range for each trader, however the planner estimates.
 SEEN_FILLS = """

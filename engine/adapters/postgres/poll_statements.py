@@ -16,7 +16,7 @@ BEGIN_STATE = "INSERT INTO wallet_poll_state (wallet_address) VALUES ($1) ON CON
 # Whoever else books this wallet waits here, and then sees another number of snapshots.
 TAKE_STATE = """
 UPDATE wallet_poll_state SET
-    snapshots = snapshots + 1, last_position_check_at = $3, last_polled_at = greatest(last_polled_at, $3),
+    snapshots = snapshots + 1, last_position_check_at = $3, last_polled_at = $3,
     failures = 0, last_error = NULL, updated_at = now()
 WHERE wallet_address = $1 AND snapshots = $2
 RETURNING snapshots
@@ -61,7 +61,7 @@ WHERE wallet_address = $1 AND token_id = ANY ($2::text[]) AND missing_since IS N
 FAILED = """
 INSERT INTO wallet_poll_state AS state (wallet_address, last_polled_at, failures, last_error) VALUES ($1, $2, 1, $3)
 ON CONFLICT (wallet_address) DO UPDATE SET
-    last_polled_at = greatest(state.last_polled_at, $2), failures = state.failures + 1, last_error = $3, updated_at = now()
+    last_polled_at = $2, failures = state.failures + 1, last_error = $3, updated_at = now()
 """
 # `greatest` ignores NULL: what is not among the new ones stays, and nothing moves back.
 KEEP_WATERMARKS = """
@@ -75,14 +75,15 @@ ON CONFLICT (wallet_address) DO UPDATE SET
 """
 MARKET_ENDS = "SELECT condition_id, closed AS ended FROM markets WHERE condition_id = ANY ($1::text[])"
 HOT = "SELECT wallet_address FROM wallet_poll_state WHERE is_hot ORDER BY wallet_address"
-# Traders that are kept, and whoever is followed: a user may follow somebody who is in no other list.
+# Traders that are kept, and whoever is followed: a user may follow somebody who is in no other list. Polled in the future was
+# who was polled by a clock that was ahead.
 LEAST_LATELY_POLLED = """
 SELECT active.wallet FROM (
     SELECT wallet_address AS wallet FROM traders WHERE is_active
     UNION SELECT trader_wallet FROM follows WHERE active
 ) AS active
 LEFT JOIN wallet_poll_state ON wallet_poll_state.wallet_address = active.wallet
-WHERE coalesce(last_polled_at, '-infinity') < $1
+WHERE coalesce(last_polled_at, '-infinity') < $1 OR last_polled_at > now() + interval '1 hour'
 ORDER BY coalesce(last_polled_at, '-infinity'), active.wallet LIMIT $2
 """
 MARK_HOT = """

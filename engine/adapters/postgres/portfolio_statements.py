@@ -33,13 +33,14 @@ SELECT token_id, count(*) || ' ' || sum(change) AS stamp FROM (
     FROM orders WHERE copy_user_id = $1::text::uuid
 ) AS changes WHERE {_WANTED} GROUP BY token_id
 """  # noqa: S608 - constants only
-# The fields of `TokenFacts`, in their order. What is resolved needs no price.
+# The fields of `TokenFacts`, in their order. What is resolved needs no price. A token without a mark has the newest price that
+# came with a recorded copy: its market was never priced here.
 FACTS = """
 SELECT wanted.token_id, coalesce(token.condition_id, mark.condition_id), token.outcome, token.outcome_index, market.title,
     market.market_slug, market.event_slug, market.payout, CASE WHEN market.payout IS NOT NULL THEN
         (date_part('epoch', coalesce(market.close_time, mark.resolved_at, market.priced_at)) * 1000000)::bigint END,
-    CASE WHEN market.payout IS NULL THEN mark.price END,
-    CASE WHEN market.payout IS NULL THEN (date_part('epoch', mark.priced_at) * 1000000)::bigint END,
+    CASE WHEN market.payout IS NULL THEN coalesce(mark.price, own.price) END,
+    CASE WHEN market.payout IS NULL THEN (date_part('epoch', coalesce(mark.priced_at, own.priced_at)) * 1000000)::bigint END,
     CASE WHEN market.payout IS NULL THEN market.price END,
     CASE WHEN market.payout IS NULL THEN (date_part('epoch', market.priced_at) * 1000000)::bigint END
 FROM unnest($1::text[]) AS wanted (token_id)
@@ -60,6 +61,12 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT condition_id, price, priced_at, resolved_at FROM copy_marks WHERE copy_marks.token_id = wanted.token_id LIMIT 1
 ) AS mark ON true
+LEFT JOIN LATERAL (
+    SELECT current_price AS price, current_price_at AS priced_at FROM orders
+    WHERE mark.price IS NULL AND orders.token_id = wanted.token_id AND current_price IS NOT NULL
+        AND user_exit_price IS NULL AND NOT market_resolved
+    ORDER BY current_price_at DESC NULLS LAST, order_id LIMIT 1
+) AS own ON true
 """
 """$1 tokens."""
 # Recorded copies whose token nobody knows have the price of their own rows, the newest that has one.
@@ -77,9 +84,11 @@ FROM unnest($1::text[]) AS wanted (token_id) CROSS JOIN LATERAL (
 ) AS own
 """
 """$1 tokens of the form `market::outcome`."""
-# A row is written when what the venue says has changed; that it said the same again stands with the account.
+# A row is written when what the venue says has changed; that it said the same again stands with the account, under each name
+# that the account ever had.
 OFFICIAL = """
-SELECT wanted.token_id, sum(said.realized_pnl) AS realized_pnl, sum(said.bought_shares) AS bought_shares,
+SELECT wanted.token_id, sum(said.realized_pnl) AS realized_pnl,
+    CASE WHEN count(*) = count(said.bought_shares) THEN sum(said.bought_shares) END AS bought_shares,
     CASE WHEN count(*) = 1 THEN min(said.avg_price) END AS avg_price, bool_or(said.is_held) AS is_held,
     (date_part('epoch', min(greatest(said.synced_at, state.synced_at))) * 1000000)::bigint AS synced_us
 FROM unnest($1::text[]) AS wanted (token_id) CROSS JOIN unnest($2::text[]) AS own (wallet)
@@ -87,7 +96,9 @@ CROSS JOIN LATERAL (
     SELECT realized_pnl, bought_shares, avg_price, is_held, synced_at FROM official_position_results
     WHERE official_position_results.wallet_address = own.wallet AND official_position_results.token_id = wanted.token_id LIMIT 1
 ) AS said
-LEFT JOIN official_sync_state AS state ON state.wallet_address = own.wallet
+CROSS JOIN LATERAL (
+    SELECT max(synced_at) AS synced_at FROM official_sync_state WHERE official_sync_state.wallet_address = own.wallet
+) AS state
 GROUP BY wanted.token_id
 """
 """$1 tokens, $2 wallets."""

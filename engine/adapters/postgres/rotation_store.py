@@ -80,7 +80,11 @@ class PostgresRotationStore:
                 known = None if row is None else strategy_of(row)
                 if known is None or not _rotates(known.settings):
                     return False
-                wanted = attrs.evolve(known.settings, target_traders=tuple(targets))
+                # As its owner has it by now, who may have changed it since winners were looked up.
+                allowed = [one for one in targets if one not in known.settings.excluded_traders]
+                if not allowed:
+                    return False
+                wanted = attrs.evolve(known.settings, target_traders=tuple(allowed[: known.settings.rotation_size]))
                 return await next_version(raw, wallet_id, wanted, known.version, by) != known
 
         return await self.connection.run(work)

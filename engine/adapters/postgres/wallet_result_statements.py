@@ -12,6 +12,7 @@ WITH RECURSIVE traded AS (
     SELECT wallet FROM traded
     UNION SELECT wallet_address FROM traders WHERE is_active
     UNION SELECT trader_wallet FROM follows WHERE active
+    UNION SELECT copied_trader_wallet FROM orders WHERE copied_trader_wallet IS NOT NULL
     UNION SELECT trader_address FROM ft_orders
     UNION SELECT ft_trader_wallet FROM lt_orders
     UNION SELECT unnest(target_traders) FROM ft_wallets WHERE archived_at IS NULL
@@ -125,9 +126,10 @@ WHERE (known.realized_pnl, known.pnl_to_date, known.closed_positions, known.won_
     (excluded.realized_pnl, excluded.pnl_to_date, excluded.closed_positions, excluded.won_positions, excluded.source)
 """
 # What the leaderboard says of the volume is more than what positions that ended have cost, or says nothing in USD; trades are
-# those that were counted here, and at least one a position.
+# those that were counted here, and at least one a position. Won is a position that gained (domain.md §6.4).
 REFRESH_TRADER = """
 UPDATE traders SET volume = now_known.volume, total_trades = now_known.trades, markets_traded = now_known.markets,
+    win_rate = now_known.win_rate,
     roi = CASE WHEN now_known.volume >= 1 THEN pnl / now_known.volume ELSE roi END, updated_at = now()
 FROM (
     SELECT greatest(
@@ -137,15 +139,20 @@ FROM (
         (SELECT total_trades FROM traders WHERE wallet_address = $1),
         (SELECT l_count FROM trader_global_stats WHERE wallet_address = $1),
         (SELECT count(*) FROM wallet_closed_positions WHERE wallet_address = $1)
-    ) AS trades, (
+    ) AS trades, coalesce(
+        (SELECT round(count(*) FILTER (WHERE realized_pnl > 0)::numeric / nullif(count(*), 0), 5)
+            FROM wallet_closed_positions WHERE wallet_address = $1),
+        (SELECT win_rate FROM traders WHERE wallet_address = $1)
+    ) AS win_rate, (
         SELECT count(*) FROM (
             SELECT condition_id FROM wallet_closed_positions WHERE wallet_address = $1
             UNION SELECT condition_id FROM positions_current WHERE wallet_address = $1
         ) AS held
     ) AS markets
 ) AS now_known
-WHERE traders.wallet_address = $1 AND (traders.volume, traders.total_trades, traders.markets_traded) IS DISTINCT FROM
-    (now_known.volume, now_known.trades, now_known.markets)
+WHERE traders.wallet_address = $1
+    AND (traders.volume, traders.total_trades, traders.markets_traded, traders.win_rate) IS DISTINCT FROM
+        (now_known.volume, now_known.trades, now_known.markets, now_known.win_rate)
 """
 MARK_READ = """
 INSERT INTO wallet_pnl_state (wallet_address, last_backfilled_at, attempted_at, newest_close_at)

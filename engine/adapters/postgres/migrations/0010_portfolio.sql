@@ -65,6 +65,7 @@ CREATE TABLE orders (
 CREATE UNIQUE INDEX orders_by_trade ON orders (copied_trade_id) WHERE copied_trade_id IS NOT NULL;
 CREATE INDEX orders_by_user ON orders (copy_user_id, created_at DESC, order_id DESC);
 CREATE INDEX orders_unvalued ON orders (token_id) WHERE user_exit_price IS NULL AND NOT market_resolved;
+CREATE INDEX orders_by_market ON orders (market_id);
 CREATE INDEX orders_without_token ON orders (market_id) WHERE token_id IS NULL;
 CREATE INDEX orders_by_strategy ON orders (lt_strategy_id) WHERE lt_strategy_id IS NOT NULL;
 CREATE INDEX orders_by_trader ON orders (copied_trader_wallet, token_id) WHERE copied_trader_wallet IS NOT NULL;
