@@ -90,8 +90,6 @@ class DayVenue:
 
     world: World
     nursery: trio.Nursery
-    refuses: bool = False
-    """Whether nobody can connect to the stream."""
 
     @contextmanager
     def reachable(self) -> Iterator[None]:
@@ -108,8 +106,6 @@ class DayVenue:
 
     async def _opened(self, url: str) -> tuple[Any, str, str]:
         await trio.lowlevel.checkpoint()
-        if self.refuses:
-            raise OSError("refused")
         client, server = trio.testing.memory_stream_pair()
         server.socket = _Cutter(server)
         self.nursery.start_soon(self.world.rtds.handle, server)
