@@ -16,7 +16,10 @@ from engine_cli.cli_process import free_port, invoke, json_of
 
 TOKEN = "bootstrap-token-of-a-live-engine"
 ORDER_ID = "0a0a0a0a-0000-4000-8000-00000000000a"
-FILLED = "SELECT * FROM lt_orders WHERE side = 'BUY' AND filled_shares > 0 AND ended AND NOT is_manual LIMIT 1"
+# The latest: its market has most of its short life before it.
+FILLED = """
+SELECT * FROM lt_orders WHERE side = 'BUY' AND filled_shares > 0 AND ended AND NOT is_manual ORDER BY created_at DESC LIMIT 1
+"""
 BY_HAND = "SELECT status, spend_usd, order_type FROM lt_orders WHERE is_manual ORDER BY created_at"
 SOME = (
     "--side", "BUY", "--token", "123", "--market", "0x" + "a" * 64, "--price", "0.5", "--shares", "10", "--account", "main",
