@@ -20,6 +20,7 @@ from actors.rules.paper.holding import (
     observed_as_of_ms,
     recalled,
     remembered,
+    since_of_ms,
 )
 from protocols.clock import WallClock
 from protocols.errors import RejectedError, TransientError
@@ -130,6 +131,7 @@ class HoldingDesk:
             before_micro=event.before_micro,
             after_micro=event.after_micro,
             seen_ms=event.seen_ms,
+            since_ms=since_of_ms(tracked.baselines, event.before_micro),
         )
         if as_of_ms is None:
             return

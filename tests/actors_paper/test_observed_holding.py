@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors.rules.paper.holding import (
@@ -8,6 +8,7 @@ from actors.rules.paper.holding import (
     holding_before,
     observed_as_of_ms,
     remembered,
+    since_of_ms,
 )
 from protocols.paper import Holding
 
@@ -41,6 +42,8 @@ def test_a_sale_that_is_decided_late_is_measured_by_what_was_known_before_it():
     assert baseline_for([late], 50) is None
 
 
+@example(fills=[(0, 10), (0, -10), (1, 10)], start=1, lag_s=0, cycle_s=1)
+@example(fills=[(0, 10), (42, 10), (49, -10), (50, 10)], start=1, lag_s=1, cycle_s=7)
 @given(fills=FILLS, start=st.integers(1, 500), lag_s=st.integers(0, 9), cycle_s=st.integers(1, 7))
 def test_once_it_is_quiet_the_holding_is_what_it_is(fills, start, lag_s, cycle_s):
     """The venue is some seconds behind, a poller looks at times, and every fill is known at once by the stream."""
@@ -59,7 +62,9 @@ def test_once_it_is_quiet_the_holding_is_what_it_is(fills, start, lag_s, cycle_s
         if seen == last:
             continue
         arrived = [fill for fill in known if fill.trade_ms <= now_s * 1000]
-        as_of_ms = observed_as_of_ms(arrived, before_micro=last, after_micro=seen, seen_ms=now_s * 1000)
+        as_of_ms = observed_as_of_ms(
+            arrived, before_micro=last, after_micro=seen, seen_ms=now_s * 1000, since_ms=since_of_ms(baselines, last)
+        )
         if as_of_ms is not None:
             said = Holding(wallet="0x", token_id="1", micro=seen, as_of_ms=as_of_ms)
             baselines = remembered(baselines, said)

@@ -35,21 +35,43 @@ def holding_before(baseline: Holding | None, fills: Iterable[KnownFill], *, trad
     return max(0, sum(fill.signed_micro for fill in before))
 
 
-def observed_as_of_ms(fills: Iterable[KnownFill], *, before_micro: int, after_micro: int, seen_ms: int) -> int | None:
+def observed_as_of_ms(
+    fills: Iterable[KnownFill], *, before_micro: int, after_micro: int, seen_ms: int, since_ms: int | None = None
+) -> int | None:
     """Returns the time up to which an observed holding has all fills, or None when that cannot be told.
 
     A snapshot is some seconds behind, so of the latest fills it has a part. Which one is told by the change itself: it is the
-    sum of a run of fills, and the last of these is the last one that the snapshot has. Of several such runs the latest counts:
-    if that is wrong, the fill that it takes for known changes the next snapshot.
+    sum of the fills since the snapshot before, which had all up to `since_ms`. Of several such sums the first counts: what lies
+    between them adds up to nothing. Where the one before is not known, it is any run of fills, the latest of several: if that
+    is wrong, the fill that it takes for known changes the next snapshot.
     """
     recent = sorted(
         (fill for fill in fills if fill.trade_ms > seen_ms - OBSERVED_WITHIN_MS), key=lambda fill: fill.trade_ms
     )
-    end = _end_of_run(recent, after_micro - before_micro)
+    change_micro = after_micro - before_micro
+    end = None if since_ms is None else _end_of_sum([one for one in recent if one.trade_ms > since_ms], change_micro)
+    if end is None:
+        end = _end_of_run(recent, change_micro)
     if end is not None:
         return end.trade_ms
     unsure = any(fill.trade_ms > seen_ms - VENUE_LAG_MS for fill in recent)
     return None if unsure else seen_ms - VENUE_LAG_MS
+
+
+def since_of_ms(baselines: Sequence[Holding], before_micro: int) -> int | None:
+    """Returns up to when the snapshot before had all fills: what was learned of it, if its amount was."""
+    return next((one.as_of_ms for one in reversed(baselines) if one.micro == before_micro), None)
+
+
+def _end_of_sum(fills: Sequence[KnownFill], change_micro: int) -> KnownFill | None:
+    """Returns the fill up to which the first ones add up to a change; fills of one moment are all in it, or none."""
+    total = 0
+    for place, fill in enumerate(fills):
+        total += fill.signed_micro
+        is_last_of_moment = place + 1 == len(fills) or fills[place + 1].trade_ms != fill.trade_ms
+        if is_last_of_moment and total == change_micro:
+            return fill
+    return None
 
 
 def _end_of_run(fills: Sequence[KnownFill], change_micro: int) -> KnownFill | None:
