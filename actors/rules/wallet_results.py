@@ -68,7 +68,8 @@ def resolved_result(row: HeldPosition, *, now_ms: int) -> PositionResult | None:
         average_price=row.average_price,
         realized_usd=(row.realized_usd or Decimal(0)) - _cost_usd(row) if is_lost else Decimal(0),
         closed_ms=lost_ms(row.text.end_date, row.last_event_ms, now_ms=now_ms),
-        last_event_ms=row.last_event_ms,
+        # Where it is not said: it was held an hour ago at least, no list is later than that. An earlier close is not its end.
+        last_event_ms=now_ms - OVERLAP_MS if row.last_event_ms is None else row.last_event_ms,
         text=row.text,
     )
 

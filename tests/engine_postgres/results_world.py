@@ -56,6 +56,8 @@ class ScriptedAccounts:
     """(list, wallet, since in ms)"""
     lists_reopened: bool = False
     """Whether what is held again is still listed with its last close."""
+    says_events: bool = True
+    """Whether it says of what is held when something happened to it last; version 1 does not."""
     shift: int = 0
     """How many rows of the page before come again: the list grew at its front."""
 
@@ -64,6 +66,8 @@ class ScriptedAccounts:
     ) -> HeldPage:
         self.calls.append(("held", wallet, None))
         rows = [_held(wallet, token) for token in self._tokens(wallet) if token.held]
+        if not self.says_events:
+            rows = [attrs.evolve(row, last_event_ms=None) for row in rows]
         return HeldPage(**self._page(wallet, rows, cursor))
 
     async def closed_page(self, wallet: str, *, since_ms: int | None = None, cursor: str | None = None) -> ClosedPage:
