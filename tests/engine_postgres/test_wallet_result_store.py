@@ -97,37 +97,6 @@ async def test_a_loss_that_turns_out_to_be_none_is_taken_back(world):
     assert await world.rankings() == {}
 
 
-@pytest.mark.parametrize("says_events", [False, True])
-@pytest.mark.parametrize("lists_reopened", [False, True])
-async def test_a_token_that_was_closed_bought_again_and_lost_is_lost(world, lists_reopened, says_events):
-    world.accounts.lists_reopened, world.accounts.says_events = lists_reopened, says_events
-    sold(world)
-    await world.run()
-    world.venue.now_s += DAY_S
-    bought(world)
-    world.venue.resolve("0", Decimal(0), "2026-12-31")
-    await world.run()
-    world.venue.now_s += DAY_S
-    assert (await world.run())["positions"] == 0
-    assert await world.days() == {ANN: {JUNE_2: (Decimal(-1), Decimal(-1), 1, 0)}}
-
-
-async def test_a_list_that_is_late_makes_no_loss_of_what_was_redeemed_meanwhile(world):
-    """A close of the last hour counts, whatever a list of version 1 still has."""
-    world.accounts.says_events = False
-    sold(world)
-    await world.run()
-    world.venue.now_s += 1_800
-    token = bought(world)
-    world.venue.resolve("0", Decimal(0), "2026-06-01")
-    await world.run()
-    assert await world.days() == {ANN: {JUNE_1: FOUR}}
-    world.venue.now_s += 1_801
-    await world.run()
-    assert token.is_lost
-    assert await world.days() == {ANN: {JUNE_1: (Decimal(-1), Decimal(-1), 1, 0)}}
-
-
 @pytest.mark.parametrize("fault", ["weather", "refused", "malformed", "circle"])
 async def test_a_wallet_that_cannot_be_read_keeps_what_is_known_and_costs_no_other_one(world, fault):
     sold(world)
