@@ -48,7 +48,7 @@ async def resting_order(orders, market):
 
 @pytest.mark.timeout(120)
 async def test_orders_are_tried_placed_once_for_their_key_copied_rested_and_cancelled(own_logging):
-    async with live_world(41) as live:
+    async with live_world(41, life_scale=1) as live:
         settings = {**live.world.settings, "http.admin_token": TOKEN}
         async with armed_engine(settings) as engine:
             await engine.until_ready(30)

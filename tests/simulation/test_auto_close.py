@@ -25,6 +25,7 @@ SELECT status, sold_shares, target_shares FROM lt_exits WHERE strategy_id = 'man
 LEFT = "SELECT shares_open FROM lt_orders WHERE lt_order_id = $1::text::uuid"
 
 
+@pytest.mark.slow  # markets of this world live for seconds: under load the copy comes too late
 @pytest.mark.timeout(120)
 async def test_a_copy_by_hand_is_sold_when_its_trader_closes(own_logging):
     async with live_world(43) as live:

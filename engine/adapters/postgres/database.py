@@ -6,7 +6,7 @@ work crosses once: `Connection.run` takes one coroutine function and runs it ove
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
@@ -84,9 +84,9 @@ class Connection:
             raise TransientError(f"no answer within {self.options.statement_timeout_s:g} s")
 
     async def aclose(self) -> None:
-        """Closes the connection; bounded in time."""
+        """Closes the connection; bounded in time, never raises for a server that is gone."""
         if self._raw is not None:
-            with trio.move_on_after(2):
+            with trio.move_on_after(2), suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await run_in_loop(self._raw.close(timeout=1))
             self._drop()
 
