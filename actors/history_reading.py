@@ -15,7 +15,7 @@ from protocols.clock import Random
 from protocols.errors import RejectedError, TransientError
 from protocols.ingest import TargetView, TradeHistory
 from protocols.trades import RawTrade
-from protocols.venue.data_api import PageRow, TradePage
+from protocols.venue.data_api import PageRow, TradePage, raw_trades, rows_of
 
 _log = logging.getLogger(__name__)
 PAGE_TRIES = 6
@@ -92,14 +92,7 @@ class HistoryReading:
 
     async def _send(self, rows: Sequence[PageRow]) -> None:
         self._responses += 1
-        scope = f"gap:{self._responses}"
-        lanes = self.targets.current().lanes
-        now_s = trio.current_time()
-        wanted = [
-            RawTrade(row=item.row, scope=scope, text=item.text, seen_s=now_s)
-            for item in rows
-            if item.row.proxy_wallet.lower() in lanes
-        ]
+        wanted = rows_of(rows, self.targets.current().lanes)
         self.rows_found += len(wanted)
         if wanted:
-            await self.trades.send_many(wanted)
+            await self.trades.send_many(raw_trades(wanted, f"gap:{self._responses}", trio.current_time()))

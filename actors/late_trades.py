@@ -9,7 +9,7 @@ from protocols.channels import Outbox
 from protocols.errors import TransientError
 from protocols.ingest import TargetView
 from protocols.trades import RawTrade
-from protocols.venue.data_api import PageRow
+from protocols.venue.data_api import PageRow, raw_trades, rows_of
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -40,14 +40,9 @@ class LateTrades:
 
         Equal fills are counted within the response. Raises `TransientError` when this engine has stopped ingesting.
         """
-        lanes, now_s = self.targets.current().lanes, trio.current_time()
         self._responses += 1
-        scope_name = f"{source}:{self._responses}"
-        wanted = [
-            RawTrade(row=item.row, scope=scope_name, text=item.text, seen_s=now_s)
-            for item in rows
-            if item.row.proxy_wallet.lower() in lanes
-        ]
+        found = rows_of(rows, self.targets.current().lanes)
+        wanted = list(raw_trades(found, f"{source}:{self._responses}", trio.current_time()))
         if self._is_open and await self._sent(wanted):
             self.rows_sent += len(wanted)
             return len(wanted)

@@ -7,7 +7,8 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
                     ▲                                                     │
                     └───────────── rows that neither could take ──────────┘
 
-hot_poller ─▶ raw_trades, positions and their changes (`poll_wiring.py`)
+hot_poller, cold-poll, coverage-audit ─▶ late_trades ─▶ raw_trades; hot_poller ─▶ positions (`poll_wiring.py`)
+market_scout ─▶ markets, before anybody trades in them
 
 sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with live trading (`live_wiring.py`)
 
@@ -219,8 +220,8 @@ def _sources(
 ) -> tuple[StreamReader, GapFiller, LateTrades, tuple[Child, ...]]:
     """What the venue says now, and what it said while nobody listened."""
     reader_trades, reader_gaps = raw_trades.outbox(), gap_requests.outbox()
-    # What is read again waits; what the stream brings cannot.
-    filler_trades = raw_trades.outbox(leaves=raw_trades.capacity // 2)
+    # Pages of history never take the room of what the stream brings: it cannot wait.
+    filler_trades, late_rows = [raw_trades.outbox(leaves=raw_trades.capacity // 2) for _ in range(2)]
     stream_reader = StreamReader(
         dialer=io.dialer, trades=reader_trades, gaps=reader_gaps, config=config.stream, clock=io.clock, rng=io.rng
     )
@@ -234,8 +235,6 @@ def _sources(
         clock=io.clock,
         rng=io.rng,
     )
-    # Pages of history never take the room of what the stream brings: it cannot wait.
-    late_rows = raw_trades.outbox(leaves=raw_trades.capacity // 2)
     late_trades = LateTrades(trades=late_rows, targets=registry)
     children = (
         Child(name="late_trades", run=late_trades.run, writes=(late_rows,)),

@@ -1,7 +1,7 @@
 """Trade pages of the Data API: v2 envelopes with cursors and v1 bare arrays (venue.md §5)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 
 import attrs
 import msgspec
@@ -34,9 +34,19 @@ class TradePage:
     next_cursor: str | None
 
     def raw_trades(self, scope: str, seen_s: float) -> Iterator[RawTrade]:
-        """Yields the rows as raw trades of one counting scope."""
-        for item in self.rows:
-            yield RawTrade(row=item.row, scope=scope, text=item.text, seen_s=seen_s)
+        """Returns the rows as raw trades of one counting scope."""
+        return raw_trades(self.rows, scope, seen_s)
+
+
+def raw_trades(rows: Iterable[PageRow], scope: str, seen_s: float) -> Iterator[RawTrade]:
+    """Yields rows as raw trades of one counting scope, seen at a monotonic time."""
+    for item in rows:
+        yield RawTrade(row=item.row, scope=scope, text=item.text, seen_s=seen_s)
+
+
+def rows_of(rows: Iterable[PageRow], wallets: Container[str]) -> list[PageRow]:
+    """Returns the rows of some wallets, which are in lower case."""
+    return [item for item in rows if item.row.proxy_wallet.lower() in wallets]
 
 
 class _Pagination(msgspec.Struct):
