@@ -119,6 +119,13 @@ class Supervisor:
                     raise
                 self._record_crash(child, state, error)
                 delay_s = self._next_delay_s(child, policy, crashes, error)
+            except BaseExceptionGroup as group:
+                # A failure at the moment of a cancellation comes grouped with it: it is told of, and the cancellation goes on.
+                failures, cancellation = group.split(Exception)
+                if failures is None or cancellation is None or not status.was_started or is_fenced(failures):
+                    raise
+                self._record_crash(child, state, failures)
+                raise cancellation from None
             else:
                 for outbox in child.writes:
                     outbox.close()

@@ -197,6 +197,26 @@ async def test_an_error_with_a_cancellation_beside_it_passes(autojump_clock):
     assert supervisor.states["actor"].last_error is None
 
 
+async def test_who_fails_while_he_is_cancelled_is_told_of_and_ends_nobody_else(autojump_clock):
+    async def failing_at_the_end():
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("no time to close")
+
+    async def run(*, task_status=trio.TASK_STATUS_IGNORED):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(failing_at_the_end)
+            task_status.started()
+            await trio.sleep_forever()
+
+    supervisor = keeper()
+    with trio.move_on_after(1) as scope:
+        await keep(Child(name="actor", run=run), supervisor=supervisor)
+    assert scope.cancelled_caught
+    assert "no time to close" in supervisor.states["actor"].last_error
+
+
 async def test_outboxes_stay_open_over_crashes_and_close_on_return(autojump_clock):
     channel = Channel("c", 10)
     outbox = channel.outbox()
