@@ -1,6 +1,9 @@
 import asyncio
+import gc
 import logging
+import warnings
 
+import trio
 import trio_asyncio
 
 from engine.adapters.postgres.database import Connection
@@ -23,3 +26,21 @@ async def test_what_goes_wrong_in_a_callback_of_the_driver_is_logged_and_ends_no
     assert any("below the driver" in getattr(record, "error", "") for record in caplog.records)
     assert await connection.run(lambda raw: raw.fetchval("SELECT 2")) == 2
     await connection.aclose()
+
+
+async def test_who_is_cancelled_at_any_moment_of_connecting_leaves_no_connection_behind(database, aio):
+    began_s = trio.current_time()
+    connection = Connection(database, "test")
+    await connection.run(lambda raw: raw.fetchval("SELECT 1"))
+    await connection.aclose()
+    opening_s = trio.current_time() - began_s
+    with warnings.catch_warnings(record=True) as left_behind:
+        warnings.simplefilter("always", ResourceWarning)
+        for step in range(60):
+            connection = Connection(database, "test")
+            with trio.move_on_after(opening_s * step / 50):
+                await connection.run(lambda raw: raw.fetchval("SELECT 1"))
+            await connection.aclose()
+        del connection
+        gc.collect()
+    assert [str(warning.message) for warning in left_behind] == []

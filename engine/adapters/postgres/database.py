@@ -110,15 +110,19 @@ class Connection:
                 statement_cache_size=0 if self._pooled else 100,
                 server_settings={"application_name": f"polycopy {self.name}"},
             )
-            if not self._pooled:
-                # Every statement of ours has one good plan; behind a pooler a session is not ours to set up.
-                await raw.execute(GENERIC_PLANS)
-            return raw
         except ValueError as error:
             if isinstance(error, asyncpg.InterfaceError):
                 raise
             # The text of the error may hold a part of the address, and so of a password.
             raise ConnectionError(f"the database address makes no sense ({type(error).__name__})") from None
+        if not self._pooled:
+            try:
+                # Every statement of ours has one good plan; behind a pooler a session is not ours to set up.
+                await raw.execute(GENERIC_PLANS)
+            except BaseException:
+                raw.terminate()
+                raise
+        return raw
 
     def _translated(self, error: BaseException) -> BaseException:
         reaction = reaction_to_error(error)
