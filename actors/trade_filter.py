@@ -52,8 +52,9 @@ class TradeFilter:
         while batch := await self.trades.batch(self.config.batch_max):
             targets = self.targets.current()
             self._tell_owners(batch)
+            self._memory.begin()
             admission = admit(batch, targets.lanes, self._memory, everyone=targets.everyone)
-            await self._pass_on(admission.kept)
+            await self._pass_on([*admission.kept, *admission.again])
             self._ask_for_markets(admission)
             # From here on the batch counts: a crash before this line decides it again from the same memory. Nothing below
             # may fail, or the batch would be counted twice and its trades get the ordinals of fills that never were.

@@ -34,13 +34,14 @@ from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.live_ports import LivePorts
 from engine.live_wiring import LiveTrading, live_trading
 from engine.poll_wiring import Polling, PollPorts, polling
-from engine.runtime.channel import Channel, LanePolicy
+from engine.runtime.channel import Channel
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Child, Supervisor
 from engine.runtime.traffic import Traffic
 from engine.service_wiring import Services
+from engine.writer_channel import writer_channel
 from protocols.channels import Outbox, Overflow
 from protocols.clock import Random, WallClock
 from protocols.ingest import (
@@ -58,7 +59,7 @@ from protocols.ingest import (
 from protocols.instruments import Observer
 from protocols.paper import SettlePass
 from protocols.receipts import Receipt
-from protocols.trades import Lane, LanedTrade, RawTrade
+from protocols.trades import LanedTrade, RawTrade
 
 
 @attrs.frozen(kw_only=True)
@@ -146,7 +147,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     size = {name: channel.capacity for name, channel in config.channels.items()}
     raw_trades = Channel[RawTrade]("raw_trades", size["raw_trades"])
     copy_trades = Channel[LanedTrade]("copy_trades", size["copy_trades"])
-    writer = Channel[LanedTrade]("writer", size["writer"], Overflow.LANES, _lanes(config))
+    writer = writer_channel(config.channels["writer"], forget=lambda trade_ids: trade_filter.forget(trade_ids))
     gap_requests = Channel[GapRequest]("gap_requests", size["gap_requests"])
     market_requests = Channel[str]("market_requests", size["market_requests"], Overflow.DROP_NEWEST)
 
@@ -242,16 +243,6 @@ def _sources(
         Child(name="stream_reader", run=stream_reader.run, writes=(reader_trades, reader_gaps)),
     )
     return stream_reader, gap_filler, late_trades, children
-
-
-def _lanes(config: EngineConfig) -> LanePolicy[LanedTrade]:
-    """Lane 2 may be shed; lanes 0 and 1 wait."""
-    return LanePolicy(
-        lanes=len(Lane),
-        lane_of=lambda laned: laned.lane,
-        shed_from=Lane.KNOWN,
-        shed_above=config.channels["writer"].shed_above,
-    )
 
 
 def _market_registry(config: EngineConfig, io: Adapters, requests: Channel[str]) -> MarketRegistry:

@@ -9,7 +9,7 @@ from actors.rules.ordinals import OrdinalCounter, Place
 from actors.rules.recent_set import RecentSet
 from protocols.errors import MalformedError
 from protocols.trade_identity import fill_key, trade_id_of
-from protocols.trades import Lane, LanedTrade, RawTrade, trade_from_row
+from protocols.trades import Lane, LanedTrade, RawTrade, TradeSource, source_of, trade_from_row
 from protocols.venue.rtds import payload_json
 
 IGNORED = "none"
@@ -21,6 +21,8 @@ class Admission:
     """What a batch comes to. Nothing is remembered until `Memory.commit` is given it."""
 
     kept: list[LanedTrade] = attrs.field(factory=list)
+    again: list[LanedTrade] = attrs.field(factory=list)
+    """Repeats to pass on nevertheless: history brings what the stream brought, and only that may be shed yet."""
     repeated: int = 0
     """Fills that were seen before, on another topic, connection or source."""
     ignored: int = 0
@@ -35,15 +37,22 @@ class Memory:
 
     recent: RecentSet
     ordinals: OrdinalCounter = attrs.field(factory=OrdinalCounter)
+    _lost_in_passing: set[str] = attrs.field(init=False, factory=set)
+
+    def begin(self) -> None:
+        """Says that a batch is about to be decided."""
+        self._lost_in_passing.clear()
 
     def commit(self, admission: Admission) -> None:
-        """Remembers a batch that was passed on."""
+        """Remembers a batch that was passed on, but for what was forgotten while it was."""
         self.ordinals.commit(admission.counts)
         for laned in admission.kept:
-            self.recent.add(laned.trade.trade_id)
+            if laned.trade.trade_id not in self._lost_in_passing:
+                self.recent.add(laned.trade.trade_id)
 
     def forget(self, trade_ids: Sequence[str]) -> None:
         """Lets trades come again that were passed on and could not be kept."""
+        self._lost_in_passing.update(trade_ids)
         for trade_id in trade_ids:
             self.recent.discard(trade_id)
 
@@ -73,9 +82,11 @@ def _admit_one(raw: RawTrade, wallet: str, lane: Lane, memory: Memory, admission
     key = fill_key(raw.row, wallet)
     ordinal = memory.ordinals.tentative(raw.scope, key, admission.counts)
     trade_id = trade_id_of(key, ordinal)
-    if trade_id in memory.recent or trade_id in admission._ids:
+    is_repeat = trade_id in memory.recent or trade_id in admission._ids
+    if is_repeat:
         admission.repeated += 1
-        return
+        if lane is not Lane.KNOWN or source_of(raw.scope) is TradeSource.STREAM:
+            return
     trade = trade_from_row(raw, trade_id=trade_id, wallet=wallet, payload_json=payload_json(raw))
     admission._ids.add(trade_id)
-    admission.kept.append(LanedTrade(trade, lane))
+    (admission.again if is_repeat else admission.kept).append(LanedTrade(trade, lane))

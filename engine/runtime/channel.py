@@ -27,6 +27,8 @@ class LanePolicy(Generic[T]):
     lane_of: Callable[[T], int]
     shed_from: int
     shed_above: int
+    shed: Callable[[T], None] = lambda item: None
+    """Told of each item that was shed; never waits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -163,8 +165,11 @@ class Channel(Generic[T]):
             self._peak_depth = buffer.depth
         if gone is None:
             return True
-        may_be_shed = self.lane_policy is not None and gone.lane >= self.lane_policy.shed_from
-        self._dropped_by[gone.lane, "shed" if may_be_shed else "full"] += 1
+        if self.lane_policy is not None and gone.lane >= self.lane_policy.shed_from:
+            self._dropped_by[gone.lane, "shed"] += 1
+            self.lane_policy.shed(gone.item)
+        else:
+            self._dropped_by[gone.lane, "full"] += 1
         return not gone.is_offered
 
     def _must_wait(self, item: T) -> bool:

@@ -39,8 +39,6 @@ SETTINGS_OF_A_DAY = {
     "forward_testing.settle_interval_s": "600",
     "poller.hot.trades_interval_s": "600",
     "poller.cold.cooldown_s": "5",
-    # A burst of a wallet that nobody follows may be shed by the writer, which is another matter.
-    "channels.writer.shed_above": "4096",
     "logging.heap_interval_s": "3600",
 }
 CRONS = {
