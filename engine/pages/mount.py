@@ -171,11 +171,11 @@ class PageMount:
                 api=self.api,
             )
             context = await page.load(visit)
+            return self.html(
+                scope, page.template, {"title": page.title, "nav": page.nav, "visit": visit, **context}, visitor
+            )
         except Exception as error:
             return self.failure(scope, self._refusal(page, error), visitor)
-        return self.html(
-            scope, page.template, {"title": page.title, "nav": page.nav, "visit": visit, **context}, visitor
-        )
 
     def _refusal(self, page: Page, error: Exception) -> ApiError:
         while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
