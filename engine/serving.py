@@ -12,11 +12,14 @@ from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
 from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
+from engine.api.browser import BrowserDoor
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
+from engine.api.entrance import Entrance
 from engine.api.feed_routes import feed_routes
 from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
+from engine.api.form_tokens import FormTokens
 from engine.api.ft_routes import FtReadPorts, ft_read_routes
 from engine.api.gate import Gate, rates_of
 from engine.api.job_routes import job_routes
@@ -28,9 +31,11 @@ from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
 from engine.api.notification_routes import notification_routes
+from engine.api.peer import networks_of
 from engine.api.portfolio_routes import portfolio_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
+from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
@@ -57,6 +62,8 @@ class ServingContext:
     """A `random.SystemRandom`: it makes tokens."""
     owner: str
     holder: str
+    is_money_real: bool
+    """Either switch of live trading is on."""
 
 
 @asynccontextmanager
@@ -83,16 +90,27 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             rng=context.rng,
             owner=context.owner,
             holder=context.holder,
+            sessions=io.sessions,
+            passwords=io.passwords,
+            hasher=io.hasher,
+            secret_rng=context.secret_rng,
+            is_money_real=context.is_money_real,
         )
         children, services = build_services(engine.config, ports)
         await nursery.start(engine.supervisor.run_group, "serving", children)
+        door = BrowserDoor(
+            find=services.session_registry.find, trusted_proxies=networks_of(engine.config.http.trusted_proxies)
+        )
         gate = Gate(
             services.token_registry.find,
             rates_of(engine.config.http),
             streams_max=engine.config.http.streams_max,
+            door=door,
         )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
         context.mount.install(engine_routes(engine, io, services, context), gate)
+        forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
+        engine.entrance = Entrance(login=services.web_login, door=door, forms=forms)
         engine.services = services
         try:
             yield services
@@ -117,7 +135,10 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *fire_routes(io.discover, clock),
         *_live_routes(engine, io),
         *_portfolio_routes(engine, io, services, clock),
-        *user_routes(io.users, services.token_registry, clock, context.secret_rng),
+        *user_routes(
+            io.users, services.token_registry, clock, context.secret_rng, services.session_registry.forget_user
+        ),
+        *session_routes(services.web_login, services.login_urls),
         *job_routes(
             store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
         ),
