@@ -73,29 +73,7 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         open_serving_adapters(engine.config, options, engine.traffic, context.clock) as io,
         trio.open_nursery() as nursery,
     ):
-        ports = ServicePorts(
-            tokens=io.tokens,
-            feed=io.feed_stream,
-            prices=io.prices,
-            price_fallback=io.clob,
-            price_store=io.price_store,
-            price_age=context.price_age,
-            books=io.clob,
-            markets=io.markets,
-            catalog=io.catalog,
-            jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
-            outbox=io.outbox,
-            messages=io.messages,
-            clock=context.clock,
-            rng=context.rng,
-            owner=context.owner,
-            holder=context.holder,
-            sessions=io.sessions,
-            passwords=io.passwords,
-            hasher=io.hasher,
-            secret_rng=context.secret_rng,
-            is_money_real=context.is_money_real,
-        )
+        ports = service_ports(io, context)
         children, services = build_services(engine.config, ports)
         await nursery.start(engine.supervisor.run_group, "serving", children)
         door = BrowserDoor(
@@ -117,6 +95,33 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         finally:
             context.mount.remove()
             nursery.cancel_scope.cancel()
+
+
+def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
+    """Returns what the services need of the world."""
+    return ServicePorts(
+        tokens=io.tokens,
+        feed=io.feed_stream,
+        prices=io.prices,
+        price_fallback=io.clob,
+        price_store=io.price_store,
+        price_age=context.price_age,
+        books=io.clob,
+        markets=io.markets,
+        catalog=io.catalog,
+        jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+        outbox=io.outbox,
+        messages=io.messages,
+        clock=context.clock,
+        rng=context.rng,
+        owner=context.owner,
+        holder=context.holder,
+        sessions=io.sessions,
+        passwords=io.passwords,
+        hasher=io.hasher,
+        secret_rng=context.secret_rng,
+        is_money_real=context.is_money_real,
+    )
 
 
 def engine_routes(engine: Engine, io: ServingAdapters, services: Services, context: ServingContext) -> list[ApiRoute]:
