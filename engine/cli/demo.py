@@ -23,6 +23,7 @@ from engine.adapters.system_clock import process_owner_id
 from engine.cli.demo_bots import BOTS, bot_counts, bot_sentences, make_bots
 from engine.cli.demo_live import OVERRIDES, DemoLive, live_sentences, open_demo_live
 from engine.cli.demo_user import DemoUser, demo_user
+from engine.cli.first_login import first_login_url
 from engine.cli.hosting import host_engine
 from engine.cli.main import Settings
 from engine.lifecycle import EngineHost, Running
@@ -135,6 +136,8 @@ class _Demo:
                 f"Following {len(wallets)} traders of the simulated platform, {len(BOTS)} paper bots copy them; "
                 "Ctrl-C ends the demo.\n"
             )
+            if not self.quiet and (url := first_login_url(running, host.config.http)) is not None:
+                self._say(f"Open {url} to look around as the user admin; it works once, within 15 minutes.\n")
             await _post(control, "/play", {"action": "resume"})
             async with demo_user(options, running) as user:
                 await self._watch(options, user, host)
