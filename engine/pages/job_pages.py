@@ -1,6 +1,7 @@
 """Jobs for administrators: what runs when, what ran, and how much of the history the stream had."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from engine.pages.page import Page, Visit
@@ -11,11 +12,11 @@ RUNS_ON_A_PAGE = 50
 
 def job_pages() -> list[Page]:
     """Returns the pages about jobs."""
-    common = {"nav": "jobs", "scope": Scope.ADMIN}
+    page = partial(Page, nav="jobs", scope=Scope.ADMIN)
     return [
-        Page(path="/jobs", template="jobs.html", title="Jobs", load=_jobs, **common),
-        Page(path="/jobs/{name}", template="job.html", title="Job", load=_job, **common),
-        Page(path="/coverage", template="coverage.html", title="Coverage", load=_coverage, **common),
+        page(path="/jobs", template="jobs.html", title="Jobs", load=_jobs),
+        page(path="/jobs/{name}", template="job.html", title="Job", load=_job),
+        page(path="/coverage", template="coverage.html", title="Coverage", load=_coverage),
     ]
 
 

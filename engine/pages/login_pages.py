@@ -32,10 +32,10 @@ def login_pages(site: PageMount, entrance: Entrance) -> list[Route]:
     """Returns the routes that need no session."""
     ways = _Ways(site, entrance)
     return [
-        Route("/", _Asgi(ways.home, "GET")),
-        Route(LOGIN, _Asgi(ways.login, "GET", "POST")),
-        Route(LOGIN_URL_PATH, _Asgi(ways.login_once, "GET")),
-        Route(LOGOUT, _Asgi(ways.logout, "POST")),
+        Route("/", _Asgi(ways.home, ("GET",))),
+        Route(LOGIN, _Asgi(ways.login, ("GET", "POST"))),
+        Route(LOGIN_URL_PATH, _Asgi(ways.login_once, ("GET",))),
+        Route(LOGOUT, _Asgi(ways.logout, ("POST",))),
     ]
 
 
@@ -44,10 +44,7 @@ class _Asgi:
     """One path. No function of a request for Starlette, since it would read bodies without end."""
 
     answer: Callable[[Request], Awaitable[Response]]
-    methods: frozenset[str]
-
-    def __init__(self, answer: Callable[[Request], Awaitable[Response]], *methods: str) -> None:
-        self.__attrs_init__(answer, frozenset(methods))
+    methods: tuple[str, ...]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]

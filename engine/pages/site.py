@@ -1,6 +1,7 @@
 """Every page that there is, in the order of the navigation."""
 
 from engine.pages.feed_pages import feed_pages
+from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
 
 
@@ -8,4 +9,5 @@ def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
+        *job_pages(),
     ]

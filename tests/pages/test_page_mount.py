@@ -6,18 +6,22 @@ from decimal import Decimal
 import attrs
 import httpx
 import pytest
-from engine_api.api_server import principal, route
+from engine_api.api_server import gate_of, principal, route
 
 from engine.adapters.system_clock import SystemClock
+from engine.api.browser import HTTP_COOKIE, BrowserDoor
 from engine.api.errors import ApiError
 from engine.api.params import Param, wallet, whole
 from engine.api.route import Struct
 from engine.pages.mount import LiveBanner, PageMount
-from engine.pages.page import Page, Unavailable, Visitor
+from engine.pages.page import Page, Unavailable
 from engine.pages.rendering import Renderer
 from engine.pages.static_files import StaticFiles
 from protocols.errors import TransientError
-from protocols.users import Scope
+from protocols.sessions import csrf_token, secret_digest
+from protocols.users import Principal, Scope
+
+SECRET = "s" * 43
 
 HOSTILE = "<script>alert(1)</script>“‮x"
 
@@ -31,25 +35,26 @@ class Thing(Struct):
 
 @attrs.define
 class Site:
-    """A mount with one page, asked in process."""
+    """A mount with one page, asked in process with the session's cookie."""
 
     mount: PageMount
-    visitor: Visitor | None = None
+    sessions: dict[bytes, Principal]
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=self.mount)
+        cookie = "; ".join([f"{HTTP_COOKIE}={SECRET}", *filter(None, [headers.pop("cookie", "")])])
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.request(method, path, headers=headers)
+            return await client.request(method, path, headers={"cookie": cookie, **headers})
 
 
 def site(load, *, scopes=(Scope.READ,), routes=(), live=lambda: None, **fields):
     static = StaticFiles.read()
     mount = PageMount(renderer=Renderer.open(static, SystemClock()), static=static, live=live)
-    made = Site(mount, Visitor(principal=principal(*scopes), csrf_token="c" * 43))
+    made = Site(mount, {secret_digest(SECRET): principal(*scopes)})
     page = Page(
         **{"path": "/thing/{name}", "template": "error.html", "title": "Thing", "nav": "feed", "load": load} | fields
     )
-    mount.install([page], list(routes), lambda _scope: made.visitor)
+    mount.install([page], list(routes), gate_of({}, door=BrowserDoor(find=lambda digest: made.sessions.get(digest))))
     return made
 
 
@@ -62,7 +67,7 @@ async def test_a_page_is_drawn_in_its_frame_with_everything_escaped():
     assert answer.status_code == 200
     assert "<script>alert" not in answer.text
     assert "&lt;script&gt;alert(1)" in answer.text
-    assert '<meta name="csrf-token" content="ccc' in answer.text
+    assert f'<meta name="csrf-token" content="{csrf_token(SECRET)}">' in answer.text
     assert 'aria-current="page">Feed' in answer.text
 
 
@@ -79,7 +84,7 @@ async def test_headers_forbid_what_is_not_ours():
 
 async def test_without_a_session_the_way_leads_over_the_login_and_back():
     made = site(nothing)
-    made.visitor = None
+    made.sessions.clear()
     answer = await made.get("/thing/x?a=1&next=//evil.example")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/login?next=%2Fthing%2Fx%3Fa%3D1%26next%3D%2F%2Fevil.example"
@@ -101,7 +106,7 @@ async def test_what_a_visitor_may_not_see_is_said_and_not_in_his_navigation():
     assert answer.status_code == 403
     assert "which you do not have" in answer.text
     assert 'href="/engine"' not in answer.text
-    made.visitor = Visitor(principal=principal(*Scope), csrf_token="c")
+    made.sessions[secret_digest(SECRET)] = principal(*Scope)
     assert 'href="/engine"' in (await made.get("/thing/x")).text
 
 
