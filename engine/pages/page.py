@@ -89,6 +89,7 @@ NAVIGATION: tuple[tuple[str, str, str, Scope], ...] = (
     ("jobs", "Jobs", "/jobs", Scope.ADMIN),
     ("engine", "Engine", "/engine", Scope.ADMIN),
     ("config", "Configuration", "/engine/config", Scope.ADMIN),
+    ("users", "Users", "/users", Scope.ADMIN),
     ("settings", "Settings", "/settings", Scope.READ),
 )
 """Name, label, address, and the scope without which it is not shown."""

@@ -3,6 +3,7 @@
 from engine.pages.feed_pages import feed_pages
 from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
+from engine.pages.settings_pages import settings_pages
 
 
 def all_pages() -> list[Page]:
@@ -10,4 +11,5 @@ def all_pages() -> list[Page]:
     return [
         *feed_pages(),
         *job_pages(),
+        *settings_pages(),
     ]
