@@ -87,10 +87,11 @@ class WebLogin:
 
     async def log_in_once(self, key: str, address: str, user_agent: str = "") -> SetSession | LoginRefusal:
         """Begins a session with the key of a login URL, which is used up by it. Raises what the stores raise."""
-        network = network_of(address)
-        wait_s = self.throttle.begin(network, "", trio.current_time())
+        network, now_s = network_of(address), trio.current_time()
+        wait_s = self.throttle.addresses.wait_s(network, now_s)
         if wait_s:
             return self._refused(_later(RefusalReason.THROTTLED, wait_s), address)
+        self.throttle.addresses.add(network, now_s)
         user_name = self.urls.take(key)
         row = None if user_name is None else await self.passwords.password(user_name)
         made = None
@@ -103,7 +104,7 @@ class WebLogin:
                 ),
                 address,
             )
-        self.throttle.succeeded(network, "")
+        self.throttle.addresses.take_back(network)
         self.results["login_url"] += 1
         _log.info("logged in by a login URL", extra={"user": user_name, "address": address[:ADDRESS_CHARS]})
         return made

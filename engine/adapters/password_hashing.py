@@ -57,7 +57,7 @@ class Argon2Hasher:
         return f"$argon2id$v=19$m={self.memory_kib},t={self.passes},p={LANES}${salt}${digest}"
 
     async def _turn(self, work: Callable[[], T]) -> T:
-        if self.waiting > self.waiting_max:
+        if self.waiting > self.waiting_max:  # one of them is being hashed
             raise HashersBusyError("too many passwords wait to be checked")
         self.waiting += 1
         try:
