@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from engine.api.entrance import Entrance
 from engine.api.errors import ApiError
-from engine.api.request import ClientGoneError, read_body
+from engine.api.request import ClientGoneError, body_too_large, read_body
 from engine.api.safe_next import HOME, safe_next
 from engine.api.session_routes import LOGIN_URL_PATH
 from engine.pages.mount import HEADERS, LOGIN, PageMount
@@ -167,6 +167,8 @@ async def _form_of(request: Request) -> Mapping[str, str]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise ApiError(415, "unsupported_media_type", "this takes a form")
+    if int(request.headers.get("content-length", "0")) > FORM_BYTES_MAX:
+        raise body_too_large(FORM_BYTES_MAX)
     body = await read_body(request.receive, FORM_BYTES_MAX)
     try:
         fields = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
