@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
+from typing import Any
 
 import attrs
 
@@ -30,6 +31,8 @@ class DemoSite:
 
     address: str
     log: list[str]
+    sessions: dict[str, Any] = attrs.field(factory=dict)
+    """Cookies of those who have logged in, by user."""
 
 
 @contextmanager

@@ -31,18 +31,24 @@ class Eyes:
         cls, browser: Browser, demo: DemoSite, *, theme: str, width: int, user: str = "admin"
     ) -> Iterator["Eyes"]:
         context = browser.new_context(
-            base_url=demo.address, color_scheme=theme, viewport={"width": width, "height": 900}, reduced_motion="reduce"
+            base_url=demo.address,
+            color_scheme=theme,
+            viewport={"width": width, "height": 900},
+            reduced_motion="reduce",
+            storage_state=demo.sessions.get(user),
         )
         page = context.new_page()
         eyes = cls(page, demo.address, width)
         page.on("console", lambda message: eyes._heard(message))
         page.on("pageerror", lambda error: eyes.wrong.append(f"{page.url}: {error}"))
         try:
-            page.goto("/login")
-            page.fill("#user_name", user)
-            page.fill("#password", PASSWORD)
-            page.click("main button[type=submit]")
-            page.wait_for_url(lambda url: "/login" not in url)
+            if user not in demo.sessions:
+                page.goto("/login?next=/settings")
+                page.fill("#user_name", user)
+                page.fill("#password", PASSWORD)
+                page.click("main button[type=submit]")
+                page.wait_for_url("**/settings")
+                demo.sessions[user] = context.storage_state()
             yield eyes
         finally:
             context.close()
