@@ -117,14 +117,18 @@ async def venue(bench: Bench) -> AsyncIterator[Venue]:
 
 async def populated(database: BenchDatabase, traders: tuple[str, ...], count: int) -> list[User]:
     """Makes users who follow 20 traders each, popular ones more often, and a paper bot for every tenth of them."""
-    rng = random.Random(count)
     users = [User(name=f"user{number}", token=f"pcy_{'0' * 37}{number:06d}") for number in range(count)]
     await database.fetch(USERS, [user.name for user in users])
     await database.fetch(
         TOKENS, [user.name for user in users], [sha256(user.token.encode()).digest() for user in users]
     )
     weights = [1 / (place + 10) for place in range(len(traders))]
-    chosen = [(user.name, wallet) for user in users for wallet in set(rng.choices(traders, weights, k=FOLLOWS))]
+    # By user: whoever trades with money follows the same traders whatever the number of users.
+    chosen = [
+        (user.name, wallet)
+        for user in users
+        for wallet in sorted(set(random.Random(user.name).choices(traders, weights, k=FOLLOWS)))
+    ]
     await database.fetch(FOLLOW, [name for name, _ in chosen], [wallet for _, wallet in chosen])
     async with open_connection(database.options, "bench strategies") as connection:
         store = StrategyStore(connection)
