@@ -171,6 +171,8 @@ def test_a_market_is_listed_a_while_before_anybody_trades_in_it(life_scale, ahea
             for fill in match.fills:
                 traded_s.setdefault(fill.market.condition_id, block.offset_s)
     newer = [market for market in directory if market not in began and market.condition_id in traded_s]
+    # Who takes the place of one that ends soon after the beginning cannot be listed long before.
+    newer = [market for market in newer if known_s[market.condition_id] > 2]
     assert len(newer) >= 30
     for market in newer:
         listed_s = known_s[market.condition_id]
