@@ -6,7 +6,6 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from actors.rules.price_freshness import has_ended
 from actors.rules.price_hot_set import Candidate
 from protocols.prices import MarketName, Quote
 
@@ -130,7 +129,7 @@ class PriceMemory:
             if not entry.quote.resolved and entry.retry_s <= now_s:
                 asked_s = now_s if self.is_watched(condition_id) else entry.asked_s
                 observed_s = max(entry.quote.observed_s, entry.tried_s)
-                yield Candidate(condition_id, observed_s, asked_s, has_ended(entry.quote))
+                yield Candidate(condition_id, observed_s, asked_s, entry.hidden)
 
     def _evict(self, spared: str) -> None:
         for condition_id in self._entries:

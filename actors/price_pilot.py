@@ -10,7 +10,7 @@ from actors.price_flight import VALUES_MAX, Flight, FlightQueue, fitting
 from actors.price_memory import Forgetful, PriceMemory
 from actors.price_subscription import PriceSubscription
 from actors.price_writes import PriceWrites
-from actors.rules.price_freshness import CLOSED_SERVED_S, Freshness, has_ended
+from actors.rules.price_freshness import CLOSED_SERVED_S, Freshness
 from actors.rules.price_hot_set import riders
 from actors.rules.price_wire import quote_of
 from protocols.clock import WallClock
@@ -102,17 +102,17 @@ class PricePilot:
         return self.undecided.holds(condition_id, now_s) or self.absent.holds(condition_id, now_s)
 
     def _take_along(self, flight: Flight, now_s: float) -> Sequence[str]:
-        """Fills the seats of a flight; returns ended markets that ask along if it has to look for such ones anyway.
+        """Fills the seats of a flight; returns hidden markets that ask along if it has to look for such ones anyway.
 
-        A flight that is only for ended markets costs no look at those that trade: their own flight comes soon.
+        A flight that is only for hidden markets costs no look at the others: their own flight comes soon.
         """
         free = [one for one in self.memory.candidates(now_s) if not self.queue.is_booked(one.condition_id)]
         entries = [self.memory.get(id_) for id_ in flight.condition_ids]
-        if flight.market_names or not all(entry is not None and has_ended(entry.quote) for entry in entries):
-            trading = [one for one in free if not one.ended]
-            self.queue.ride(flight, riders(trading, VALUES_MAX - flight.values, now_s, self.freshness.ttl_s))
-        ended = [one for one in free if one.ended]
-        return fitting(riders(ended, VALUES_MAX, now_s, CLOSED_SERVED_S), VALUES_MAX - flight.values)
+        if flight.market_names or not all(entry is not None and entry.hidden for entry in entries):
+            shown = [one for one in free if not one.hidden]
+            self.queue.ride(flight, riders(shown, VALUES_MAX - flight.values, now_s, self.freshness.ttl_s))
+        hidden = [one for one in free if one.hidden]
+        return fitting(riders(hidden, VALUES_MAX, now_s, CLOSED_SERVED_S), VALUES_MAX - flight.values)
 
     async def _look_up(self, flight: Flight) -> None:
         """Reads the rows of what memory does not know: a resolved market is answered by its row."""

@@ -199,7 +199,7 @@ class ForwardTestingConfig:
         200, at_least=1, at_most=10_000, doc="longest wait for a score; then it is absent", restart=False
     )
     settle_interval_s: float = number(
-        30, at_least=1, at_most=3_600, doc="how often resolutions of open positions are looked for"
+        60, at_least=1, at_most=3_600, doc="how often resolutions of open positions are looked for"
     )
 
 

@@ -55,6 +55,20 @@ def test_an_ended_market_is_renewed_every_fifteen_seconds_and_what_trades_beside
     assert len(times_of(world, None)) <= 61
 
 
+def test_an_ended_market_that_the_venue_shows_among_the_open_ones_costs_no_call_of_its_own():
+    world = world_of(2, 2)
+    world.venue.hidden.clear()
+
+    async def main():
+        while trio.current_time() < 60:
+            await world.cache.quotes(ids(1, 2))
+            await trio.sleep(0.25)
+
+    play(world, main)
+    assert not times_of(world, True)
+    assert len(times_of(world, None)) <= 31
+
+
 def test_an_older_price_is_accepted_as_ever_and_a_younger_one_is_not_promised():
     world = world_of(1, 1)
 

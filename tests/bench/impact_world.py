@@ -28,6 +28,8 @@ from .processes import ROOT, EngineHandle, engine_environment, free_port, runnin
 
 POOL = 1_000
 FOLLOWS = 20
+MANY = 200
+"""Whom the user follows whose bot trades with money: enough that its orders a minute are always used up."""
 USERS_PER_BOT = 10
 SECRET = keccak256(b"polycopy impact account")
 TOKENS = """
@@ -129,6 +131,7 @@ async def populated(database: BenchDatabase, traders: tuple[str, ...], count: in
         for user in users
         for wallet in sorted(set(random.Random(user.name).choices(traders, weights, k=FOLLOWS)))
     ]
+    chosen += [(users[0].name, wallet) for wallet in traders[:MANY]]
     await database.fetch(FOLLOW, [name for name, _ in chosen], [wallet for _, wallet in chosen])
     async with open_connection(database.options, "bench strategies") as connection:
         store = StrategyStore(connection)
