@@ -19,6 +19,7 @@ from engine.adapters.system_clock import SystemClock, system_random
 from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
 from engine.lifecycle import EngineHost, Running
 from engine.reload import ReadConfig, Reloader
+from engine.runtime.heap import give_back_large_blocks
 from engine.runtime.logs import configure_logging
 from engine.runtime.supervisor import RestartBudgetExceededError
 
@@ -35,6 +36,7 @@ def host_engine(
     """
     clock = SystemClock()
     configure_logging(config.logging.level, config.logging.format, clock)
+    give_back_large_blocks()
     # What start-up made lives as long as the process; the collector need not walk it again.
     gc.freeze()
     current = LiveConfig(config)
