@@ -20,6 +20,7 @@ from engine.cli.first_login import show_first_login
 from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
 from engine.lifecycle import EngineHost, Running
 from engine.reload import ReadConfig, Reloader
+from engine.runtime.heap import give_back_large_blocks
 from engine.runtime.logs import configure_logging
 from engine.runtime.supervisor import RestartBudgetExceededError
 
@@ -36,6 +37,7 @@ def host_engine(
     """
     clock = SystemClock()
     configure_logging(config.logging.level, config.logging.format, clock)
+    give_back_large_blocks()
     # What start-up made lives as long as the process; the collector need not walk it again.
     gc.freeze()
     current = LiveConfig(config)
