@@ -9,6 +9,8 @@ from config.field import Rule
 from config.schema import EngineConfig
 from config.secrets import Secret
 
+_KINDS = {float: "number", int: "whole number", bool: "true or false", str: "text"}
+
 
 @attrs.frozen(kw_only=True)
 class SettingInfo:
@@ -19,6 +21,10 @@ class SettingInfo:
     allowed: str
     doc: str
     is_secret: bool
+    kind: str
+    """What sort of value it is: number, whole number, true or false, text, secret."""
+    restart: bool
+    """A change waits for a restart; else SIGHUP or a reload applies it."""
 
     @property
     def environment(self) -> str:
@@ -90,7 +96,13 @@ def _walk(value: Any, prefix: str) -> Iterator[SettingInfo]:
         else:
             rule: Rule = field.metadata["rule"]
             yield SettingInfo(
-                path=path, default=current, allowed=rule.allowed, doc=field.metadata["doc"], is_secret=kind == "secret"
+                path=path,
+                default=current,
+                allowed=rule.allowed,
+                doc=field.metadata["doc"],
+                is_secret=kind == "secret",
+                kind=_KINDS[field.metadata["type"]] if kind == "setting" else "secret",
+                restart=field.metadata["restart"],
             )
 
 
