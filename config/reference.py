@@ -9,14 +9,14 @@ from config.sections import section_meaning
 
 _HEAD = """# Every setting
 
-Made from the schema by `polycopy config schema --markdown > config/REFERENCE.md`; do not edit it. How a value is given, which one
-wins and where secrets go: [README.md](README.md).
+Made from the schema by `polycopy config schema --markdown > config/REFERENCE.md`; do not edit it. How a value is given,
+which one wins and where secrets go: [README.md](README.md).
 
 - **Unit** follows from the end of the name. `-` means a plain count, a word or a text.
 - **Change**: *live* settings follow SIGHUP or `POST /api/admin/reload` at once; *restart* ones wait for the next start.
 - `NAME` stands for one of the names listed, or, with `live.accounts` and `notify.channels`, for one of your choice.
-- The environment variable of a setting is `POLYCOPY_` and its path in capitals, with two underscores for a point: `http.port` is
-  `POLYCOPY_HTTP__PORT`.
+- The environment variable of a setting is `POLYCOPY_` and its path in capitals, with two underscores for a point: `http.port`
+  is `POLYCOPY_HTTP__PORT`.
 - A secret is not written into the file. The file names a file of its own, `KEY_file`; the environment takes the value itself.
 """
 _COLUMNS = "| key | type | default | allowed | unit | change | what it does |\n|---|---|---|---|---|---|---|"

@@ -41,8 +41,16 @@ def test_no_row_is_of_a_setting_that_is_not_there():
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [("drain_s", "s"), ("ttl_ms", "ms"), ("rate_per_s", "calls a second"), ("orders_per_s", "orders a second")]
-    + [("memory_mb", "MB"), ("spill_bytes_max", "bytes"), ("port", "-"), ("log_days", "days")],
+    [
+        ("drain_s", "s"),
+        ("ttl_ms", "ms"),
+        ("rate_per_s", "calls a second"),
+        ("orders_per_s", "orders a second"),
+        ("memory_mb", "MB"),
+        ("spill_bytes_max", "bytes"),
+        ("log_days", "days"),
+        ("port", "-"),
+    ],
 )
 def test_the_end_of_a_name_says_its_unit(name, unit):
     assert unit_of(name) == unit
