@@ -9,8 +9,6 @@ from config.field import Rule
 from config.schema import EngineConfig
 from config.secrets import Secret
 
-_KINDS = {float: "number", int: "whole number", bool: "true or false", str: "text"}
-
 
 @attrs.frozen(kw_only=True)
 class SettingInfo:
@@ -21,10 +19,10 @@ class SettingInfo:
     allowed: str
     doc: str
     is_secret: bool
-    kind: str
-    """What sort of value it is: number, whole number, true or false, text, secret."""
+    kind: type
+    """bool, int, float or str; `Secret` for a secret."""
     restart: bool
-    """A change waits for a restart; else SIGHUP or a reload applies it."""
+    """Whether a change waits for a restart."""
 
     @property
     def environment(self) -> str:
@@ -101,7 +99,7 @@ def _walk(value: Any, prefix: str) -> Iterator[SettingInfo]:
                 allowed=rule.allowed,
                 doc=field.metadata["doc"],
                 is_secret=kind == "secret",
-                kind=_KINDS[field.metadata["type"]] if kind == "setting" else "secret",
+                kind=field.metadata["type"] if kind == "setting" else Secret,
                 restart=field.metadata["restart"],
             )
 

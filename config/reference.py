@@ -5,6 +5,7 @@ from itertools import groupby
 
 from config.describe import SettingInfo, free_settings, settings
 from config.schema import EngineConfig
+from config.secrets import Secret
 from config.sections import section_meaning
 
 _HEAD = """# Every setting
@@ -31,6 +32,7 @@ _UNITS = (
     ("_days", "days"),
     ("_rows", "rows"),
 )
+KINDS = {float: "number", int: "whole number", bool: "true or false", str: "text", Secret: "secret"}
 _ORDERS_PER_S = "orders_per_s"
 
 
@@ -86,7 +88,7 @@ def _defaults(sections: Sequence[tuple[str, Sequence[SettingInfo]]], varying: Se
 
 def _row(info: SettingInfo, key: str, default: str) -> str:
     change = "restart" if info.restart else "live"
-    cells = (f"`{key}`", info.kind, default, _cell(info.allowed), unit_of(_name(info)), change, _cell(info.doc))
+    cells = (f"`{key}`", KINDS[info.kind], default, _cell(info.allowed), unit_of(_name(info)), change, _cell(info.doc))
     return f"| {' | '.join(cells)} |"
 
 

@@ -10,7 +10,7 @@ import click
 from config.describe import settings as known_settings
 from config.describe import toml_template, values
 from config.loader import ConfigError
-from config.reference import reference_page
+from config.reference import KINDS, reference_page
 from config.schema import EngineConfig
 from engine.cli.main import EXIT_USAGE, Settings
 from engine.cli.terminal import echo_table, fits_terminal, plain, table_lines
@@ -88,7 +88,7 @@ def _schema_objects() -> list[dict[str, Any]]:
             "environment": info.environment,
             "meaning": info.doc,
             "secret": info.is_secret,
-            "type": info.kind,
+            "type": KINDS[info.kind],
             "change": "restart" if info.restart else "live",
         }
         for info in known_settings()
