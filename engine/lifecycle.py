@@ -26,6 +26,8 @@ from engine.api.mount import ApiMount
 from engine.ingesting import IngestHost
 from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
+from engine.page_wiring import page_mount
+from engine.pages.mount import PageMount
 from engine.places import postgres_dir
 from engine.reload import Reloader
 from engine.runtime.host import DrainReport
@@ -72,6 +74,7 @@ class EngineHost:
     _http_stop: trio.Event = attrs.field(init=False, factory=trio.Event)
     _engine: Engine = attrs.field(init=False)
     _mount: ApiMount = attrs.field(init=False, factory=ApiMount)
+    _pages: PageMount = attrs.field(init=False)
     _registry: CollectorRegistry = attrs.field(init=False, factory=CollectorRegistry)
     _loop_lag: LoopLag = attrs.field(init=False, factory=LoopLag)
     latency: LatencyRecorder = attrs.field(init=False)
@@ -91,6 +94,7 @@ class EngineHost:
             readiness=Readiness(),
             traffic=Traffic(),
         )
+        self._pages = page_mount(self._engine, self.clock)
         self._price_age = price_age_histogram(self._registry)
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
         self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
@@ -119,7 +123,7 @@ class EngineHost:
         limits = ServerLimits(
             connections_max=http.connections_max, allowed_hosts=None if "*" in names else frozenset(names)
         )
-        app = engine_app(self._engine, self._registry, self._mount)
+        app = engine_app(self._engine, self._registry, self._mount, self._pages)
         await serve_asgi(
             app,
             host=http.host,
@@ -188,6 +192,7 @@ class EngineHost:
     def _serving_context(self, office: LeaseOffice) -> ServingContext:
         return ServingContext(
             mount=self._mount,
+            pages=self._pages,
             reloader=self.reloader,
             price_age=self._price_age,
             clock=self.clock,

@@ -36,6 +36,10 @@ from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
+from engine.pages.doorman import Doorman
+from engine.pages.feed_cards import feed_card_routes
+from engine.pages.mount import PageMount
+from engine.pages.site import all_pages
 from engine.reload import Reloader
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.wiring import Engine
@@ -49,6 +53,7 @@ class ServingContext:
     """What the process as a whole gives to serving."""
 
     mount: ApiMount
+    pages: PageMount
     reloader: Reloader
     price_age: Observer
     clock: WallClock
@@ -92,11 +97,14 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             streams_max=engine.config.http.streams_max,
         )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
-        context.mount.install(engine_routes(engine, io, services, context), gate)
+        routes = engine_routes(engine, io, services, context)
+        context.mount.install(routes, gate)
+        context.pages.install(all_pages(), routes, Doorman(services.token_registry.find).visitor)
         engine.services = services
         try:
             yield services
         finally:
+            context.pages.remove()
             context.mount.remove()
             nursery.cancel_scope.cancel()
 
@@ -108,6 +116,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *price_routes(services.price_cache),
         *market_routes(services.price_cache, services.book_cache, services.market_ensurer),
         *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention, io.signals),
+        *feed_card_routes(services.feed_hub, context.pages.renderer),
         *follow_routes(io.follows),
         *bot_routes(io.strategies),
         *ft_read_routes(_ft_ports(engine, io, services, clock)),

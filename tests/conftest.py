@@ -20,13 +20,14 @@ WORKERS_MAX = 4
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Workers for `-n auto`: one a core for whole folders, none where they would cost time, output or a true figure."""
+    """Workers for `-n auto`: for whole folders one more than cores, since tests wait a third of their time; none where they
+    would cost time, output or a true figure."""
     options = config.option
     only_files = bool(config.args) and all(".py" in argument for argument in config.args)
     looks_closely = bool(options.keyword) or options.capture == "no" or config.getoption("lf", False)
     if only_files or looks_closely or options.markexpr != "not slow":
         return 0
-    return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+    return min(len(os.sched_getaffinity(0)) + 1, WORKERS_MAX)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import attrs
 
@@ -9,7 +10,7 @@ from actors.rules.ordinals import OrdinalCounter, Place
 from actors.rules.recent_set import RecentSet
 from protocols.errors import MalformedError
 from protocols.trade_identity import fill_key, trade_id_of
-from protocols.trades import Lane, LanedTrade, RawTrade, TradeSource, source_of, trade_from_row
+from protocols.trades import Lane, LanedTrade, RawTrade, Trade, TradeSource, source_of, trade_from_row
 from protocols.venue.rtds import payload_json
 
 IGNORED = "none"
@@ -85,8 +86,15 @@ def _admit_one(raw: RawTrade, wallet: str, lane: Lane, memory: Memory, admission
     is_repeat = trade_id in memory.recent or trade_id in admission._ids
     if is_repeat:
         admission.repeated += 1
-        if lane is not Lane.KNOWN or source_of(raw.scope) is TradeSource.STREAM:
-            return
-    trade = trade_from_row(raw, trade_id=trade_id, wallet=wallet, payload_json=payload_json(raw))
+        if lane is Lane.KNOWN and source_of(raw.scope) is not TradeSource.STREAM:
+            # Of a fill that is known nobody minds what the rest of another sighting says.
+            with suppress(MalformedError):
+                admission.again.append(LanedTrade(_trade_of(raw, trade_id, wallet), lane))
+        return
+    trade = _trade_of(raw, trade_id, wallet)
     admission._ids.add(trade_id)
-    (admission.again if is_repeat else admission.kept).append(LanedTrade(trade, lane))
+    admission.kept.append(LanedTrade(trade, lane))
+
+
+def _trade_of(raw: RawTrade, trade_id: str, wallet: str) -> Trade:
+    return trade_from_row(raw, trade_id=trade_id, wallet=wallet, payload_json=payload_json(raw))

@@ -1,4 +1,4 @@
-"""The engine's ASGI application: health, readiness and metrics, which need no token, and the API below `/api/`."""
+"""The engine's ASGI application: health, readiness and metrics, which need no token, the API below `/api/`, and the pages."""
 
 import hmac
 import ipaddress
@@ -15,33 +15,43 @@ from config.secrets import Secret
 from engine.api.answer import SECURITY_HEADERS, ErrorBody, ErrorDetail, encode
 from engine.api.mount import ApiMount
 from engine.metrics import EngineCollector, render
-from engine.web.asgi_cycle import Receive, Scope, Send
+from engine.web.asgi_cycle import AsgiApp, Receive, Scope, Send
 from engine.wiring import Engine
 
+PROBES = ("/healthz", "/readyz", "/metrics")
 _SECURITY_HEADERS = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
 
 
 @attrs.frozen(eq=False)
 class EngineApp:
-    """The application. `mount` takes the routes of the API when the database is reached, and loses them when it is not."""
+    """The application. `mount` takes the routes of the API when the database is reached, and loses them when it is not.
 
-    pages: Starlette
+    `pages` do the same; without them there is nothing outside `/api/` and `probes`.
+    """
+
+    probes: Starlette
     mount: ApiMount
+    pages: AsgiApp | None = None
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes outside `/api/`."""
-        return self.pages.routes
+        """The routes that need no token."""
+        return self.probes.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith("/api/"):
             await self.mount(scope, receive, send)
+        elif self.pages is None or not path or path in PROBES:
+            await self.probes(scope, receive, send)
         else:
             await self.pages(scope, receive, send)
 
 
-def engine_app(engine: Engine, registry: CollectorRegistry, mount: ApiMount | None = None) -> EngineApp:
+def engine_app(
+    engine: Engine, registry: CollectorRegistry, mount: ApiMount | None = None, pages: AsgiApp | None = None
+) -> EngineApp:
     """Returns the application over a running engine, whose figures it adds to `registry`.
 
     Until routes are installed in `mount`, also in one that is not given, the API answers 503.
@@ -66,10 +76,10 @@ def engine_app(engine: Engine, registry: CollectorRegistry, mount: ApiMount | No
         text = await render(registry, collector)
         return Response(text, headers={**_SECURITY_HEADERS, "Content-Type": CONTENT_TYPE_LATEST})
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    pages = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
-    pages.router.redirect_slashes = False
-    return EngineApp(pages, ApiMount() if mount is None else mount)
+    routes = [Route(path, probe) for path, probe in zip(PROBES, (healthz, readyz, metrics), strict=True)]
+    probes = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
+    probes.router.redirect_slashes = False
+    return EngineApp(probes, ApiMount() if mount is None else mount, pages)
 
 
 async def _not_found(_: Request, __: Exception) -> Response:

@@ -46,9 +46,12 @@ WHERE ingest_seq > $1 ORDER BY ingest_seq
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end and nothing else on stdout.")
 @click.option("--rate", type=click.FloatRange(0.1, 100), default=1.0, show_default=True, help="Times 28 rows a second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated platform.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Of the pages; by default one that is free.")
 @click.option("--live-sim", is_flag=True, help="Copy with simulated money too, through the whole path of live orders.")
 @click.pass_obj
-def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, seed: int, live_sim: bool) -> None:
+def demo(
+    settings: Settings, seconds: float | None, as_json: bool, rate: float, seed: int, port: int, live_sim: bool
+) -> None:
     """Watch the engine work: a simulated venue, a few followed traders, a database of its own. No network, no keys.
 
     Nothing outside a directory of the demo's own is touched, and that is deleted at the end.
@@ -59,7 +62,7 @@ def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, 
         overrides |= {
             "database.data_dir": str(home / "postgres"),
             "writer.spill_dir": str(home / "spill"),
-            "http.port": "0",
+            "http.port": str(port),
             "forward_testing.settle_interval_s": "2",
         }
         if as_json:

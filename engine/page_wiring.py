@@ -1,0 +1,24 @@
+"""Puts the pages together with the engine that they show."""
+
+from engine.pages.mount import LiveBanner, PageMount
+from engine.pages.rendering import Renderer
+from engine.pages.static_files import StaticFiles
+from engine.wiring import Engine
+from protocols.clock import WallClock
+
+
+def page_mount(engine: Engine, clock: WallClock) -> PageMount:
+    """Returns the pages of an engine, which serve nothing before they are installed. Raises `OSError`."""
+    static = StaticFiles.read()
+    return PageMount(renderer=Renderer.open(static, clock), static=static, live=lambda: _banner(engine))
+
+
+def _banner(engine: Engine) -> LiveBanner | None:
+    """What the executor itself trades with; the configuration only says what was wished."""
+    live = engine.live
+    if live is None:
+        return None
+    halt = live.book.registry.table.halt
+    return LiveBanner(
+        accounts=tuple(sorted(engine.config.live.accounts)), halt=None if halt is None else f"{halt.reason} ({halt.by})"
+    )

@@ -1,0 +1,101 @@
+"""A page as a value: where it is, who may see it, and what it shows."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import attrs
+
+from engine.api.errors import ApiError
+from engine.pages.in_process import InProcessApi
+from protocols.errors import TransientError
+from protocols.users import Principal, Scope
+
+
+@attrs.frozen(kw_only=True)
+class Visitor:
+    """Who has a session. `csrf_token` is what his browser has to send along with whatever changes something."""
+
+    principal: Principal
+    csrf_token: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Unavailable:
+    """A part of a page that cannot be told just now; false, so that a template sees it."""
+
+    message: str
+    code: str = "unavailable"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@attrs.frozen(kw_only=True)
+class Visit:
+    """One request of a page by somebody who may see it."""
+
+    visitor: Visitor
+    path_params: Mapping[str, str]
+    query: Mapping[str, str]
+    """The last value of each parameter. Whatever a page does not know is left alone."""
+    query_lists: Mapping[str, tuple[str, ...]]
+    api: InProcessApi
+
+    @property
+    def principal(self) -> Principal:
+        """Who looks."""
+        return self.visitor.principal
+
+    def may(self, scope: str) -> bool:
+        """Whether he may do what needs a scope, by its name."""
+        return Scope(scope) in self.principal.scopes
+
+    async def ask(self, path: str, **params: str | int | tuple[str, ...] | None) -> Any:
+        """Returns what the API answers to a GET of this visitor; parameters that are None are left out.
+
+        Raises `ApiError`, which becomes an error page, and `TransientError`.
+        """
+        given = {name: value for name, value in params.items() if value is not None}
+        return await self.api.get(self.principal, path, urlencode(given, doseq=True).encode())
+
+    async def part(self, path: str, **params: str | int | tuple[str, ...] | None) -> Any:
+        """Returns the same for a part without which the page is still worth something: `Unavailable` when it fails."""
+        try:
+            return await self.ask(path, **params)
+        except ApiError as error:
+            return Unavailable(error.message, error.code)
+        except TransientError:
+            return Unavailable("this cannot be told for the moment")
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """One page. `load` returns what its template shows."""
+
+    path: str
+    """With `{name}` for what is in the path."""
+    template: str
+    title: str
+    nav: str
+    """Which entry of the navigation it belongs to; empty for none."""
+    load: Callable[[Visit], Awaitable[Mapping[str, Any]]]
+    scope: Scope = Scope.READ
+    part: bool = False
+    """A piece of HTML for a module of ours, without the frame around it."""
+
+
+NAVIGATION: tuple[tuple[str, str, str, Scope], ...] = (
+    ("feed", "Feed", "/v2/feed", Scope.READ),
+    ("portfolio", "Portfolio", "/portfolio", Scope.READ),
+    ("discover", "Discover", "/discover", Scope.READ),
+    ("bots", "Bots", "/v2/bots", Scope.READ),
+    ("tests", "Forward tests", "/ft", Scope.READ),
+    ("live", "Live", "/lt", Scope.READ),
+    ("logs", "Logs", "/lt/logs", Scope.READ),
+    ("jobs", "Jobs", "/jobs", Scope.ADMIN),
+    ("engine", "Engine", "/engine", Scope.ADMIN),
+    ("config", "Configuration", "/engine/config", Scope.ADMIN),
+    ("settings", "Settings", "/settings", Scope.READ),
+)
+"""Name, label, address, and the scope without which it is not shown."""

@@ -1,0 +1,11 @@
+"""Every page that there is, in the order of the navigation."""
+
+from engine.pages.feed_pages import feed_pages
+from engine.pages.page import Page
+
+
+def all_pages() -> list[Page]:
+    """Returns the pages. Their addresses are unlike each other."""
+    return [
+        *feed_pages(),
+    ]
