@@ -35,6 +35,7 @@ _COMMANDS = {
     "notify": ("engine.cli.notify", "notify", "Notices to users: how channels stand, a test, who wants what."),
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
     "tokens": ("engine.cli.tokens", "tokens", "List tokens, make them, revoke them."),
+    "openapi": ("engine.cli.openapi", "openapi", "Describe the HTTP interface: a document for programs, or a page."),
     "config": ("engine.cli.config", "config", "Show, check and explain the configuration."),
     "jobs": ("engine.cli.jobs", "jobs", "Show what runs at which times, and run it now."),
     "coverage": ("engine.cli.coverage", "coverage", "Show how much of the venue's history the stream had."),
