@@ -19,6 +19,10 @@ class SettingInfo:
     allowed: str
     doc: str
     is_secret: bool
+    kind: type
+    """bool, int, float or str; `Secret` for a secret."""
+    restart: bool
+    """Whether a change waits for a restart."""
 
     @property
     def environment(self) -> str:
@@ -90,7 +94,13 @@ def _walk(value: Any, prefix: str) -> Iterator[SettingInfo]:
         else:
             rule: Rule = field.metadata["rule"]
             yield SettingInfo(
-                path=path, default=current, allowed=rule.allowed, doc=field.metadata["doc"], is_secret=kind == "secret"
+                path=path,
+                default=current,
+                allowed=rule.allowed,
+                doc=field.metadata["doc"],
+                is_secret=kind == "secret",
+                kind=field.metadata["type"] if kind == "setting" else Secret,
+                restart=field.metadata["restart"],
             )
 
 
