@@ -72,7 +72,13 @@ def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, 
             )
             own = (lambda config: config) if live is None else live.only_simulated
             config = own(settings.load(overrides))
-            code = host_engine(lambda: own(settings.read(overrides)), config, beside=show.run, live_switch=live_sim)
+            code = host_engine(
+                lambda: own(settings.read(overrides)),
+                config,
+                beside=show.run,
+                live_switch=live_sim,
+                inputs=settings.inputs(overrides),
+            )
         finally:
             shutil.rmtree(home, ignore_errors=True)
     if show.result is not None:
