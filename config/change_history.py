@@ -42,12 +42,15 @@ class ChangeHistory:
 
     file: ConfigFile
 
-    def newest_first(self) -> list[PastChange]:
-        """Returns what is kept; what cannot be read is left out."""
-        return [change for _, change in self._entries()]
+    def newest_first(self, version: str) -> list[PastChange]:
+        """Returns what is kept and was made, where the file has this version; what cannot be read is left out."""
+        never_made = len(self._never_made(version))
+        return [change for _, change in self._entries()][never_made:]
 
     def add(self, change: PastChange) -> None:
         """Keeps a change that is about to be made; the oldest of too many goes. Raises `ConfigFileError`."""
+        for never_made in self._never_made(change.version_before):
+            never_made.unlink(missing_ok=True)
         entries = self._names()
         number = int(entries[-1].stem) + 1 if entries else 1
         path = self.file.history_dir / f"{number:08}.json"
@@ -57,16 +60,9 @@ class ChangeHistory:
             old.unlink(missing_ok=True)
 
     def last_made(self, version: str) -> PastChange | None:
-        """Returns the change that led to this version of the file, or None when none of those kept did.
-
-        A change that was written down but never made, since its writer was killed, is passed over.
-        """
-        for _, change in self._entries():
-            if change.version_after == version:
-                return change
-            if change.version_before != version:
-                return None
-        return None
+        """Returns the change that led to this version of the file, or None when none of those kept did."""
+        last = next(iter(self.newest_first(version)), None)
+        return last if last is not None and last.version_after == version else None
 
     def forget_back_to(self, change: PastChange) -> None:
         """Drops a change, and newer ones."""
@@ -75,6 +71,15 @@ class ChangeHistory:
             if kept == change:
                 break
         sync_directory(self.file.history_dir)
+
+    def _never_made(self, version: str) -> list[Path]:
+        """Changes that were written down and not made, since their writer was killed in between, or not taken out again."""
+        found = []
+        for path, change in self._entries():
+            if change.version_after == version or change.version_before != version:
+                break
+            found.append(path)
+        return found
 
     def _names(self) -> list[Path]:
         try:

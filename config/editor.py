@@ -68,7 +68,8 @@ class ConfigEditor:
 
     def history(self) -> list[PastChange]:
         """Returns the changes that are kept, newest first. Raises `ConfigFileError`."""
-        return [] if self.file is None else ChangeHistory(self.file).newest_first()
+        file = self.file
+        return [] if file is None else ChangeHistory(file).newest_first(file.read().version)
 
     def known(self) -> dict[str, SettingInfo]:
         """Returns every setting by its path, with those under names that the file chose. Raises `ConfigFileError`."""
