@@ -65,6 +65,10 @@ def demo(settings: Settings, seconds: float | None, as_json: bool, rate: float, 
         if as_json:
             overrides["logging.level"] = "warning"
         try:
+            if settings.inputs().file is None:  # a file to tune, for as long as the demo runs
+                home.mkdir(parents=True, exist_ok=True)
+                (home / "polycopy.toml").touch()
+                settings.config_file = home / "polycopy.toml"
             live = open_demo_live(home) if live_sim else None
             overrides |= OVERRIDES if live_sim else {}
             show = _Demo(

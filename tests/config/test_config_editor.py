@@ -12,7 +12,7 @@ from killed_editor import editor_of
 
 from config.change_history import KEPT_MAX
 from config.config_file import ConfigFile, ConfigFileBusyError, ConfigFileError
-from config.describe import settings
+from config.describe import settings, settings_of
 from config.editor import ConfigEditor, EditConflictError, EditRefusedError
 from config.loader import load
 from config.sources import ConfigInputs
@@ -258,6 +258,26 @@ def test_every_setting_says_where_it_comes_from(file):
         and info.path not in ("writer.spill_dir", "limits.drain_s", "filter.batch_max")
         and (info.name != "shed_above" or info.path == "channels.writer.shed_above")
     }
+
+
+def test_the_ends_of_every_range_are_taken_and_nothing_beyond_them(file):
+    editor = editor_of(file)
+    ranges = {info.path: info for info in settings() if info.rule.at_least is not None and why_fixed(info) is None}
+    ranges = {path: info for path, info in ranges.items() if info.name != "shed_above"}
+    assert len(ranges) > 60
+    for end in ("at_least", "at_most"):
+        editor.change({path: getattr(info.rule, end) for path, info in ranges.items()}, by="ann")
+        values = {info.path: value for info, value in settings_of(load(editor.inputs))}
+        assert {path: values[path] for path in ranges} == {
+            path: getattr(info.rule, end) for path, info in ranges.items()
+        }
+    for end, step in (("at_least", -1), ("at_most", 1)):
+        problems = refused(editor, {path: getattr(info.rule, end) + step for path, info in ranges.items()})
+        assert problems.keys() == ranges.keys()
+        assert all(info.allowed in problems[path] for path, info in ranges.items())
+    editor.undo(by="ann")
+    editor.undo(by="ann")
+    assert file.read_text() == TEXT
 
 
 def test_no_setting_names_what_happens_to_lane_0_or_to_intents():
