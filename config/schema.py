@@ -147,8 +147,10 @@ class StreamConfig:
 class ChannelConfig:
     """One channel: its size, and for `writer` from where on lane 2 is shed."""
 
-    capacity: int = whole(1_000, at_least=1, at_most=1_000_000, doc="items that may wait")
-    shed_above: int = whole(50, at_least=1, at_most=1_000_000, doc="lane 2 is shed when more items wait (writer only)")
+    capacity: int = whole(1_000, at_least=1, at_most=1_000_000, doc="items that may wait", restart=False)
+    shed_above: int = whole(
+        50, at_least=1, at_most=1_000_000, doc="lane 2 is shed when more items wait (writer only)", restart=False
+    )
 
 
 @attrs.frozen(kw_only=True)

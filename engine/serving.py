@@ -13,6 +13,7 @@ from engine.api.admin_routes import admin_routes
 from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.browser import BrowserDoor
+from engine.api.config_routes import config_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
 from engine.api.entrance import Entrance
@@ -39,6 +40,7 @@ from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
+from engine.config_desk import ConfigDesk
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.pages.feed_cards import feed_card_routes
@@ -160,6 +162,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *coverage_routes(io.coverage, clock),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
+        *config_routes(ConfigDesk(context.reloader, clock)),
     ]
 
 

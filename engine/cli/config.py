@@ -12,13 +12,17 @@ from config.describe import toml_template, values
 from config.loader import ConfigError
 from config.reference import KINDS, reference_page
 from config.schema import EngineConfig
+from engine.cli.config_set import set_settings
 from engine.cli.main import EXIT_USAGE, Settings
 from engine.cli.terminal import echo_table, fits_terminal, plain, table_lines
 
 
 @click.group()
 def config() -> None:
-    """Show, check and explain the configuration."""
+    """Show, check, explain and change the configuration."""
+
+
+config.add_command(set_settings)
 
 
 @config.command()
