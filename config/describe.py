@@ -30,16 +30,10 @@ class SettingInfo:
     default: Any
     rule: Rule
     doc: str
-<<<<<<< HEAD
-    is_secret: bool
-=======
->>>>>>> 5674c1a8d8b617154bfc504f5e932dfd9da789d8
     kind: type
     """bool, int, float or str; `Secret` for a secret."""
     restart: bool
     """Whether a change waits for a restart."""
-<<<<<<< HEAD
-=======
 
     @property
     def allowed(self) -> str:
@@ -68,7 +62,6 @@ class SettingInfo:
             return None
         name = self.name.removesuffix("_max")
         return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
->>>>>>> 5674c1a8d8b617154bfc504f5e932dfd9da789d8
 
     @property
     def environment(self) -> str:
@@ -146,17 +139,6 @@ def _walk(value: Any, default: Any, prefix: str) -> Iterator[tuple[SettingInfo, 
             for name, inner in current.items():
                 yield from _walk(inner, usual[name] if name in usual else type(inner)(), f"{path}.{name}.")
         else:
-<<<<<<< HEAD
-            rule: Rule = field.metadata["rule"]
-            yield SettingInfo(
-                path=path,
-                default=current,
-                allowed=rule.allowed,
-                doc=field.metadata["doc"],
-                is_secret=kind == "secret",
-                kind=field.metadata["type"] if kind == "setting" else Secret,
-                restart=field.metadata["restart"],
-=======
             info = SettingInfo(
                 path=path,
                 default=usual,
@@ -164,7 +146,6 @@ def _walk(value: Any, default: Any, prefix: str) -> Iterator[tuple[SettingInfo, 
                 doc=metadata["doc"],
                 kind=metadata.get("type", Secret),
                 restart=metadata["restart"],
->>>>>>> 5674c1a8d8b617154bfc504f5e932dfd9da789d8
             )
             yield info, current
 

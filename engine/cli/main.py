@@ -37,12 +37,8 @@ _COMMANDS = {
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
     "login-url": ("engine.cli.login_url", "login_url", "Make a URL that lets somebody into the pages once, on this machine."),
     "tokens": ("engine.cli.tokens", "tokens", "List tokens, make them, revoke them."),
-<<<<<<< HEAD
     "openapi": ("engine.cli.openapi", "openapi", "Describe the HTTP interface: a document for programs, or a page."),
-    "config": ("engine.cli.config", "config", "Show, check and explain the configuration."),
-=======
     "config": ("engine.cli.config", "config", "Show, check, explain and change the configuration."),
->>>>>>> 5674c1a8d8b617154bfc504f5e932dfd9da789d8
     "jobs": ("engine.cli.jobs", "jobs", "Show what runs at which times, and run it now."),
     "coverage": ("engine.cli.coverage", "coverage", "Show how much of the venue's history the stream had."),
     "export": ("engine.cli.export", "export", "Write stored trades into a file: CSV, JSON lines, Parquet."),
