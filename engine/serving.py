@@ -14,6 +14,7 @@ from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
+from engine.api.engine_routes import engine_watch_routes
 from engine.api.feed_routes import feed_routes
 from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
@@ -34,9 +35,11 @@ from engine.api.route import ApiRoute
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
+from engine.engine_watch import EngineWatch
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.reload import Reloader
+from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
@@ -85,6 +88,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             holder=context.holder,
         )
         children, services = build_services(engine.config, ports)
+        watch = EngineWatch(engine=engine, clock=context.clock)
+        watch.serving = children = (*children, Child(name="engine_watch", run=watch.run))
         await nursery.start(engine.supervisor.run_group, "serving", children)
         gate = Gate(
             services.token_registry.find,
@@ -92,7 +97,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             streams_max=engine.config.http.streams_max,
         )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
-        context.mount.install(engine_routes(engine, io, services, context), gate)
+        routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
+        context.mount.install(routes, gate)
         engine.services = services
         try:
             yield services
