@@ -16,7 +16,11 @@ from engine.api.browser import BrowserDoor
 from engine.api.config_routes import config_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
+<<<<<<< HEAD
 from engine.api.entrance import Entrance
+=======
+from engine.api.engine_routes import engine_watch_routes
+>>>>>>> 5713e81b8f3f71dc2b2153f47c80ce69cf99ac7e
 from engine.api.feed_routes import feed_routes
 from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
@@ -40,7 +44,11 @@ from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
+<<<<<<< HEAD
 from engine.config_desk import ConfigDesk
+=======
+from engine.engine_watch import EngineWatch
+>>>>>>> 5713e81b8f3f71dc2b2153f47c80ce69cf99ac7e
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.pages.feed_cards import feed_card_routes
@@ -48,6 +56,7 @@ from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
 from engine.pages.site import all_pages
 from engine.reload import Reloader
+from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
@@ -82,6 +91,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
     ):
         ports = service_ports(io, context)
         children, services = build_services(engine.config, ports)
+        watch = EngineWatch(engine=engine, clock=context.clock)
+        watch.serving = children = (*children, Child(name="engine_watch", run=watch.run))
         await nursery.start(engine.supervisor.run_group, "serving", children)
         door = BrowserDoor(
             find=services.session_registry.find, trusted_proxies=networks_of(engine.config.http.trusted_proxies)
@@ -93,12 +104,17 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             door=door,
         )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
+<<<<<<< HEAD
         routes = engine_routes(engine, io, services, context)
         context.mount.install(routes, gate)
         forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
         entrance = Entrance(login=services.web_login, door=door, forms=forms)
         context.pages.install(all_pages(), routes, gate, login_pages(context.pages, entrance))
         engine.entrance = entrance
+=======
+        routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
+        context.mount.install(routes, gate)
+>>>>>>> 5713e81b8f3f71dc2b2153f47c80ce69cf99ac7e
         engine.services = services
         try:
             yield services

@@ -6,7 +6,7 @@ and is handed again what its predecessor had in hand.
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 import trio
@@ -197,6 +197,10 @@ class ChannelOutbox(Generic[T]):
     _channel: Channel[T]
     _leaves_ratio: float = 0
     _closed: bool = attrs.field(init=False, default=False)
+
+    def feeds(self, channel: Channel[Any]) -> bool:
+        """Returns whether this is an end of `channel`."""
+        return self._channel is channel
 
     async def send(self, item: T) -> None:
         """Hands one item over, waiting as the channel's policy says."""
