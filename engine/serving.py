@@ -16,11 +16,8 @@ from engine.api.browser import BrowserDoor
 from engine.api.config_routes import config_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
-<<<<<<< HEAD
-from engine.api.entrance import Entrance
-=======
 from engine.api.engine_routes import engine_watch_routes
->>>>>>> 5713e81b8f3f71dc2b2153f47c80ce69cf99ac7e
+from engine.api.entrance import Entrance
 from engine.api.feed_routes import feed_routes
 from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
@@ -44,11 +41,8 @@ from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
-<<<<<<< HEAD
 from engine.config_desk import ConfigDesk
-=======
 from engine.engine_watch import EngineWatch
->>>>>>> 5713e81b8f3f71dc2b2153f47c80ce69cf99ac7e
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.pages.feed_cards import feed_card_routes
@@ -104,17 +98,12 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             door=door,
         )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
-<<<<<<< HEAD
-        routes = engine_routes(engine, io, services, context)
+        routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
         context.mount.install(routes, gate)
         forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
         entrance = Entrance(login=services.web_login, door=door, forms=forms)
         context.pages.install(all_pages(), routes, gate, login_pages(context.pages, entrance))
         engine.entrance = entrance
-=======
-        routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
-        context.mount.install(routes, gate)
->>>>>>> 5713e81b8f3f71dc2b2153f47c80ce69cf99ac7e
         engine.services = services
         try:
             yield services
