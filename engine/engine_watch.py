@@ -128,7 +128,7 @@ class EngineWatch:
         )
 
     def _counts(self) -> dict[Hashable, int]:
-        counts: dict[Hashable, int] = dict(self._calls().items())
+        counts = dict[Hashable, int](self._calls().items())
         for stats in self.engine.gauges.channel_statistics():
             counts["sent", stats.name] = stats.sent
             counts["dropped", stats.name] = stats.dropped
