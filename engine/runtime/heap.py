@@ -23,7 +23,7 @@ async def keep_trimmed(every_s: float = TRIM_S) -> None:
 
 
 def _trim() -> Callable[[int], int] | None:
-    """Returns glibc's `malloc_trim`, which takes about a millisecond for each megabyte it finds; other C libraries have none."""
+    """Returns glibc's `malloc_trim`, which takes about a millisecond for each megabyte it finds; others have none."""
     if sys.platform != "linux":
         return None
     found: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
