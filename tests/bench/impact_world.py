@@ -138,7 +138,9 @@ async def populated(database: BenchDatabase, traders: tuple[str, ...], count: in
         for number, user in enumerate(users[::USERS_PER_BOT]):
             owner_id = await store.user_id(user.name)
             assert owner_id is not None
-            await store.create([(f"BOT_{number}", PAPER)], owner_id, by="bench")
+            # Sales are not limited by the minute: what trades with money only buys, so that two orders are two orders.
+            settings = attrs.evolve(PAPER, copy_sells=number > 0)
+            await store.create([(f"BOT_{number}", settings)], owner_id, by="bench")
     return users
 
 

@@ -72,15 +72,17 @@ async def _run(bench: Bench, place: Venue, users: int, settings: dict[str, str])
     async with impact_engine(bench, place, database, settings) as engine:
         # Markets become known, prepared statements and caches fill, and the users open their pages.
         await trio.sleep(bench.either(105, 240))
-        await _opened(engine, people, await _markets(database))
-        impact = await _watched(bench, database, engine, people)
+        markets = [row["condition_id"] for row in await database.fetch(ACTIVE_MARKETS, MARKETS_SEEN)]
+        await _opened(engine, people, markets)
+        impact = await _watched(bench, database, engine, people, markets)
     bench.say(f"  {users} users: {impact}")
     return impact
 
 
-async def _watched(bench: Bench, database: BenchDatabase, engine: EngineHandle, people: list[User]) -> Impact:
+async def _watched(
+    bench: Bench, database: BenchDatabase, engine: EngineHandle, people: list[User], markets: list[str]
+) -> Impact:
     seconds, pid = bench.either(60, 300), bench.server.server.pid
-    markets = await _markets(database)
     found: dict[str, dict[str, float]] = {}
     before, used, cpu = await engine.metrics(), await server_use(database, pid), cpu_s(engine.pid)
 
@@ -120,10 +122,6 @@ async def _watched(bench: Bench, database: BenchDatabase, engine: EngineHandle, 
 async def _opened(engine: EngineHandle, people: list[User], markets: list[str]) -> None:
     """The first look at each market, which happens once and not every minute."""
     await looked_at(engine, _price_lines(people, markets), connections=len(people), seconds=10, interval_s=1.0)
-
-
-async def _markets(database: BenchDatabase) -> list[str]:
-    return [row["condition_id"] for row in await database.fetch(ACTIVE_MARKETS, MARKETS_SEEN)]
 
 
 def _price_lines(people: list[User], markets: list[str]) -> list[str]:
