@@ -1,11 +1,15 @@
 """Every page that there is, in the order of the navigation."""
 
 from engine.pages.feed_pages import feed_pages
+from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
+from engine.pages.settings_pages import settings_pages
 
 
 def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
+        *job_pages(),
+        *settings_pages(),
     ]
