@@ -98,7 +98,7 @@ def _price(name: str, text: str) -> str:
         cents = Decimal(text.strip())
     except InvalidOperation:
         cents = Decimal(-1)
-    if not 0 <= cents <= 100:
+    if not cents.is_finite() or not 0 <= cents <= 100:
         raise bad_field(name, "must be a price in cents, from 0 to 100")
     return f"{cents / 100:f}"
 
