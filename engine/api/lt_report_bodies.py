@@ -180,6 +180,8 @@ class LiveStatus(Struct):
     halt: HaltAnswer | None
     accounts: list[AccountStanding]
     """Only the caller's; for administrators all."""
+    own_accounts: list[str]
+    """Accounts of `live.accounts` that the caller may place orders with, whether he is an administrator or not."""
 
 
 def answer_of(kind: type[T], row: Row) -> T:

@@ -102,6 +102,7 @@ class _Handlers:
             is_trading=self.is_trading(),
             halt=None if halt is None else answer_of(HaltAnswer, halt),
             accounts=[self._standing(row) for row in rows],
+            own_accounts=sorted(account for account, user in self.accounts.items() if user == name),
         )
 
     def _standing(self, row: Row) -> AccountStanding:
