@@ -147,8 +147,10 @@ class StreamConfig:
 class ChannelConfig:
     """One channel: its size, and for `writer` from where on lane 2 is shed."""
 
-    capacity: int = whole(1_000, at_least=1, at_most=1_000_000, doc="items that may wait")
-    shed_above: int = whole(50, at_least=1, at_most=1_000_000, doc="lane 2 is shed when more items wait (writer only)")
+    capacity: int = whole(1_000, at_least=1, at_most=1_000_000, doc="items that may wait", restart=False)
+    shed_above: int = whole(
+        50, at_least=1, at_most=1_000_000, doc="lane 2 is shed when more items wait (writer only)", restart=False
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -186,7 +188,9 @@ class WriterConfig:
 class PricesConfig:
     """The price cache: what upstream costs does not grow with users."""
 
-    ttl_ms: int = whole(2_000, at_least=250, at_most=3_000, doc="age from which a price is asked for again")
+    ttl_ms: int = whole(
+        2_000, at_least=250, at_most=3_000, doc="age from which the price of an open market is asked for again"
+    )
     batch_window_ms: float = number(5, at_least=0, at_most=100, doc="wait for more markets that go into the same call")
     markets_max: int = whole(2_000, at_least=100, at_most=100_000, doc="markets kept in memory")
     write_interval_s: float = number(5, at_least=0.5, at_most=600, doc="a changed price is stored at most this often")
@@ -210,7 +214,7 @@ class ForwardTestingConfig:
         200, at_least=1, at_most=10_000, doc="longest wait for a score; then it is absent", restart=False
     )
     settle_interval_s: float = number(
-        30, at_least=1, at_most=3_600, doc="how often resolutions of open positions are looked for"
+        60, at_least=1, at_most=3_600, doc="how often resolutions of open positions are looked for"
     )
 
 

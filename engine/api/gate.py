@@ -101,6 +101,12 @@ class Gate:
             self._limited(visitor.principal, None, rate)
         return visitor
 
+    def still_holds(self, authorization: bytes | None, request: Mapping[str, Any]) -> bool:
+        """Returns whether a request that was admitted would be now, as far as its token or session goes; counts nothing."""
+        if authorization is None:
+            return self.door is not None and self.door.visitor(request) is not None
+        return self.find(token_digest(_bearer(authorization))) is not None
+
     def _failed(self, address: str) -> ApiError:
         wait_s = self._failures.take(network_of(address))
         return _too_many(wait_s) if wait_s else unauthorized()

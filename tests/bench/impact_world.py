@@ -28,6 +28,8 @@ from .processes import ROOT, EngineHandle, engine_environment, free_port, runnin
 
 POOL = 1_000
 FOLLOWS = 20
+MANY = 200
+"""Whom the user follows whose bot trades with money: enough that its orders a minute are always used up."""
 USERS_PER_BOT = 10
 SECRET = keccak256(b"polycopy impact account")
 TOKENS = """
@@ -117,14 +119,19 @@ async def venue(bench: Bench) -> AsyncIterator[Venue]:
 
 async def populated(database: BenchDatabase, traders: tuple[str, ...], count: int) -> list[User]:
     """Makes users who follow 20 traders each, popular ones more often, and a paper bot for every tenth of them."""
-    rng = random.Random(count)
     users = [User(name=f"user{number}", token=f"pcy_{'0' * 37}{number:06d}") for number in range(count)]
     await database.fetch(USERS, [user.name for user in users])
     await database.fetch(
         TOKENS, [user.name for user in users], [sha256(user.token.encode()).digest() for user in users]
     )
     weights = [1 / (place + 10) for place in range(len(traders))]
-    chosen = [(user.name, wallet) for user in users for wallet in set(rng.choices(traders, weights, k=FOLLOWS))]
+    # By user: whoever trades with money follows the same traders whatever the number of users.
+    chosen = [
+        (user.name, wallet)
+        for user in users
+        for wallet in sorted(set(random.Random(user.name).choices(traders, weights, k=FOLLOWS)))
+    ]
+    chosen += [(users[0].name, wallet) for wallet in traders[:MANY]]
     await database.fetch(FOLLOW, [name for name, _ in chosen], [wallet for _, wallet in chosen])
     async with open_connection(database.options, "bench strategies") as connection:
         store = StrategyStore(connection)

@@ -70,8 +70,9 @@ async def _run(bench: Bench, place: Venue, users: int, settings: dict[str, str])
     if "live" in settings:
         await mirror(database)
     async with impact_engine(bench, place, database, settings) as engine:
-        # Markets become known, prepared statements and caches fill.
-        await trio.sleep(bench.either(60, 120))
+        # Markets become known, prepared statements and caches fill, and the users open their pages.
+        await trio.sleep(bench.either(105, 240))
+        await _opened(engine, people, await _markets(database))
         impact = await _watched(bench, database, engine, people)
     bench.say(f"  {users} users: {impact}")
     return impact
@@ -79,7 +80,7 @@ async def _run(bench: Bench, place: Venue, users: int, settings: dict[str, str])
 
 async def _watched(bench: Bench, database: BenchDatabase, engine: EngineHandle, people: list[User]) -> Impact:
     seconds, pid = bench.either(60, 300), bench.server.server.pid
-    markets = [row["condition_id"] for row in await database.fetch(ACTIVE_MARKETS, MARKETS_SEEN)]
+    markets = await _markets(database)
     found: dict[str, dict[str, float]] = {}
     before, used, cpu = await engine.metrics(), await server_use(database, pid), cpu_s(engine.pid)
 
@@ -114,6 +115,15 @@ async def _watched(bench: Bench, database: BenchDatabase, engine: EngineHandle, 
         pages=found["pages"],
         order_ms=order_ms,
     )
+
+
+async def _opened(engine: EngineHandle, people: list[User], markets: list[str]) -> None:
+    """The first look at each market, which happens once and not every minute."""
+    await looked_at(engine, _price_lines(people, markets), connections=len(people), seconds=10, interval_s=1.0)
+
+
+async def _markets(database: BenchDatabase) -> list[str]:
+    return [row["condition_id"] for row in await database.fetch(ACTIVE_MARKETS, MARKETS_SEEN)]
 
 
 def _price_lines(people: list[User], markets: list[str]) -> list[str]:
