@@ -1,16 +1,20 @@
 """Every page that there is, in the order of the navigation."""
 
 from engine.pages.engine_pages import engine_pages
+from engine.pages.discover_pages import discover_pages
 from engine.pages.feed_pages import feed_pages
 from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
 from engine.pages.settings_pages import settings_pages
+from engine.pages.trader_pages import trader_pages
 
 
 def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
+        *discover_pages(),
+        *trader_pages(),
         *job_pages(),
         *engine_pages(),
         *settings_pages(),
