@@ -200,6 +200,7 @@ class EngineHost:
             secret_rng=secret_random(),
             owner=office.owner,
             holder=office.holder,
+            live_switch=self.live_switch,
         )
 
     async def _prepared(self, options: DatabaseOptions) -> str:

@@ -18,6 +18,7 @@ from engine.api.lt_report_bodies import (
     LiveOrderAnswer,
     LiveOrderPage,
     LiveStatus,
+    LiveSwitches,
     LogLineAnswer,
     LogPage,
     PositionAnswer,
@@ -37,6 +38,8 @@ from protocols.timestamps import utc_datetime
 from protocols.users import Scope
 
 ID_ALLOWED = "1 to 300 letters, digits and _ . : -"
+TEXT_CHARS_MAX = 100
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX}
 PREFIXES = ("POLL", "TRADE", "CASH", "ERROR", "SELL", "FILTER")
 """Beginnings of messages that people filter by (domain.md §4.11)."""
 
@@ -47,6 +50,7 @@ class _Handlers:
     accounts: Mapping[str, str]
     is_trading: Callable[[], bool]
     paused_s: Callable[[str], float | None]
+    switches: LiveSwitches
 
     async def orders(self, call: Call) -> LiveOrderPage:
         limit, cursor = call.params["limit"], call.params["cursor"]
@@ -85,6 +89,7 @@ class _Handlers:
             execution_id=call.params["executionId"],
             strategy_id=call.params["strategyId"],
             prefix=call.params["prefix"],
+            text=call.params["text"],
             order_id=call.params["orderId"],
             since=None if since is None else utc_datetime(since),
             before_id=call.params["before"],
@@ -102,6 +107,8 @@ class _Handlers:
             is_trading=self.is_trading(),
             halt=None if halt is None else answer_of(HaltAnswer, halt),
             accounts=[self._standing(row) for row in rows],
+            own_accounts=sorted(one for one, user in self.accounts.items() if user == name),
+            switches=self.switches,
         )
 
     def _standing(self, row: Row) -> AccountStanding:
@@ -133,12 +140,14 @@ def lt_report_routes(
     accounts: Mapping[str, str],
     is_trading: Callable[[], bool],
     paused_s: Callable[[str], float | None] = lambda _account: None,
+    switches: LiveSwitches | None = None,
 ) -> list[ApiRoute]:
     """Returns the routes. `accounts`: user names by account of the configuration; `paused_s`: how long one enters nothing.
 
     Whoever lacks the scope admin sees his own strategies and accounts.
     """
-    handlers = _Handlers(reports, accounts, is_trading, paused_s)
+    both = LiveSwitches(enabled=True, started=True)
+    handlers = _Handlers(reports, accounts, is_trading, paused_s, switches or both)
     path, strategy = "/api/lt", strategy_id_param()
     status = choice("status", "only these", *[one.value for one in OrderStatus])
     page = (status, limit_param(50, 200, "orders"), order_cursor())
@@ -163,6 +172,12 @@ def lt_report_routes(
     ]  # fmt: skip
 
 
+def _text(text: str) -> str:
+    if not 0 < len(text) <= TEXT_CHARS_MAX or "\0" in text:
+        raise ValueError(f"must be 1 to {TEXT_CHARS_MAX} characters")
+    return text
+
+
 def _log_filters() -> tuple[Param, ...]:
     return (
         choice("level", "only lines of this level", "info", "warn", "error"),
@@ -171,6 +186,7 @@ def _log_filters() -> tuple[Param, ...]:
         pattern("executionId", "only lines of one batch", "[A-Za-z0-9_.:-]{1,300}", allowed=ID_ALLOWED),
         pattern("orderId", "only lines of one order", UUID_PATTERN, allowed="a uuid"),
         choice("prefix", "only messages that begin so", *PREFIXES),
+        Param(name="text", doc="only messages that contain this, in whatever case", parse=_text, schema=_TEXT_SCHEMA),
         moment_param("since", "earliest time"),
         limit_param(100, 500, "lines"),
         whole("before", "nextBefore of the page before", at_least=1, at_most=10**18 - 1),

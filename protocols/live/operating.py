@@ -57,13 +57,14 @@ class LiveReports(Protocol):
         execution_id: str | None = None,
         strategy_id: str | None = None,
         prefix: str | None = None,
+        text: str | None = None,
         order_id: str | None = None,
         since: datetime | None = None,
         before_id: int | None = None,
         user_id: str | None = None,
         rows_max: int = 100,
     ) -> Sequence[Row]:
-        """Returns lines of logs, newest first."""
+        """Returns lines of logs, newest first; `text` is contained in their messages, in whatever case."""
         ...
 
     async def halt(self) -> Row | None:

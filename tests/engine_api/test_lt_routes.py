@@ -12,6 +12,7 @@ from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.strategy_store import StrategyStore
 from engine.api.lt_control_routes import lt_control_routes
+from engine.api.lt_report_bodies import LiveSwitches
 from engine.api.lt_report_routes import lt_report_routes
 from engine.api.lt_strategy_routes import lt_strategy_routes
 from engine.api.openapi import openapi_document
@@ -29,6 +30,7 @@ BEARERS = {
 }
 PATH = "/api/lt/strategies"
 ACCOUNTS = {"main": "ann", "bobs": "bob"}
+SWITCHES = LiveSwitches(enabled=True, started=False)
 ORDER = """
 INSERT INTO lt_orders (lt_order_id, strategy_id, account, cause, attempt, origin, part, side, condition_id, token_id,
     signal_price, signal_at, decided_at, order_hash, signed_body, size_shares, lock_usd, limit_price, status, filled_shares,
@@ -83,7 +85,7 @@ def routes_of(pool, passes):
     store, reports = LiveStrategyStore(pool), LiveReportStore(pool)
     return [
         *lt_strategy_routes(store, reports, StrategyStore(pool), ACCOUNTS),
-        *lt_report_routes(reports, accounts=ACCOUNTS, is_trading=lambda: passes.running),
+        *lt_report_routes(reports, accounts=ACCOUNTS, is_trading=lambda: passes.running, switches=SWITCHES),
         *lt_control_routes(store, passes.jobs),
     ]
 
@@ -244,6 +246,12 @@ async def test_lines_of_logs_are_filtered_and_paged(api, pool):
     assert rest["nextBefore"] is None
     assert len((await api.get("/api/lt/logs?prefix=SELL")).json()["lines"]) == 2
     assert len((await api.get("/api/lt/logs?level=warn&stage=RISK_CHECK")).json()["lines"]) == 3
+    assert [one["traceId"] for one in (await api.get("/api/lt/logs?text=ell%20I")).json()["lines"]] == [
+        "trace 2",
+        "trace 1",
+    ]
+    assert (await api.get("/api/lt/logs?text=%25")).json()["lines"] == []
+    assert error_of(await api.get("/api/lt/logs?text="))[::2] == (400, "text")
     order_id = "00000000-0000-4000-8000-00000000000a"
     await pool.run(
         lambda raw: raw.execute("UPDATE lt_execute_logs SET lt_order_id = $1 WHERE trace_id = 'trace 2'", order_id)
@@ -258,7 +266,13 @@ async def test_lines_of_logs_are_filtered_and_paged(api, pool):
 
 async def test_a_halt_is_for_administrators_and_says_who_and_why(api):
     assert error_of(await post(api, "/api/lt/halt", json={"reason": "odd"}))[:2] == (403, "forbidden")
-    assert (await api.get("/api/lt/status")).json() == {"isTrading": True, "halt": None, "accounts": []}
+    assert (await api.get("/api/lt/status")).json() == {
+        "isTrading": True,
+        "halt": None,
+        "accounts": [],
+        "ownAccounts": ["main"],
+        "switches": {"enabled": True, "started": False},
+    }
     assert (await post(api, "/api/lt/halt", "admin", json={"reason": "odd fills"})).json() == {"changed": True}
     assert (await post(api, "/api/lt/halt", "admin", json={"reason": "again"})).json() == {"changed": False}
     halt = (await api.get("/api/lt/status")).json()["halt"]

@@ -17,14 +17,14 @@ STRATEGIES = """
 SELECT s.strategy_id, s.ft_wallet_id, s.account, s.is_active, s.is_paused, s.breaker_reason, s.version, s.launched_at,
     s.display_name, b.initial, b.available, b.locked, b.cooldown, b.realized_pnl, b.drift, b.peak_equity,
     coalesce(d.spent_usd, 0) AS spent_today_usd, coalesce(d.lost_usd, 0) AS lost_today_usd,
-    o.orders, o.filled, o.open_positions, o.won, o.lost, o.slippage_bps, o.fill_rate, coalesce(x.exits, 0) AS open_exits,
-    coalesce(x.overdue, 0) AS overdue_exits, coalesce(q.redeemable, 0) AS redeemable_usd
+    o.orders, o.filled, o.positions_usd, o.open_positions, o.won, o.lost, o.slippage_bps, o.fill_rate,
+    coalesce(x.exits, 0) AS open_exits, coalesce(x.overdue, 0) AS overdue_exits, coalesce(q.redeemable, 0) AS redeemable_usd
 FROM lt_strategies AS s JOIN lt_balances AS b USING (strategy_id)
 LEFT JOIN lt_daily AS d ON d.strategy_id = s.strategy_id AND d.day = (now() AT TIME ZONE 'UTC')::date
 CROSS JOIN LATERAL (
     SELECT count(*) AS orders, count(*) FILTER (WHERE filled_shares > 0) AS filled,
         count(*) FILTER (WHERE shares_open > 0) AS open_positions, count(*) FILTER (WHERE outcome = 'WON') AS won,
-        count(*) FILTER (WHERE outcome = 'LOST') AS lost,
+        count(*) FILTER (WHERE outcome = 'LOST') AS lost, coalesce(sum(cost_open), 0) AS positions_usd,
         round(avg((filled_usd / nullif(filled_shares, 0) / signal_price - 1) * 10000)
             FILTER (WHERE filled_shares > 0 AND signal_price > 0), 1) AS slippage_bps,
         round(sum(least(filled_shares, size_shares)) / nullif(sum(size_shares), 0), 4) AS fill_rate
@@ -108,6 +108,7 @@ LOG_FILTERS = {
     "execution_id": "l.execution_id = {}",
     "strategy_id": "l.strategy_id = {}",
     "prefix": "starts_with(l.message, {})",
+    "text": "strpos(lower(l.message), lower({})) > 0",
     "order_id": "l.lt_order_id = {}::text::uuid",
     "since": "l.created_at >= {}",
     "before_id": "l.id < {}",
@@ -179,6 +180,7 @@ class LiveReportStore:
         execution_id: str | None = None,
         strategy_id: str | None = None,
         prefix: str | None = None,
+        text: str | None = None,
         order_id: str | None = None,
         since: datetime | None = None,
         before_id: int | None = None,
@@ -188,8 +190,8 @@ class LiveReportStore:
         """Returns lines, newest first (domain.md §4.11)."""
         wanted = {
             "level": level, "stage": stage, "trace_id": trace_id, "execution_id": execution_id,
-            "strategy_id": strategy_id, "prefix": prefix, "order_id": order_id, "since": since, "before_id": before_id,
-            "user_id": user_id,
+            "strategy_id": strategy_id, "prefix": prefix, "text": text, "order_id": order_id, "since": since,
+            "before_id": before_id, "user_id": user_id,
         }  # fmt: skip
         found = await self._rows(*_asked(LOGS, LOG_FILTERS, wanted, LOGS_END, rows_max))
         return [{**row, "extra": json.loads(row["extra"])} for row in found]
