@@ -60,6 +60,7 @@ class _Handlers:
         rows = await self.reports.orders(
             strategy_id=strategy_id,
             status=call.params["status"],
+            ended=None if call.params["state"] is None else call.params["state"] == "ended",
             user_id=owner_filter(call),
             before=before_of(cursor),
             rows_max=limit + 1,
@@ -150,7 +151,8 @@ def lt_report_routes(
     handlers = _Handlers(reports, accounts, is_trading, paused_s, switches or both)
     path, strategy = "/api/lt", strategy_id_param()
     status = choice("status", "only these", *[one.value for one in OrderStatus])
-    page = (status, limit_param(50, 200, "orders"), order_cursor())
+    state = choice("state", "only orders that work, or that ended", "working", "ended")
+    page = (status, state, limit_param(50, 200, "orders"), order_cursor())
     which = choice("which", "open ones, or also those that ended", "open", "all", default="open")
     read: dict[str, Any] = {"method": "GET", "scope": Scope.READ}
     return [

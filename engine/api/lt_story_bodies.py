@@ -2,10 +2,10 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from engine.api.lt_report_bodies import ExitAnswer, LiveOrderAnswer, LogLineAnswer
 from engine.api.route import Struct
+from engine.api.setting_answers import SettingAnswer
 from protocols.live.story import ExecutionQuality, LiveDay
 
 
@@ -73,20 +73,9 @@ class PerformanceAnswer(Struct):
     quality: ExecutionQuality
 
 
-class LiveSettingAnswer(Struct):
-    """One setting of a live strategy."""
-
-    name: str
-    kind: str
-    """decimal, whole, flag, choice or text."""
-    allowed: str
-    default: Any
-    meaning: str
-    is_risk: bool
-    """Whether it is a risk rule, which `…/risk` changes, too."""
-
-
 class LiveSettingsAnswer(Struct):
-    """Every setting."""
+    """Every setting of a live strategy."""
 
-    settings: list[LiveSettingAnswer]
+    settings: list[SettingAnswer]
+    risk_rules: list[str]
+    """Names of those that `PATCH …/risk` changes, too."""

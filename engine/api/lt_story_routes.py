@@ -12,7 +12,6 @@ from engine.api.lt_report_bodies import ExitAnswer, LogLineAnswer, answers_of
 from engine.api.lt_story_bodies import (
     FillAnswer,
     LedgerAnswer,
-    LiveSettingAnswer,
     LiveSettingsAnswer,
     PerformanceAnswer,
     StoryAnswer,
@@ -21,6 +20,7 @@ from engine.api.lt_story_bodies import (
 from engine.api.lt_strategy_routes import RISK_FIELDS
 from engine.api.params import pattern
 from engine.api.route import ApiRoute, Call
+from engine.api.setting_answers import setting_answers
 from protocols.clock import WallClock
 from protocols.live.operating import LiveReports
 from protocols.live.settings import LiveSettings
@@ -61,20 +61,8 @@ class _Handlers:
 
 
 async def _settings(_call: Call) -> LiveSettingsAnswer:
-    defaults = live_document_of(LiveSettings())
-    return LiveSettingsAnswer(
-        settings=[
-            LiveSettingAnswer(
-                name=name,
-                kind=field.metadata["kind"],
-                allowed=field.metadata["allowed"],
-                default=defaults[name],
-                meaning=field.metadata["doc"],
-                is_risk=name in RISK_FIELDS,
-            )
-            for name, field in FIELDS.items()
-        ]
-    )
+    settings = setting_answers(FIELDS, live_document_of(LiveSettings()))
+    return LiveSettingsAnswer(settings=settings, risk_rules=list(RISK_FIELDS))
 
 
 def lt_story_routes(stories: LiveStories, reports: LiveReports, clock: WallClock) -> list[ApiRoute]:

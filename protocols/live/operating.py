@@ -26,12 +26,13 @@ class LiveReports(Protocol):
         *,
         strategy_id: str | None = None,
         status: str | None = None,
+        ended: bool | None = None,
         account: str | None = None,
         user_id: str | None = None,
         before: tuple[datetime, str] | None = None,
         rows_max: int = 100,
     ) -> Sequence[Row]:
-        """Returns orders, newest first; `before` is (created_at, order_id) of the last one of the page before."""
+        """Returns orders, newest first, with `ended` only such; `before` is (created_at, order_id) of the last one of the page before."""
         ...
 
     async def positions(self, *, strategy_id: str | None = None, user_id: str | None = None) -> Sequence[Row]:

@@ -230,6 +230,8 @@ async def test_orders_are_walked_whole_and_only_by_whom_they_belong_to(api, pool
     assert [order["orderId"] for order in of_one["orders"]] == found
     assert of_one["nextCursor"] is None
     assert (await api.get("/api/lt/orders?status=LOST")).json()["orders"] == []
+    assert len((await api.get("/api/lt/orders?state=working")).json()["orders"]) == 8
+    assert (await api.get("/api/lt/orders?state=ended")).json()["orders"] == []
     assert (await api.get("/api/lt/orders", token="bob")).json()["orders"] == []
     assert len((await api.get("/api/lt/orders", token="admin")).json()["orders"]) == 8
     assert error_of(await api.get("/api/lt/orders?cursor=x"))[::2] == (400, "cursor")

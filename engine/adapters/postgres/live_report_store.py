@@ -58,6 +58,7 @@ ORDER_FILTERS = {
     "order_id": "o.lt_order_id = {}::text::uuid",
     "strategy_id": "o.strategy_id = {}",
     "status": "o.status = {}",
+    "ended": "o.ended = {}",
     "account": "o.account = {}",
     "user_id": "s.user_id = {}::text::uuid",
     "cause": "o.cause = {}",
@@ -136,6 +137,7 @@ class LiveReportStore:
         *,
         strategy_id: str | None = None,
         status: str | None = None,
+        ended: bool | None = None,
         account: str | None = None,
         user_id: str | None = None,
         cause: str | None = None,
@@ -143,7 +145,10 @@ class LiveReportStore:
         rows_max: int = 100,
     ) -> list[Row]:
         """Returns orders, newest first; `before` is (created_at, order_id) of the last one of the page before."""
-        wanted = {"strategy_id": strategy_id, "status": status, "account": account, "user_id": user_id, "cause": cause}
+        wanted = {
+            "strategy_id": strategy_id, "status": status, "ended": ended, "account": account, "user_id": user_id,
+            "cause": cause,
+        }  # fmt: skip
         return await self._rows(*_asked(ORDERS, ORDER_FILTERS, {**wanted, "before": before}, ORDERS_END, rows_max))
 
     async def order(self, order_id: str) -> Row | None:
