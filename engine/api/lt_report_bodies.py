@@ -106,6 +106,7 @@ class Exits(Struct):
     """Obligations to sell, newest first."""
 
     exits: list[ExitAnswer]
+    next_cursor: str | None
 
 
 class RedeemableAnswer(Struct):

@@ -72,10 +72,15 @@ class _Handlers:
         return Positions(positions=answers_of(PositionAnswer, rows))
 
     async def exits(self, call: Call) -> Exits:
+        limit = call.params["limit"]
         rows = await self.reports.exits(
-            strategy_id=call.params["strategyId"], user_id=owner_filter(call), ended=call.params["which"] == "all"
+            strategy_id=call.params["strategyId"],
+            user_id=owner_filter(call),
+            ended=call.params["which"] == "all",
+            before=before_of(call.params["cursor"]),
+            rows_max=limit + 1,
         )
-        return Exits(exits=answers_of(ExitAnswer, rows))
+        return Exits(exits=answers_of(ExitAnswer, rows[:limit]), next_cursor=_cursor_after(rows, limit, "exit_id"))
 
     async def redeemable(self, call: Call) -> Redeemable:
         rows = await self.reports.redeemable(user_id=owner_filter(call))
@@ -127,12 +132,17 @@ def before_of(cursor: FeedPosition | None) -> tuple[datetime, str] | None:
 
 def order_page(rows: Sequence[Row], limit: int) -> LiveOrderPage:
     """Returns a page of at most `limit` orders; one row more than that says that there is a next one."""
-    next_cursor = None
-    if len(rows) > limit:
-        last = rows[limit - 1]
-        us = (last["created_at"] - EPOCH) // MICROSECOND
-        next_cursor = cursor_text(FeedPosition(trade_us=us, trade_id=last["order_id"]))
-    return LiveOrderPage(orders=answers_of(LiveOrderAnswer, rows[:limit]), next_cursor=next_cursor)
+    return LiveOrderPage(
+        orders=answers_of(LiveOrderAnswer, rows[:limit]), next_cursor=_cursor_after(rows, limit, "order_id")
+    )
+
+
+def _cursor_after(rows: Sequence[Row], limit: int, id_name: str) -> str | None:
+    if len(rows) <= limit:
+        return None
+    last = rows[limit - 1]
+    us = (last["created_at"] - EPOCH) // MICROSECOND
+    return cursor_text(FeedPosition(trade_us=us, trade_id=last[id_name]))
 
 
 def lt_report_routes(
@@ -163,8 +173,9 @@ def lt_report_routes(
                  refusals=REFUSALS, **read),
         ApiRoute(path=path + "/positions", handler=handlers.positions, answer=Positions, params=(strategy,),
                  summary="Open live positions.", **read),
-        ApiRoute(path=path + "/exits", handler=handlers.exits, answer=Exits, params=(strategy, which),
-                 summary="Obligations to sell; an overdue one sells at any price.", **read),
+        ApiRoute(path=path + "/exits", handler=handlers.exits, answer=Exits,
+                 params=(strategy, which, limit_param(200, 500, "exits"), order_cursor()),
+                 summary="Obligations to sell, newest first; an overdue one sells at any price.", **read),
         ApiRoute(path=path + "/redeemable", handler=handlers.redeemable, answer=Redeemable,
                  summary="Settled positions whose value waits for its redemption at the venue.", **read),
         ApiRoute(path=path + "/logs", handler=handlers.logs, answer=LogPage, params=(strategy, *_log_filters()),

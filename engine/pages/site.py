@@ -1,6 +1,10 @@
 """Every page that there is, in the order of the navigation."""
 
+from engine.pages.bot_pages import bot_pages
 from engine.pages.feed_pages import feed_pages
+from engine.pages.ft_pages import ft_pages
+from engine.pages.live_pages import live_pages
+from engine.pages.log_pages import log_pages
 from engine.pages.page import Page
 
 
@@ -8,4 +12,9 @@ def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
+        *bot_pages(),
+        *ft_pages(),
+        # Before the live pages, of which one takes any word after /lt/.
+        *log_pages(),
+        *live_pages(),
     ]

@@ -32,7 +32,10 @@ class LiveReports(Protocol):
         before: tuple[datetime, str] | None = None,
         rows_max: int = 100,
     ) -> Sequence[Row]:
-        """Returns orders, newest first, with `ended` only such; `before` is (created_at, order_id) of the last one of the page before."""
+        """Returns orders, newest first; `before` is (created_at, order_id) of the last one of the page before.
+
+        `ended`: only those that ended, or only those that work.
+        """
         ...
 
     async def positions(self, *, strategy_id: str | None = None, user_id: str | None = None) -> Sequence[Row]:
@@ -40,9 +43,15 @@ class LiveReports(Protocol):
         ...
 
     async def exits(
-        self, *, strategy_id: str | None = None, user_id: str | None = None, ended: bool = False, rows_max: int = 500
+        self,
+        *,
+        strategy_id: str | None = None,
+        user_id: str | None = None,
+        ended: bool = False,
+        before: tuple[datetime, str] | None = None,
+        rows_max: int = 500,
     ) -> Sequence[Row]:
-        """Returns obligations to sell, open ones only unless `ended`."""
+        """Returns obligations to sell, newest first, open ones only unless `ended`; `before` as of `orders`."""
         ...
 
     async def redeemable(self, *, user_id: str | None = None) -> Sequence[Row]:

@@ -214,7 +214,7 @@ async def test_flattening_needs_a_yes_and_pauses(api, pool):
     assert (await api.get(one)).json()["strategy"]["isPaused"] is True
     [exit_] = (await api.get("/api/lt/exits?strategyId=LT_BOT")).json()["exits"]
     assert (exit_["kind"], exit_["status"], exit_["overdue"]) == ("flatten", "OPEN", False)
-    assert (await api.get("/api/lt/exits", token="bob")).json() == {"exits": []}
+    assert (await api.get("/api/lt/exits", token="bob")).json()["exits"] == []
 
 
 async def test_orders_are_walked_whole_and_only_by_whom_they_belong_to(api, pool):

@@ -90,7 +90,8 @@ SELECT x.exit_id::text AS exit_id, x.strategy_id, x.cause, x.kind, x.status, x.c
 FROM lt_exits AS x JOIN lt_exit_owners AS owner USING (exit_id)
 WHERE ($1::text IS NULL OR x.strategy_id = $1) AND ($2::text IS NULL OR owner.user_id = $2::uuid)
     AND ($3::boolean OR x.status = 'OPEN')
-ORDER BY x.created_at DESC LIMIT $4
+    AND ($5::timestamptz IS NULL OR (x.created_at, x.exit_id) < ($5, $6::text::uuid))
+ORDER BY x.created_at DESC, x.exit_id DESC LIMIT $4
 """
 REDEEMABLE = """
 SELECT q.strategy_id, s.account, q.condition_id, q.token_id, q.shares, q.amount, q.created_at FROM lt_cooldown_queue AS q
@@ -167,10 +168,16 @@ class LiveReportStore:
         return await self._rows(POSITIONS, strategy_id, user_id)
 
     async def exits(
-        self, *, strategy_id: str | None = None, user_id: str | None = None, ended: bool = False, rows_max: int = 500
+        self,
+        *,
+        strategy_id: str | None = None,
+        user_id: str | None = None,
+        ended: bool = False,
+        before: tuple[datetime, str] | None = None,
+        rows_max: int = 500,
     ) -> list[Row]:
-        """Returns obligations to sell, open ones only unless `ended`."""
-        return await self._rows(EXITS, strategy_id, user_id, ended, rows_max)
+        """Returns obligations to sell, newest first, open ones only unless `ended`; `before` as of `orders`."""
+        return await self._rows(EXITS, strategy_id, user_id, ended, rows_max, *(before or (None, None)))
 
     async def redeemable(self, *, user_id: str | None = None) -> list[Row]:
         """Returns settled positions whose value waits for its redemption."""

@@ -1,8 +1,8 @@
 // Forms and buttons that change something through the API.
 //
 // <form data-api="POST /api/…">: its fields become the JSON body. A field's `data-type` says how (number, integer, boolean,
-// list, lines); one that is empty is left out, with `data-empty="null|text|list"` it is null, "" or []. `{name}` in the path is taken from the field
-// of that name. `data-confirm` asks first, `data-done` is said afterwards, `data-then="reload|none|/path"` says what follows.
+// list, lines); one that is empty is left out, with `data-empty="null|text|list"` it is null, "" or []. `{name}` in the path is
+// taken from the field of that name. `data-confirm` asks first, `data-done` is said afterwards, `data-then="reload|none|/path"` says what follows.
 
 import { ask } from "./api.mjs";
 import { confirmed, tell } from "./dialogs.mjs";
