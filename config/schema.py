@@ -3,13 +3,14 @@
 A class a section; the unit stands in the name. `polycopy config schema` prints this file as a table.
 """
 
+import ipaddress
 import re
 
 import attrs
 
 from config.coverage import CoverageConfig
 from config.discovery import DiscoveryConfig
-from config.field import choice, named_sections, number, secret, section, text, whole
+from config.field import choice, flag, named_sections, number, secret, section, text, whole
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
 from config.markets import MarketsConfig
@@ -33,6 +34,15 @@ def _http_url(default: str, doc: str) -> str:
 
 def _path(doc: str) -> str:
     return text("", allowed="a path, or empty for the default place", check=lambda value: "\0" not in value, doc=doc)  # type: ignore[no-any-return]
+
+
+def _are_networks(value: str) -> bool:
+    try:
+        for part in filter(str.strip, value.split(",")):
+            ipaddress.ip_network(part.strip(), strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +93,9 @@ class HttpConfig:
     admin_per_minute: int = whole(
         60, at_least=1, at_most=10_000_000, doc="calls for administrators by one token", restart=False
     )
+    trusted_proxies: str = text("", allowed="addresses or networks separated by commas", check=_are_networks,
+                                doc="whose x-forwarded-for and x-forwarded-proto are believed")  # fmt: skip
+    login_url: bool = flag(True, doc="print a login URL at start, on loopback and without live trading only")
 
 
 @attrs.frozen(kw_only=True)

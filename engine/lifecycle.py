@@ -201,6 +201,7 @@ class EngineHost:
             owner=office.owner,
             holder=office.holder,
             live_switch=self.live_switch,
+            is_money_real=self.config.live.enabled or self.live_switch,
         )
 
     async def _prepared(self, options: DatabaseOptions) -> str:

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from engine.coverage_metrics import coverage_families, job_families
 from engine.live_metrics import live_families
+from engine.login_metrics import login_families
 from engine.notify_metrics import notify_families
 from engine.poll_metrics import poll_families
 from engine.wiring import Engine
@@ -84,6 +85,7 @@ class EngineCollector(Collector):
         yield from self._upstream()
         yield from self._serving()
         yield from notify_families(self.engine.services)
+        yield from login_families(self.engine.services)
 
     def _process(self) -> Iterator[Metric]:
         gauges = self.engine.gauges

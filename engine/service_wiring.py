@@ -4,18 +4,23 @@ requests ─▶ token_registry, price_cache ─▶ answers        clock ─▶ s
 """
 
 import attrs
+import trio
 
 from actors.book_cache import BookCache
 from actors.coverage_board import CoverageBoard
 from actors.feed_hub import FeedHub
 from actors.late_trades import LateTrades
+from actors.login_urls import LoginUrls
 from actors.market_ensurer import MarketEnsurer
 from actors.notifier import Notifier
 from actors.polling.poll_figures import PollFigures
 from actors.polling.poll_outlets import PollOutlets
 from actors.price_cache import PriceCache
 from actors.scheduler import Scheduler
+from actors.session_registry import SessionRegistry
 from actors.token_registry import TokenRegistry
+from actors.web_login import WebLogin
+from config.login_urls import login_url_allowed
 from config.notify import channel_rules
 from config.schema import EngineConfig
 from engine.job_wiring import JobPorts, scheduler_of
@@ -29,6 +34,7 @@ from protocols.live.passes import LivePasses
 from protocols.notifications import MessageSender, NotificationStore
 from protocols.paper import SettlePass
 from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
+from protocols.sessions import PasswordHasher, PasswordStore, SessionStore
 from protocols.users import TokenStore
 
 CLAIM_FACTOR = 2
@@ -55,6 +61,13 @@ class ServicePorts:
     rng: Random
     owner: str
     holder: str
+    sessions: SessionStore
+    passwords: PasswordStore
+    hasher: PasswordHasher
+    secret_rng: Random
+    """A `random.SystemRandom`: it makes the secrets of sessions."""
+    is_money_real: bool
+    """Either switch of live trading is on: nobody gets far without a password then."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +92,9 @@ class Services:
     """The same for what pollers find."""
     cold_figures: PollFigures
     """What the cold tier of the wallet pollers did in this process."""
+    session_registry: SessionRegistry
+    login_urls: LoginUrls
+    web_login: WebLogin
 
 
 def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child, ...], Services]:
@@ -109,12 +125,14 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         window_s=config.notify.digest_window_s,
         settings_url=config.notify.public_url,
     )
+    session_registry, login_urls, web_login = _login(config, io)
     children = (
         Child(name="token_registry", run=token_registry.run),
         Child(name="feed_hub", run=feed_hub.run),
         Child(name="price_cache", run=price_cache.run),
         Child(name="scheduler", run=scheduler.run),
         Child(name="notifier", run=notifier.run),
+        Child(name="session_registry", run=session_registry.run),
     )
     services = Services(
         token_registry=token_registry,
@@ -130,5 +148,27 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         coverage=jobs.coverage_board,
         poll_outlets=poll_outlets,
         cold_figures=jobs.cold_figures,
+        session_registry=session_registry,
+        login_urls=login_urls,
+        web_login=web_login,
     )
     return children, services
+
+
+def _login(config: EngineConfig, io: ServicePorts) -> tuple[SessionRegistry, LoginUrls, WebLogin]:
+    registry = SessionRegistry(store=io.sessions, clock=io.clock, rng=io.rng, is_money_real=io.is_money_real)
+    urls = LoginUrls(
+        is_allowed=login_url_allowed(config.http, is_money_real=io.is_money_real),
+        secret_rng=io.secret_rng,
+        now_s=trio.current_time,
+    )
+    login = WebLogin(
+        sessions=io.sessions,
+        passwords=io.passwords,
+        registry=registry,
+        hasher=io.hasher,
+        urls=urls,
+        clock=io.clock,
+        secret_rng=io.secret_rng,
+    )
+    return registry, urls, login

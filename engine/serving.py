@@ -12,11 +12,14 @@ from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.api.admin_routes import admin_routes
 from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
+from engine.api.browser import BrowserDoor
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
+from engine.api.entrance import Entrance
 from engine.api.feed_routes import feed_routes
 from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
+from engine.api.form_tokens import FormTokens
 from engine.api.ft_routes import FtReadPorts, ft_read_routes
 from engine.api.gate import Gate, rates_of
 from engine.api.job_routes import job_routes
@@ -30,16 +33,18 @@ from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
 from engine.api.mount import ApiMount
 from engine.api.notification_routes import notification_routes
+from engine.api.peer import networks_of
 from engine.api.portfolio_routes import portfolio_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
+from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
-from engine.pages.doorman import Doorman
 from engine.pages.feed_cards import feed_card_routes
+from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
 from engine.pages.site import all_pages
 from engine.reload import Reloader
@@ -64,6 +69,8 @@ class ServingContext:
     """A `random.SystemRandom`: it makes tokens."""
     owner: str
     holder: str
+    is_money_real: bool
+    """Either switch of live trading is on."""
     live_switch: bool = False
     """The second switch of live trading, given at start."""
 
@@ -75,35 +82,25 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         open_serving_adapters(engine.config, options, engine.traffic, context.clock) as io,
         trio.open_nursery() as nursery,
     ):
-        ports = ServicePorts(
-            tokens=io.tokens,
-            feed=io.feed_stream,
-            prices=io.prices,
-            price_fallback=io.clob,
-            price_store=io.price_store,
-            price_age=context.price_age,
-            books=io.clob,
-            markets=io.markets,
-            catalog=io.catalog,
-            jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
-            outbox=io.outbox,
-            messages=io.messages,
-            clock=context.clock,
-            rng=context.rng,
-            owner=context.owner,
-            holder=context.holder,
-        )
+        ports = service_ports(io, context)
         children, services = build_services(engine.config, ports)
         await nursery.start(engine.supervisor.run_group, "serving", children)
+        door = BrowserDoor(
+            find=services.session_registry.find, trusted_proxies=networks_of(engine.config.http.trusted_proxies)
+        )
         gate = Gate(
             services.token_registry.find,
             rates_of(engine.config.http),
             streams_max=engine.config.http.streams_max,
+            door=door,
         )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
         routes = engine_routes(engine, io, services, context)
         context.mount.install(routes, gate)
-        context.pages.install(all_pages(), routes, Doorman(services.token_registry.find).visitor)
+        forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
+        entrance = Entrance(login=services.web_login, door=door, forms=forms)
+        context.pages.install(all_pages(), routes, gate, login_pages(context.pages, entrance))
+        engine.entrance = entrance
         engine.services = services
         try:
             yield services
@@ -111,6 +108,33 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             context.pages.remove()
             context.mount.remove()
             nursery.cancel_scope.cancel()
+
+
+def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
+    """Returns what the services need of the world."""
+    return ServicePorts(
+        tokens=io.tokens,
+        feed=io.feed_stream,
+        prices=io.prices,
+        price_fallback=io.clob,
+        price_store=io.price_store,
+        price_age=context.price_age,
+        books=io.clob,
+        markets=io.markets,
+        catalog=io.catalog,
+        jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+        outbox=io.outbox,
+        messages=io.messages,
+        clock=context.clock,
+        rng=context.rng,
+        owner=context.owner,
+        holder=context.holder,
+        sessions=io.sessions,
+        passwords=io.passwords,
+        hasher=io.hasher,
+        secret_rng=context.secret_rng,
+        is_money_real=context.is_money_real,
+    )
 
 
 def engine_routes(engine: Engine, io: ServingAdapters, services: Services, context: ServingContext) -> list[ApiRoute]:
@@ -130,7 +154,10 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *fire_routes(io.discover, clock),
         *_live_routes(engine, io, context),
         *_portfolio_routes(engine, io, services, clock),
-        *user_routes(io.users, services.token_registry, clock, context.secret_rng),
+        *user_routes(
+            io.users, services.token_registry, clock, context.secret_rng, services.session_registry.forget_user
+        ),
+        *session_routes(services.web_login, services.login_urls),
         *job_routes(
             store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
         ),

@@ -41,6 +41,10 @@ class Principal:
     scopes: frozenset[Scope]
     expires_at_ms: int | None = None
     """When the token ends; no token that it makes may outlive it."""
+    session_id: str | None = None
+    """The session of a browser; None for a bearer token."""
+    is_login_free: bool = False
+    """A session that began with a login URL, not with a password."""
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ from config.schema import EngineConfig
 from engine.adapters.job_adapters import JobAdapters, open_job_adapters
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.notify_sender import NotifyProcess
+from engine.adapters.password_hashing import Argon2Hasher
 from engine.adapters.postgres.auto_close_store import AutoCloseStore
 from engine.adapters.postgres.copy_record_store import PostgresCopyRecords
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
@@ -31,6 +32,7 @@ from engine.adapters.postgres.notification_user_store import NotificationUserSto
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.portfolio_store import PostgresPortfolios
 from engine.adapters.postgres.price_store import PostgresPriceStore
+from engine.adapters.postgres.session_store import PostgresPasswords, PostgresSessions
 from engine.adapters.postgres.signal_store import PostgresSignalStore
 from engine.adapters.postgres.strategy_store import StrategyStore
 from engine.adapters.postgres.trader_profile_store import PostgresTraderReports
@@ -88,6 +90,10 @@ class ServingAdapters:
     messages: NotifyProcess
     notifications: NotificationUserStore
     """What users see of them."""
+    sessions: PostgresSessions
+    """Of the registry, which polls; its few writes wait for nobody's pages."""
+    passwords: PostgresPasswords
+    hasher: Argon2Hasher
 
 
 @asynccontextmanager
@@ -149,4 +155,7 @@ async def open_serving_adapters(
             outbox=PostgresNotificationStore(outbox),
             messages=NotifyProcess(urls=channel_urls(config.notify), timeout_s=config.notify.send_timeout_s),
             notifications=NotificationUserStore(pool),
+            sessions=PostgresSessions(tokens),
+            passwords=PostgresPasswords(pool),
+            hasher=Argon2Hasher(),
         )

@@ -83,11 +83,13 @@ class Endpoint:
     async def _answer(self, scope: Scope, receive: Receive) -> Any:
         route = self.route
         authorization = length = content_type = None
-        has_body = False
+        has_body = has_cookie = False
         for name, value in scope["headers"]:
             if name == b"authorization":
                 # Two of them are none: nobody knows which one the proxy in front has looked at.
                 authorization = value if authorization is None else b""
+            elif name == b"cookie":
+                has_cookie = True
             elif name == b"content-type":
                 content_type = value
             elif name == b"content-length":
@@ -95,8 +97,11 @@ class Endpoint:
                 has_body = length > 0
             elif name == b"transfer-encoding":
                 has_body = True
-        client = scope["client"]
-        principal = self.gate.admit(authorization, client[0] if client else "", route.scope, route.rate)
+        if has_cookie and authorization is None:
+            principal = self.gate.admit_browser(scope, route.scope, route.rate)
+        else:
+            client = scope["client"]
+            principal = self.gate.admit(authorization, client[0] if client else "", route.scope, route.rate)
         query = scope["query_string"]
         params = self._query.read(query) if query or self._query.params else _NOTHING
         if self._path_params:

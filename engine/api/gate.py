@@ -1,11 +1,13 @@
-"""Who may pass: bearer tokens, scopes and rate limits."""
+"""Who may pass: bearer tokens, sessions of browsers, scopes and rate limits."""
 
-import ipaddress
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
+from actors.rules.networks import network_of
 from config.schema import HttpConfig
+from engine.api.browser import BrowserDoor, Visitor
 from engine.api.errors import ApiError, forbidden, unauthorized
 from engine.api.request_rate import RateLimit
 from engine.api.route import Rate
@@ -39,6 +41,8 @@ class Gate:
     failures_per_minute: int = FAILURES_PER_MINUTE
     streams_max: int = 256
     """Event streams of all kinds that may be open together."""
+    door: BrowserDoor | None = attrs.field(default=None, repr=False)
+    """None: sessions of browsers are not known here."""
     streams: int = attrs.field(init=False, default=0)
     """Those that are open."""
     _limits: dict[Rate, RateLimit] = attrs.field(init=False, repr=False)
@@ -72,8 +76,36 @@ class Gate:
         """
         principal = self.find(token_digest(_bearer(authorization)))
         if principal is None:
-            wait_s = self._failures.take(_network(address))
-            raise _too_many(wait_s) if wait_s else unauthorized()
+            raise self._failed(address)
+        return self._limited(principal, scope, rate)
+
+    def admit_browser(self, request: Mapping[str, Any], scope: Scope | None, rate: Rate) -> Principal:
+        """Returns whose session's cookie an ASGI request without a bearer carries. `request` is its scope.
+
+        Raises as `admit`, and a 403 `csrf` when no page of ours asks.
+        """
+        visitor = None if self.door is None else self.door.visitor(request)
+        if self.door is None or visitor is None:
+            client = request["client"]
+            raise self._failed(client[0] if client else "")
+        self.door.require_own_page(request, visitor)
+        return self._limited(visitor.principal, scope, rate)
+
+    def admit_page(self, request: Mapping[str, Any], rate: Rate) -> Visitor | None:
+        """Returns whose session's cookie a request of a page carries; None without one that holds: he has to log in.
+
+        A link on another site's page may lead to ours: reading a page changes nothing. Raises a 429.
+        """
+        visitor = None if self.door is None else self.door.visitor(request)
+        if visitor is not None:
+            self._limited(visitor.principal, None, rate)
+        return visitor
+
+    def _failed(self, address: str) -> ApiError:
+        wait_s = self._failures.take(network_of(address))
+        return _too_many(wait_s) if wait_s else unauthorized()
+
+    def _limited(self, principal: Principal, scope: Scope | None, rate: Rate) -> Principal:
         if scope is not None and scope not in principal.scopes:
             raise forbidden(scope.value)
         wait_s = self._limits[rate].take(principal.token_id)
@@ -87,17 +119,6 @@ def _bearer(authorization: bytes | None) -> bytes:
     if authorization is not None and authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip(b" ")
     return b""
-
-
-def _network(address: str) -> str:
-    """Returns the address, for IPv6 its /64: one client has all addresses of that."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.exploded[:19]
 
 
 def _too_many(wait_s: float) -> ApiError:

@@ -18,12 +18,18 @@ _SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "description": "A token made by `polycopy tokens add` or `POST /api/tokens`.",
-    }
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "polycopy_session",
+        "description": "Of a browser; with TLS __Host-polycopy. Changes need the header X-CSRF-Token of a page besides.",
+    },
 }
 _REFUSALS = {
     400: "a parameter or the body is wrong; `field` names what",
     401: "a valid bearer token is needed",
-    403: "the token lacks the scope",
+    403: "the token lacks the scope; `csrf`: no page of ours asks",
     404: "there is no such thing",
     413: "the body is too large",
     415: "the body is not application/json",
@@ -66,7 +72,7 @@ def _operation(route: ApiRoute, answer: Any, body: Any, error: Any) -> dict[str,
         "operationId": _operation_id(route),
         "summary": route.summary,
         "tags": [route.path.split("/")[2]],
-        "security": [{"bearer": [] if route.scope is None else [route.scope.value]}],
+        "security": [{name: [] if route.scope is None else [route.scope.value]} for name in _SECURITY],
         "responses": {"200": _success(route, answer), **_refusals(route, error)},
     }
     if route.params:
@@ -90,7 +96,7 @@ def _success(route: ApiRoute, answer: Any) -> dict[str, Any]:
 
 def _refusals(route: ApiRoute, error: Any) -> dict[str, Any]:
     statuses = {400, 401, 429, 503}
-    if route.scope is not None:
+    if route.scope is not None or route.method != "GET":
         statuses.add(403)
     if route.body is not None:
         statuses |= {413, 415}

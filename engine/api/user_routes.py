@@ -1,5 +1,6 @@
 """Users and tokens: who I am, whom there is, and what lets programs act for them."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -124,6 +125,7 @@ class _Handlers:
     live: LiveTokens
     clock: WallClock
     rng: Random = attrs.field(repr=False)
+    end_sessions: Callable[[str], None]
 
     async def me(self, call: Call) -> Me:
         one = call.principal
@@ -150,6 +152,7 @@ class _Handlers:
         if row is None:
             raise not_found("unknown_user", "there is no such user")
         self.live.forget_user(row.user_id)
+        self.end_sessions(row.user_id)
         return _user(row)
 
     async def tokens(self, call: Call) -> Tokens:
@@ -162,7 +165,8 @@ class _Handlers:
         body: NewToken = call.body
         name = self._whose(call, body.user_name)
         for scope in body.scopes:
-            if scope not in call.principal.scopes:
+            # Where a session needed no password, a token of it must not trade or rule when money is real one day.
+            if scope not in call.principal.scopes or (call.principal.is_login_free and scope is not Scope.READ):
                 raise forbidden(scope.value)
         text = new_token(self.rng)
         try:
@@ -208,9 +212,18 @@ class _Handlers:
         return wanted_ms
 
 
-def user_routes(store: UserStore, live: LiveTokens, clock: WallClock, rng: Random) -> list[ApiRoute]:
-    """Returns the routes of users and tokens. `rng` makes tokens: it has to be a `random.SystemRandom`."""
-    handlers = _Handlers(store=store, live=live, clock=clock, rng=rng)
+def user_routes(
+    store: UserStore,
+    live: LiveTokens,
+    clock: WallClock,
+    rng: Random,
+    end_sessions: Callable[[str], None] = lambda user_id: None,
+) -> list[ApiRoute]:
+    """Returns the routes of users and tokens. `rng` makes tokens: it has to be a `random.SystemRandom`.
+
+    `end_sessions` is told the id of a user who was disabled.
+    """
+    handlers = _Handlers(store=store, live=live, clock=clock, rng=rng, end_sessions=end_sessions)
     return [_me(handlers), *_user_management(handlers), *_token_management(handlers)]
 
 

@@ -1,13 +1,11 @@
 """`polycopy demo`: the simulator, the engine and a few followed wallets on this machine."""
 
-import contextlib
 import json
 import logging
 import shutil
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ from engine.adapters.system_clock import process_owner_id
 from engine.cli.demo_bots import BOTS, bot_counts, bot_sentences, make_bots
 from engine.cli.demo_live import OVERRIDES, DemoLive, live_sentences, open_demo_live
 from engine.cli.demo_user import DemoUser, demo_user
+from engine.cli.demo_venue import simulated_venue
+from engine.cli.first_login import way_in
 from engine.cli.hosting import host_engine
 from engine.cli.main import Settings
 from engine.lifecycle import EngineHost, Running
@@ -47,17 +47,28 @@ WHERE ingest_seq > $1 ORDER BY ingest_seq
 @click.option("--rate", type=click.FloatRange(0.1, 100), default=1.0, show_default=True, help="Times 28 rows a second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated platform.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Of the pages; by default one that is free.")
+@click.option(
+    "--password",
+    help="Of the user admin on the pages; by default a login URL, or a password made for the run, is printed.",
+)
 @click.option("--live-sim", is_flag=True, help="Copy with simulated money too, through the whole path of live orders.")
 @click.pass_obj
 def demo(
-    settings: Settings, seconds: float | None, as_json: bool, rate: float, seed: int, port: int, live_sim: bool
+    settings: Settings,
+    seconds: float | None,
+    as_json: bool,
+    rate: float,
+    seed: int,
+    port: int,
+    password: str | None,
+    live_sim: bool,
 ) -> None:
     """Watch the engine work: a simulated venue, a few followed traders, a database of its own. No network, no keys.
 
     Nothing outside a directory of the demo's own is touched, and that is deleted at the end.
     """
     home = default_data_dir().parent / f"demo-{process_owner_id()[:8]}"
-    with _simulator(rate=rate, seed=seed) as urls:
+    with simulated_venue(rate=rate, seed=seed) as urls:
         overrides = {f"venue.{name}": url for name, url in urls.items() if name != "control_url"}
         overrides |= {
             "database.data_dir": str(home / "postgres"),
@@ -71,7 +82,12 @@ def demo(
             live = open_demo_live(home) if live_sim else None
             overrides |= OVERRIDES if live_sim else {}
             show = _Demo(
-                control_url=urls["control_url"], data_dir=home / "postgres", seconds=seconds, quiet=as_json, live=live
+                control_url=urls["control_url"],
+                data_dir=home / "postgres",
+                seconds=seconds,
+                quiet=as_json,
+                password=password,
+                live=live,
             )
             own = (lambda config: config) if live is None else live.only_simulated
             config = own(settings.load(overrides))
@@ -83,30 +99,6 @@ def demo(
     sys.exit(code if code or show.result is not None else 1)
 
 
-@contextlib.contextmanager
-def _simulator(*, rate: float, seed: int) -> Iterator[dict[str, str]]:
-    """Runs the venue's other side in a process of its own and yields its addresses."""
-    command = [sys.executable, "-m", "engine.simulator", "--rate", str(rate), "--seed", str(seed), "--lag-scale", "0.2"]
-    # Markets live a fiftieth of their time, so that positions are settled while somebody looks.
-    command += ["--life-scale", "0.02"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise click.ClickException("the simulator did not start")
-        yield json.loads(line)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
 @attrs.define(eq=False, kw_only=True)
 class _Demo:
     """What happens beside the engine: choose traders, let the venue play, show rows, count at the end."""
@@ -115,6 +107,7 @@ class _Demo:
     data_dir: Path
     seconds: float | None
     quiet: bool
+    password: str | None = None
     live: DemoLive | None = None
     result: dict[str, Any] | None = attrs.field(init=False, default=None)
     _shown_seq: int = attrs.field(init=False, default=0)
@@ -135,6 +128,7 @@ class _Demo:
                 f"Following {len(wallets)} traders of the simulated platform, {len(BOTS)} paper bots copy them; "
                 "Ctrl-C ends the demo.\n"
             )
+            self._say(await way_in(options, running, host.config.http, self.password))
             await _post(control, "/play", {"action": "resume"})
             async with demo_user(options, running) as user:
                 await self._watch(options, user, host)

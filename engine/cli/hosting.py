@@ -16,6 +16,7 @@ from engine.adapters.postgres.migrate import MigrationError
 from engine.adapters.signer import KeyFileError
 from engine.adapters.spill_journal import JournalBusyError
 from engine.adapters.system_clock import SystemClock, system_random
+from engine.cli.first_login import show_first_login
 from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
 from engine.lifecycle import EngineHost, Running
 from engine.reload import ReadConfig, Reloader
@@ -75,6 +76,8 @@ async def _run(host: EngineHost, beside: Beside | None) -> None:
         _log.info("listening", extra={"http": f"http://{host.config.http.host}:{running.http_port}"})
         if beside is not None:
             nursery.start_soon(beside, running, host)
+        else:
+            nursery.start_soon(show_first_login, running, host.config.http)
         await engine_done.wait()
         nursery.cancel_scope.cancel()
 

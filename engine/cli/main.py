@@ -34,6 +34,7 @@ _COMMANDS = {
     "replay": ("engine.cli.replay", "replay_command", "Run recorded trades through the engine: what would bots have done?"),
     "notify": ("engine.cli.notify", "notify", "Notices to users: how channels stand, a test, who wants what."),
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
+    "login-url": ("engine.cli.login_url", "login_url", "Make a URL that lets somebody into the pages once, on this machine."),
     "tokens": ("engine.cli.tokens", "tokens", "List tokens, make them, revoke them."),
     "config": ("engine.cli.config", "config", "Show, check and explain the configuration."),
     "jobs": ("engine.cli.jobs", "jobs", "Show what runs at which times, and run it now."),

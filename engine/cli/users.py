@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -9,8 +10,11 @@ import attrs
 import click
 
 from actors.rules.notices.delivery_plan import is_address
+from actors.rules.passwords import password_problem
 from config.schema import EngineConfig
+from engine.adapters.password_hashing import Argon2Hasher
 from engine.adapters.postgres.database import Connection
+from engine.adapters.postgres.session_store import PostgresPasswords
 from engine.adapters.postgres.user_store import UserRow, UserStore
 from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
@@ -91,6 +95,61 @@ def disable(settings: Settings, name: str, as_json: bool) -> None:
         return row
 
     _show(run_command(lambda: with_user_store(config, update)), "disabled", as_json=as_json)
+
+
+@users.command()
+@click.argument("name")
+@click.option("--on/--off", "is_admin", required=True, help="An administrator from now on, or no longer.")
+@_json
+@click.pass_obj
+def admin(settings: Settings, name: str, is_admin: bool, as_json: bool) -> None:
+    """Make a user an administrator, or not. His tokens stay as they are; his sessions follow within two seconds."""
+    if name == ADMIN_NAME and not is_admin:
+        raise click.BadParameter("the user admin stays one: the bootstrap token is his", param_hint="NAME")
+    config = settings.load()
+
+    async def update(store: UserStore) -> UserRow:
+        row = await store.set_admin(name, is_admin=is_admin)
+        if row is None:
+            raise click.BadParameter(f"there is no user {plain(name)!r}", param_hint="NAME")
+        return row
+
+    what = "is an administrator" if is_admin else "is no administrator"
+    _show(run_command(lambda: with_user_store(config, update)), what, as_json=as_json)
+
+
+@users.command()
+@click.argument("name")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the password from the first line of standard input.")
+@_json
+@click.pass_obj
+def password(settings: Settings, name: str, from_stdin: bool, as_json: bool) -> None:
+    """Set the password with which a user logs in on the pages. His sessions end, everywhere within two seconds."""
+    config = settings.load()
+    text = _password_of_stdin() if from_stdin else click.prompt("password", hide_input=True, confirmation_prompt=True)
+    problem = password_problem(text, name)
+    if problem is not None:
+        raise click.ClickException(problem)
+
+    async def update(store: UserStore) -> int:
+        passwords = PostgresPasswords(store.database)
+        row = await passwords.password(name)
+        if row is None or row.is_disabled:
+            raise click.BadParameter(f"there is no user {plain(name)!r}, or he is disabled", param_hint="NAME")
+        ended = await passwords.set_password(row.user_id, await Argon2Hasher().hash(text), revision=row.revision)
+        if ended is None:
+            raise click.ClickException("somebody has changed this password meanwhile; nothing was done")
+        return len(ended)
+
+    ended = run_command(lambda: with_user_store(config, update, create=True))
+    if as_json:
+        click.echo(json.dumps({"user_name": name, "sessions_ended": ended}))
+    else:
+        click.echo(f"password of {plain(name)} set" + (f", {ended} sessions ended" if ended else ""))
+
+
+def _password_of_stdin() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @users.command()

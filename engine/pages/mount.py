@@ -13,10 +13,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 
 from actors.rules.log_limit import LogLimit
+from engine.api.browser import Visitor
 from engine.api.errors import ApiError
-from engine.api.route import ApiRoute
+from engine.api.gate import Gate
+from engine.api.route import ApiRoute, Rate
 from engine.pages.in_process import InProcessApi
-from engine.pages.page import NAVIGATION, Page, Visit, Visitor
+from engine.pages.page import NAVIGATION, Page, Visit
 from engine.pages.rendering import Renderer
 from engine.pages.static_files import PREFIX, StaticFiles
 from engine.web.asgi_cycle import AsgiApp, Receive, Scope, Send
@@ -62,10 +64,6 @@ class LiveBanner:
     """By whom entries were stopped, and why."""
 
 
-Find = Callable[[Scope], Visitor | None]
-"""From a request to whoever has its session; raises `ApiError` when he asks too often."""
-
-
 @attrs.define(eq=False, kw_only=True)
 class PageMount:
     """Serves pages while there is a database. `api` knows the routes by then."""
@@ -75,19 +73,19 @@ class PageMount:
     api: InProcessApi = attrs.field(factory=InProcessApi)
     live: Callable[[], LiveBanner | None] = lambda: None
     _router: Router | None = attrs.field(init=False, default=None)
-    _find: Find | None = attrs.field(init=False, default=None)
+    _gate: Gate | None = attrs.field(init=False, default=None)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
-    def install(self, pages: Sequence[Page], api: Sequence[ApiRoute], find: Find, others: Sequence[Route] = ()) -> None:
+    def install(self, pages: Sequence[Page], api: Sequence[ApiRoute], gate: Gate, others: Sequence[Route] = ()) -> None:
         """Serves `pages` over the routes of the API, and `others` that are open to everybody, from now on."""
-        self._find = find
+        self._gate = gate
         self.api.install(api)
         routes = [Route(page.path, self._endpoint(page)) for page in pages]
         self._router = Router([*others, *routes], redirect_slashes=False, default=self._missing)
 
     def remove(self) -> None:
         """Serves nothing but its styles any more."""
-        self._router = self._find = None
+        self._router = self._gate = None
         self.api.remove()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,7 +132,7 @@ class PageMount:
 
     def _visitor_or_none(self, scope: Scope) -> Visitor | None:
         try:
-            return None if self._find is None else self._find(scope)
+            return None if self._gate is None else self._gate.admit_page(scope, Rate.READ)
         except ApiError:
             return None
 
@@ -155,7 +153,7 @@ class PageMount:
         scope = request.scope
         visitor = None
         try:
-            visitor = self._find(scope) if self._find is not None else None
+            visitor = None if self._gate is None else self._gate.admit_page(scope, Rate.READ)
             if visitor is None:
                 return _to_login(request)
             if page.scope not in visitor.principal.scopes:

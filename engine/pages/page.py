@@ -6,18 +6,11 @@ from urllib.parse import urlencode
 
 import attrs
 
+from engine.api.browser import Visitor
 from engine.api.errors import ApiError
 from engine.pages.in_process import InProcessApi
 from protocols.errors import TransientError
 from protocols.users import Principal, Scope
-
-
-@attrs.frozen(kw_only=True)
-class Visitor:
-    """Who has a session. `csrf_token` is what his browser has to send along with whatever changes something."""
-
-    principal: Principal
-    csrf_token: str = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -96,6 +89,7 @@ NAVIGATION: tuple[tuple[str, str, str, Scope], ...] = (
     ("jobs", "Jobs", "/jobs", Scope.ADMIN),
     ("engine", "Engine", "/engine", Scope.ADMIN),
     ("config", "Configuration", "/engine/config", Scope.ADMIN),
+    ("users", "Users", "/users", Scope.ADMIN),
     ("settings", "Settings", "/settings", Scope.READ),
 )
 """Name, label, address, and the scope without which it is not shown."""

@@ -5,7 +5,9 @@ from engine.pages.feed_pages import feed_pages
 from engine.pages.ft_pages import ft_pages
 from engine.pages.live_pages import live_pages
 from engine.pages.log_pages import log_pages
+from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
+from engine.pages.settings_pages import settings_pages
 
 
 def all_pages() -> list[Page]:
@@ -17,4 +19,6 @@ def all_pages() -> list[Page]:
         # Before the live pages, of which one takes any word after /lt/.
         *log_pages(),
         *live_pages(),
+        *job_pages(),
+        *settings_pages(),
     ]

@@ -106,9 +106,9 @@ def test_parameters_say_what_is_allowed(document):
 
 def test_scopes_are_told(document):
     price = document["paths"]["/api/polymarket/price"]
-    assert price["get"]["security"] == [{"bearer": ["read"]}]
-    assert price["post"]["security"] == [{"bearer": ["trade"]}]
-    assert document["paths"]["/api/me"]["get"]["security"] == [{"bearer": []}]
+    assert price["get"]["security"] == [{"bearer": ["read"]}, {"session": ["read"]}]
+    assert price["post"]["security"] == [{"bearer": ["trade"]}, {"session": ["trade"]}]
+    assert document["paths"]["/api/me"]["get"]["security"] == [{"bearer": []}, {"session": []}]
 
 
 async def test_it_is_served_without_a_token():

@@ -27,6 +27,7 @@ _BOOKKEEPING: Final = frozenset(
         "target_version",
         "strategy_version",
         "token_version",
+        "web_session_version",
         "job_schedulers",
         # A halt leaves a row in lt_halts as well.
         "lt_control",

@@ -28,6 +28,10 @@ DISABLE_USER = """
 UPDATE profiles SET disabled_at = coalesce(disabled_at, now()) WHERE user_name = $1
 RETURNING id::text AS user_id, user_name, is_admin, created_at, disabled_at
 """
+SET_ADMIN = """
+UPDATE profiles SET is_admin = $2 WHERE user_name = $1
+RETURNING id::text AS user_id, user_name, is_admin, created_at, disabled_at
+"""
 TOKENS = """
 SELECT token.id::text AS token_id, profiles.id::text AS user_id, profiles.user_name, token.name, token.scopes,
     token.created_at, token.expires_at, token.revoked_at
@@ -111,6 +115,10 @@ class UserStore:
     async def set_email(self, user_name: str, email: str | None) -> bool:
         """Sets the address that notices of a user are mailed to, or takes it away; False when there is no such user."""
         return bool(await self.database.run(_rows(SET_EMAIL, user_name, email)))
+
+    async def set_admin(self, user_name: str, *, is_admin: bool) -> UserRow | None:
+        """Makes a user an administrator, or not, and returns him; None when there is no such user."""
+        return _user(await self.database.run(_rows(SET_ADMIN, user_name, is_admin)))
 
     async def disable_user(self, user_name: str) -> UserRow | None:
         """Shuts a user out, whose tokens hold no longer, and returns him; None when there is no such user."""

@@ -12,6 +12,10 @@ document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {
   document.cookie = `polycopy_theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
 });
 
+// Where the navigation scrolls sideways, the page that is shown is in sight.
+const current = document.querySelector('.nav a[aria-current="page"]');
+if (current) current.closest(".nav").scrollLeft = current.offsetLeft - 24;
+
 // <button data-drawer="/path" data-label="…"> opens a piece of a page beside the page.
 document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-drawer]");

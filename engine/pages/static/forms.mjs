@@ -1,8 +1,9 @@
 // Forms and buttons that change something through the API.
 //
 // <form data-api="POST /api/…">: its fields become the JSON body. A field's `data-type` says how (number, integer, boolean,
-// list, lines); one that is empty is left out, with `data-empty="null|text|list"` it is null, "" or []. `{name}` in the path is
-// taken from the field of that name. `data-confirm` asks first, `data-done` is said afterwards, `data-then="reload|none|/path"` says what follows.
+// list, lines; `member`: a checkbox whose value belongs to a list); one that is empty is left out, with
+// `data-empty="null|text|list"` it is null, "" or []. `{name}` in the path is taken from the field of that name. `data-confirm`
+// asks first, `data-done` is said afterwards, `data-then="reload|none|/path"` says what follows.
 
 import { ask } from "./api.mjs";
 import { confirmed, tell } from "./dialogs.mjs";
@@ -36,7 +37,9 @@ export function requestOf(form) {
       path = path.replace(`{${field.name}}`, encodeURIComponent(field.value));
       continue;
     }
-    if (field.type === "checkbox") {
+    if (field.dataset.type === "member") {
+      if (field.checked) put(body, field.name, [...(body[field.name] ?? []), field.value]);
+    } else if (field.type === "checkbox") {
       put(body, field.name, field.checked);
     } else if (field.value === "") {
       if (field.dataset.empty in EMPTY) put(body, field.name, EMPTY[field.dataset.empty]);
