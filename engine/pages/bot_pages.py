@@ -33,7 +33,7 @@ async def _bots(visit: Visit) -> Mapping[str, Any]:
     page = await visit.ask("/api/v2/bots", limit=PAGE_BOTS, cursor=query.get("cursor"), risk=risk, category=category)
     return {
         "page": page, "risks": RISKS, "categories": CATEGORIES, "risk": risk, "category": category,
-        "live": await live_by_bot(visit),
+        "mirrors": await live_by_bot(visit),
     }  # fmt: skip
 
 
@@ -52,7 +52,7 @@ async def bot_page(visit: Visit) -> Mapping[str, Any]:
     figures = detail["wallet"]
     shown = {
         "bot": figures, "detail": detail, "tabs": TABS, "tab": tab, "title": figures["displayName"] or wallet_id,
-        "live": (await live_by_bot(visit)).get(wallet_id),
+        "mirror": (await live_by_bot(visit)).get(wallet_id),
     }  # fmt: skip
     more = await _OF_TAB[tab](visit, wallet_id, detail)
     return {**shown, **more}

@@ -23,7 +23,7 @@ def ft_pages() -> list[Page]:
 
 async def _list(visit: Visit) -> Mapping[str, Any]:
     page = await visit.ask("/api/ft/wallets", limit=PAGE_STRATEGIES, cursor=visit.query.get("cursor"))
-    return {"page": page, "live": await live_by_bot(visit), "compared_max": COMPARED_MAX}
+    return {"page": page, "mirrors": await live_by_bot(visit), "compared_max": COMPARED_MAX}
 
 
 async def _compare(visit: Visit) -> Mapping[str, Any]:

@@ -95,7 +95,7 @@ def written(value: Any, kind: str) -> str:
 
 def _field(described: Mapping[str, Any], value: Any) -> SettingField:
     kind, decimals = described["kind"], described["decimals"]
-    chars_max = described["chars_max"] if kind == "text" else None
+    chars_max = described["charsMax"] if kind == "text" else None
     return SettingField(
         name=described["name"],
         label=_label(described["name"]),

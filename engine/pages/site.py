@@ -3,9 +3,9 @@
 from engine.pages.bot_pages import bot_pages
 from engine.pages.feed_pages import feed_pages
 from engine.pages.ft_pages import ft_pages
+from engine.pages.job_pages import job_pages
 from engine.pages.live_pages import live_pages
 from engine.pages.log_pages import log_pages
-from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
 from engine.pages.settings_pages import settings_pages
 
