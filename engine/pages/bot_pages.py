@@ -9,11 +9,11 @@ from engine.pages.page import Page, Visit
 from engine.pages.setting_form import BOT_GROUPS, setting_groups
 from engine.pages.strategy_charts import days_chart, equity_chart
 
-PAGE_BOTS, PAGE_ORDERS, PAGE_VERSIONS = 48, 50, 20
+PAGE_BOTS, PAGE_ORDERS, PAGE_VERSIONS, PAGE_DAYS = 48, 50, 20, 100
 RISKS = ("CONSERVATIVE", "MODERATE", "AGGRESSIVE")
 CATEGORIES = ("SPORTS", "CRYPTO", "POLITICS", "FINANCE", "LIVE")
 OUTCOMES = ("OPEN", "WON", "LOST", "SOLD", "VOID")
-TABS = (("overview", "Overview"), ("trades", "Trades"), ("signals", "Signals"), ("settings", "Settings"),
+TABS = (("overview", "Overview"), ("trades", "Trades"), ("days", "Days"), ("signals", "Signals"), ("settings", "Settings"),
         ("versions", "Versions"))  # fmt: skip
 RANGES = (("1d", "1 day", 1), ("7d", "7 days", 7), ("30d", "30 days", 30))
 
@@ -81,6 +81,12 @@ async def _trades(visit: Visit, wallet_id: str, _detail: Mapping[str, Any]) -> M
     return {"page": page, "outcome": outcome, "outcomes": OUTCOMES}
 
 
+async def _days(visit: Visit, wallet_id: str, _detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    cursor = visit.query.get("cursor")
+    page = await visit.ask("/api/ft/daily-stats", walletId=wallet_id, limit=PAGE_DAYS, cursor=cursor)
+    return {"page": page, "days_svg": days_chart(page["days"])}
+
+
 async def _signals(visit: Visit, wallet_id: str, _detail: Mapping[str, Any]) -> Mapping[str, Any]:
     found = await visit.ask(f"/api/v2/bots/{wallet_id}")
     kind = visit.query.get("kind") or ""
@@ -111,7 +117,7 @@ async def _versions(visit: Visit, wallet_id: str, detail: Mapping[str, Any]) -> 
 
 
 _OF_TAB = {
-    "overview": _overview, "trades": _trades, "signals": _signals, "settings": _settings, "versions": _versions
+    "overview": _overview, "trades": _trades, "days": _days, "signals": _signals, "settings": _settings, "versions": _versions
 }  # fmt: skip
 
 

@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
 from engine.pages.decision_words import reason_text
+from engine.pages.formats import MINUS, exact_time, seconds
+from engine.pages.formats import time_ms as _ms
 from engine.pages.page import Page, Unavailable, Visit
 
 LINES = 100
@@ -57,10 +60,32 @@ async def _trace(visit: Visit) -> Mapping[str, Any]:
     for fill in story["fills"] if story else ():
         fills[fill["orderId"]].append(fill)
     return {
-        "trace_id": trace_id, "story": story, "why": why, "fills": fills, "words": reason_text,
+        "trace_id": trace_id, "story": story, "why": why, "fills": fills, "words": reason_text, "offset": offset,
+        "exact": exact,
         "failed": [one for one in (story, why) if isinstance(one, Unavailable) and one.code not in NOT_FOUND],
         "is_trade_kept_elsewhere": bool(story),
     }  # fmt: skip
+
+
+def offset(at: str, start: str) -> str:
+    """Returns how long after its beginning something was, such as `+2.02 s`. Clocks of the venue may be ahead of ours."""
+    ms = (_ms(at) or 0) - (_ms(start) or 0)
+    sign, size = (MINUS, -ms) if ms < 0 else ("+", ms)
+    return (
+        f"{sign}{size}\N{NO-BREAK SPACE}ms"
+        if size < 1_000
+        else (
+            f"{sign}{Decimal(size) / 1000:.2f}\N{NO-BREAK SPACE}s"
+            if size < 60_000
+            else f"{sign}{seconds(size // 1000)}"
+        )
+    )
+
+
+def exact(at: str) -> str:
+    """Returns a time to the millisecond in UTC."""
+    ms = _ms(at) or 0
+    return exact_time(ms).replace(" UTC", f".{ms % 1000:03d} UTC")
 
 
 def _address(query: Mapping[str, str]) -> str:
