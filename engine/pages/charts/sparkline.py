@@ -29,10 +29,11 @@ def sparkline(values: Sequence[Decimal | None], *, label: str, unit: Unit = Unit
 
 
 def _path(values: Sequence[Decimal | None], present: Sequence[Decimal]) -> list[svg.PathData]:
-    axis, last = value_axis((min(present), max(present)), Unit.NUMBER), max(1, len(values) - 1)
+    shown = [*values, *values] if len(values) == 1 else values  # a level
+    axis, last = value_axis((min(present), max(present)), Unit.NUMBER), max(1, len(shown) - 1)
     low, high = axis.y(min(present)), axis.y(max(present))
     path, pen_down = list[svg.PathData](), False
-    for index, value in thinned(list(enumerate(values)), POINTS_MAX):
+    for index, value in thinned(list(enumerate(shown)), POINTS_MAX):
         if value is None:
             pen_down = False
             continue

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import attrs
 
 from engine.pages.charts.markup import SIDE
 
-TICKS_MAX = 6
+TICKS_MAX = 5
 MS_MAX = 250_000_000_000_000
 """In the year 9892; a day later is still one that the calendar knows."""
 _DAY_MS = 86_400_000
@@ -49,7 +50,7 @@ def time_axis(start_ms: int, end_ms: int) -> TimeAxis:
         if (end_ms - start_ms) // step_ms < TICKS_MAX:
             return TimeAxis(start_ms=start_ms, end_ms=end_ms, ticks=tuple(_by_clock(start_ms, end_ms, step_ms)))
     for months in _STEPS_MONTHS:
-        ticks = tuple(_by_calendar(start_ms, end_ms, months))
+        ticks = tuple(islice(_by_calendar(start_ms, end_ms, months), TICKS_MAX + 1))
         if len(ticks) <= TICKS_MAX:
             break
     return TimeAxis(start_ms=start_ms, end_ms=end_ms, ticks=ticks)

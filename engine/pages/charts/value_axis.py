@@ -15,6 +15,7 @@ _EXACT = Context(prec=60)
 _ROUND = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 _LARGE = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
 _PLAIN_BELOW = Decimal(10_000)
+_WHOLE_BELOW = Decimal(10_000_000)
 _DIGITS_MAX = 7
 
 
@@ -51,8 +52,8 @@ class ValueAxis:
 
 
 def value_axis(values: Iterable[Decimal], unit: Unit, *, with_zero: bool = False, ticks: int = 5) -> ValueAxis:
-    """Returns an axis on which all values lie. Raises `ValueError` for what `checked` refuses, and for no values."""
-    present = [checked(value) for value in values]
+    """Returns an axis on which all values lie; they are `checked`, or sums of such. Raises `ValueError` for no values."""
+    present = list(values)
     low, high = min(present), max(present)
     if with_zero:
         low, high = min(low, Decimal(0)), max(high, Decimal(0))
@@ -77,11 +78,15 @@ def checked(value: Decimal) -> Decimal:
 
 
 def value_text(value: Decimal, unit: Unit) -> str:
-    """Returns a value as people read it: whole cents, tenths of a percent, thousands grouped."""
+    """Returns a value as people read it: whole cents, tenths of a percent, millions from ten millions on."""
     scale = {Unit.USD: Decimal("0.01"), Unit.PERCENT: Decimal("0.001"), Unit.NUMBER: Decimal(1)}[unit]
-    small = value != 0 and abs(value) < scale * 10
-    step = Decimal(10) ** (value.adjusted() - 2) if small else scale
-    return _said(value, step, abs(value), unit)
+    if value != 0 and abs(value) < scale * 10:
+        step = Decimal(10) ** (value.adjusted() - 2)
+    elif abs(value) >= _WHOLE_BELOW:
+        step = Decimal(10) ** (value.adjusted() - 3)
+    else:
+        step = scale
+    return _said(value, step, abs(value), unit, plain_below=_WHOLE_BELOW)
 
 
 def _round_step(least: Decimal) -> Decimal:
@@ -89,22 +94,23 @@ def _round_step(least: Decimal) -> Decimal:
     return next(factor * power for factor in _ROUND if factor * power >= least)
 
 
-def _said(value: Decimal, step: Decimal, largest: Decimal, unit: Unit) -> str:
+def _said(value: Decimal, step: Decimal, largest: Decimal, unit: Unit, *, plain_below: Decimal = _PLAIN_BELOW) -> str:
     with localcontext(_EXACT):
         if unit is Unit.PERCENT:
             value, step, largest = value * 100, step * 100, largest * 100
-        scale, suffix = _scale_of(largest)
-        value, step = value / scale, step / scale
-        decimals = max(0, -int(step.normalize().as_tuple().exponent))
-        if decimals > _DIGITS_MAX or largest / scale >= Decimal(10) ** _DIGITS_MAX:
-            number, suffix = f"{abs(value * scale):.3e}", ""
+        scale, suffix = (Decimal(1), "") if largest < plain_below else _scale_of(largest)
+        decimals = max(0, -int((step / scale).normalize().as_tuple().exponent))
+        if unit is Unit.USD and not suffix and decimals == 1:
+            decimals = 2
+        if value == 0:
+            number, suffix = "0", ""
+        elif decimals > _DIGITS_MAX or largest / scale >= Decimal(10) ** _DIGITS_MAX:
+            number, suffix = f"{Decimal(f'{abs(value):.3e}').normalize():e}".replace("+", ""), ""
         else:
-            number = f"{abs(value):,.{decimals}f}"
+            number = f"{abs(value / scale):,.{decimals}f}"
     sign = "\u2212" if value < 0 and number.strip("0.,") else ""
     return f"{sign}{'$' if unit is Unit.USD else ''}{number}{suffix}{'%' if unit is Unit.PERCENT else ''}"
 
 
 def _scale_of(largest: Decimal) -> tuple[Decimal, str]:
-    if largest < _PLAIN_BELOW:
-        return Decimal(1), ""
     return next((scale, suffix) for scale, suffix in _LARGE if largest >= scale)
