@@ -1,5 +1,8 @@
 """Puts the pages together with the engine that they show."""
 
+from urllib.parse import urlsplit
+
+from config.login_urls import is_loopback
 from engine.pages.mount import LiveBanner, PageMount
 from engine.pages.page import Page
 from engine.pages.rendering import Renderer
@@ -21,7 +24,9 @@ def _banner(engine: Engine) -> LiveBanner | None:
         return None
     halt = live.book.registry.table.halt
     return LiveBanner(
-        accounts=tuple(sorted(engine.config.live.accounts)), halt=None if halt is None else f"{halt.reason} ({halt.by})"
+        accounts=tuple(sorted(engine.config.live.accounts)),
+        is_simulated=is_loopback(urlsplit(engine.config.venue.clob_url).hostname or ""),
+        halt=None if halt is None else f"{halt.reason} ({halt.by})",
     )
 
 

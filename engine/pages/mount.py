@@ -57,9 +57,11 @@ THEME_COOKIE = "polycopy_theme"
 
 @attrs.frozen(kw_only=True)
 class LiveBanner:
-    """Real money is on: what the executor itself says."""
+    """Orders are sent: what the executor itself says."""
 
     accounts: tuple[str, ...]
+    is_simulated: bool = False
+    """The venue is on this machine: no money is real there."""
     halt: str | None
     """By whom entries were stopped, and why."""
 
