@@ -258,12 +258,8 @@ async def test_lines_of_logs_are_filtered_and_paged(api, pool):
 
 async def test_a_halt_is_for_administrators_and_says_who_and_why(api):
     assert error_of(await post(api, "/api/lt/halt", json={"reason": "odd"}))[:2] == (403, "forbidden")
-    assert (await api.get("/api/lt/status")).json() == {
-        "isTrading": True,
-        "halt": None,
-        "accounts": [],
-        "ownAccounts": ["main"],
-    }
+    status = {"isTrading": True, "halt": None, "accounts": [], "ownAccounts": ["main"]}
+    assert (await api.get("/api/lt/status")).json() == status
     assert (await post(api, "/api/lt/halt", "admin", json={"reason": "odd fills"})).json() == {"changed": True}
     assert (await post(api, "/api/lt/halt", "admin", json={"reason": "again"})).json() == {"changed": False}
     halt = (await api.get("/api/lt/status")).json()["halt"]
