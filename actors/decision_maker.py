@@ -21,6 +21,7 @@ from actors.rules.strategy.deciding import aggregated, decide, decide_sale, want
 from actors.rules.strategy_index import Runner
 from protocols.clock import WallClock
 from protocols.decisions import Absent, Book, Decision, Inputs, MarketInput, Reason, Score
+from protocols.live.orders import LiveIntent
 from protocols.paper import OpenOrder
 from protocols.trades import Trade
 
@@ -57,8 +58,8 @@ class DecisionMaker:
     clock: WallClock
     mirrors: Mirrors = lambda _: ()
     """Live strategies that mirror a paper strategy: none unless money may be spent."""
-    warm: Callable[[str, str], None] = lambda _token_id, _condition_id: None
-    """Told token and market of what is about to be bought with money; never waits."""
+    warm: Callable[[Sequence[LiveIntent]], None] = lambda _: None
+    """Told what may soon be bought with money; never waits."""
     counts: Counter[tuple[str, str]] = attrs.field(init=False, factory=Counter)
     """Decisions of single strategies by (result, reason)."""
     rule_errors: Counter[str] = attrs.field(init=False, factory=Counter)
@@ -89,7 +90,7 @@ class DecisionMaker:
         intents = intents_of(decision, inputs, runners, self.mirrors, trades[0].seen_s)
         if intents:
             decision = msgspec.structs.replace(decision, intents=intents)
-            self.warm(inputs.token_id, inputs.condition_id)
+            self.warm(intents)
             self.holdings.track(inputs.wallet, inputs.condition_id, inputs.token_id)
         self._keep(decision)
         for order in decision.orders:

@@ -88,7 +88,7 @@ class PriceCache:
             watchers=self.watchers,
             absent=self._absent,
             undecided=self._undecided,
-            ttl_s=config.ttl_ms / 1000,
+            freshness=self._freshness,
             clock=self.clock,
         )
 
@@ -105,6 +105,7 @@ class PriceCache:
     async def quotes(self, condition_ids: Collection[str], max_age_ms: int = 0) -> dict[str, Quote | None]:
         """Returns a quote not older than `max_age_ms`, at least the TTL, for each canonical condition id.
 
+        That of a market whose trading has ended, but which is not resolved, may be 15 s old.
         None: the venue has no such market. `Quote.stale`: the last known one, because no upstream answers. Ids of which
         nothing is known and that nobody could be asked for are left out; raises `TransientError` when that are all.
         """
@@ -198,7 +199,7 @@ class PriceCache:
         if self._freshness.serves(quote, limit_s, now_s):
             if not quote.resolved and limit_s <= self._freshness.served_s:
                 entry.asked_s = now_s
-                if now_s - quote.observed_s >= self._freshness.ahead_s and self._may_ask(entry, now_s):
+                if now_s - quote.observed_s >= self._freshness.due_s(quote) and self._may_ask(entry, now_s):
                     self.queue.book(condition_id, now_s)
             return quote
         entry.asked_s = now_s
@@ -245,7 +246,7 @@ class PriceCache:
         while True:
             now_s = trio.current_time()
             self.queue.wake = trio.Event()
-            wait_until_s = self._pilot.book_watched(now_s, self._freshness.ahead_s)
+            wait_until_s = self._pilot.book_watched(now_s)
             flight = self.queue.first()
             if flight is not None and self._in_air < FLIGHTS_MAX:
                 departs_s = flight.opened_s + self.config.batch_window_ms / 1000

@@ -113,10 +113,12 @@ class PriceDesk:
         *,
         known: frozenset[str],
         hidden: frozenset[str],
+        along: Sequence[str] = (),
     ) -> bool:
         """Asks Gamma; returns whether it answered.
 
-        One call; a second one only for ids that may be hidden because they are closed (venue.md §3.1).
+        One call; a second one only for ids that may be hidden because they are closed (venue.md §3.1). `along`: hidden ones
+        that are asked for when that call is made anyway.
         """
         if self.gamma.blocked(trio.current_time()):
             return False
@@ -124,7 +126,7 @@ class PriceDesk:
         try:
             first = await self._find_any(key, [value for value in values if value not in hidden], None)
             rest = [value for value in values if not _has(first, key, value)]
-            second = await self._find_any(key, rest, True)
+            second = await self._find_any(key, [*rest, *along] if rest else [], True)
             markets = [*first.markets, *second.markets]
             lost = [value for value in rest if value in known and not _has(second, key, value)]
             if len(lost) >= SUSPICIOUS and len(lost) == len(known.intersection(values)):
@@ -135,7 +137,7 @@ class PriceDesk:
         finally:
             self.gamma.ended()
         self.gamma.answered()
-        self._gather(gathered, key, values, markets)
+        self._gather(gathered, key, [*values, *along], markets)
         gathered.vanished.update(lost)
         gathered.hidden.update(facts.condition_id for facts in second.markets)
         if first.complete and second.complete:

@@ -1,7 +1,7 @@
 """One question to the upstreams, shared by everybody who waits for a part of it."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 import trio
@@ -46,6 +46,17 @@ class Flight:
 def spellings(wanted: Wanted) -> int:
     """Returns how many values a call spends on it."""
     return len(spellings_of(wanted)) if isinstance(wanted, str) else 1
+
+
+def fitting(condition_ids: Iterable[str], room: int) -> Sequence[str]:
+    """Returns the first of them that go into a call with `room` values left."""
+    taken: list[str] = []
+    for condition_id in condition_ids:
+        room -= spellings(condition_id)
+        if room < 0:
+            break
+        taken.append(condition_id)
+    return taken
 
 
 @attrs.define(eq=False)

@@ -128,7 +128,8 @@ class PriceMemory:
         for condition_id, entry in self._entries.items():
             if not entry.quote.resolved and entry.retry_s <= now_s:
                 asked_s = now_s if self.is_watched(condition_id) else entry.asked_s
-                yield Candidate(condition_id, max(entry.quote.observed_s, entry.tried_s), asked_s)
+                observed_s = max(entry.quote.observed_s, entry.tried_s)
+                yield Candidate(condition_id, observed_s, asked_s, entry.hidden)
 
     def _evict(self, spared: str) -> None:
         for condition_id in self._entries:

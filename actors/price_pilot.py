@@ -1,13 +1,16 @@
 """What happens on a flight: rows, then Gamma with whoever rides along, then the CLOB, and what became of each market."""
 
+from collections.abc import Sequence
+
 import attrs
 import trio
 
 from actors.price_desk import Gathered, PriceDesk
-from actors.price_flight import VALUES_MAX, Flight, FlightQueue
+from actors.price_flight import VALUES_MAX, Flight, FlightQueue, fitting
 from actors.price_memory import Forgetful, PriceMemory
 from actors.price_subscription import PriceSubscription
 from actors.price_writes import PriceWrites
+from actors.rules.price_freshness import CLOSED_SERVED_S, Freshness
 from actors.rules.price_hot_set import riders
 from actors.rules.price_wire import quote_of
 from protocols.clock import WallClock
@@ -32,7 +35,7 @@ class PricePilot:
     watchers: dict[str, set[PriceSubscription]]
     absent: Forgetful[str | MarketName]
     undecided: Forgetful[str | MarketName]
-    ttl_s: float
+    freshness: Freshness
     clock: WallClock
     store_failures: int = attrs.field(init=False, default=0)
     _store_rests_until_s: float = attrs.field(init=False, default=float("-inf"))
@@ -43,16 +46,13 @@ class PricePilot:
         """Learns what a flight wants to know, and whatever else is due."""
         await self._look_up(flight)
         sent_s, sent_ms = trio.current_time(), self.clock.now_ms()
-        if not self.desk.gamma.blocked(sent_s):
-            seats = VALUES_MAX - flight.values
-            others = (one for one in self.memory.candidates(sent_s) if not self.queue.is_booked(one.condition_id))
-            self.queue.ride(flight, riders(others, seats, sent_s, self.ttl_s))
+        along = () if self.desk.gamma.blocked(sent_s) else self._take_along(flight, sent_s)
         asked = [id_ for id_ in flight.condition_ids if id_ not in flight.quotes]
         for condition_id in asked:
             if (entry := self.memory.get(condition_id)) is not None:
                 entry.tried_s = sent_s
         gathered = Gathered()
-        answered = await self._ask_gamma(flight, asked, gathered)
+        answered = await self._ask_gamma(flight, asked, gathered, along)
         self._settle(flight, gathered, PriceSource.GAMMA, sent_s, sent_ms)
         left = list(gathered.vanished) if answered else asked
         # Read now: meanwhile somebody may have begun to wait for one that only rode along.
@@ -75,7 +75,7 @@ class PricePilot:
         _, names = await self.store.find([], [name])
         return names.get(name)
 
-    def book_watched(self, now_s: float, ahead_s: float) -> float:
+    def book_watched(self, now_s: float) -> float:
         """Books what streams show and is due; returns when to look again."""
         blocked_s = self.desk.blocked_until_s(now_s)
         next_s = float("inf")
@@ -86,7 +86,7 @@ class PricePilot:
             elif entry.quote.resolved:
                 continue
             else:
-                due_s = max(entry.tried_s, entry.quote.observed_s) + ahead_s
+                due_s = max(entry.tried_s, entry.quote.observed_s) + self.freshness.due_s(entry.quote)
                 due_s = max(due_s, entry.retry_s)
             due_s = max(due_s, blocked_s)
             if self.queue.is_booked(condition_id):
@@ -100,6 +100,19 @@ class PricePilot:
 
     def _is_hopeless(self, condition_id: str, now_s: float) -> bool:
         return self.undecided.holds(condition_id, now_s) or self.absent.holds(condition_id, now_s)
+
+    def _take_along(self, flight: Flight, now_s: float) -> Sequence[str]:
+        """Fills the seats of a flight; returns hidden markets that ask along if it has to look for such ones anyway.
+
+        A flight that is only for hidden markets costs no look at the others: their own flight comes soon.
+        """
+        free = [one for one in self.memory.candidates(now_s) if not self.queue.is_booked(one.condition_id)]
+        entries = [self.memory.get(id_) for id_ in flight.condition_ids]
+        if flight.market_names or not all(entry is not None and entry.hidden for entry in entries):
+            shown = [one for one in free if not one.hidden]
+            self.queue.ride(flight, riders(shown, VALUES_MAX - flight.values, now_s, self.freshness.ttl_s))
+        hidden = [one for one in free if one.hidden]
+        return fitting(riders(hidden, VALUES_MAX, now_s, CLOSED_SERVED_S), VALUES_MAX - flight.values)
 
     async def _look_up(self, flight: Flight) -> None:
         """Reads the rows of what memory does not know: a resolved market is answered by its row."""
@@ -123,13 +136,15 @@ class PricePilot:
         for name, condition_id in flight_names.items():
             self._name(flight, name, condition_id)
 
-    async def _ask_gamma(self, flight: Flight, asked: list[str], gathered: Gathered) -> bool:
+    async def _ask_gamma(self, flight: Flight, asked: list[str], gathered: Gathered, along: Sequence[str]) -> bool:
         entries = {id_: entry for id_ in asked if (entry := self.memory.get(id_)) is not None}
         hidden = frozenset(id_ for id_, entry in entries.items() if entry.hidden)
         answered = True
         if asked:
             known = frozenset(entries)
-            answered = await self.desk.gamma_finds(gathered, MarketKey.CONDITION, asked, known=known, hidden=hidden)
+            answered = await self.desk.gamma_finds(
+                gathered, MarketKey.CONDITION, asked, known=known, hidden=hidden, along=along
+            )
             flight.absent |= gathered.absent
         names = [name for name in flight.market_names if name not in flight.names]
         for key in (MarketKey.SLUG, MarketKey.TOKEN):

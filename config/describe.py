@@ -9,6 +9,18 @@ from config.field import Rule
 from config.schema import EngineConfig
 from config.secrets import Secret
 
+# Longer endings first.
+_UNITS = {
+    "_per_minute": "a minute",
+    "_per_s": "a second",
+    "_ms": "ms",
+    "_s": "s",
+    "_days": "days",
+    "_mb": "MB",
+    "_bytes": "bytes",
+    "_ratio": "ratio",
+}
+
 
 @attrs.frozen(kw_only=True)
 class SettingInfo:
@@ -16,9 +28,40 @@ class SettingInfo:
 
     path: str
     default: Any
-    allowed: str
+    rule: Rule
     doc: str
-    is_secret: bool
+    kind: type
+    """bool, int, float or str; `Secret` for a secret."""
+    restart: bool
+    """Whether a change waits for a restart."""
+
+    @property
+    def allowed(self) -> str:
+        """Returns what is allowed, in words."""
+        return self.rule.allowed
+
+    @property
+    def is_secret(self) -> bool:
+        """Returns whether its value is never shown."""
+        return self.kind is Secret
+
+    @property
+    def section(self) -> str:
+        """Returns the table of the file in which it stands."""
+        return self.path.rpartition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """Returns its name within the section."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def unit(self) -> str | None:
+        """Returns the unit, which stands at the end of the name; None for a number of things, a word or a switch."""
+        if self.kind not in (int, float):
+            return None
+        name = self.name.removesuffix("_max")
+        return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
 
     @property
     def environment(self) -> str:
@@ -28,12 +71,20 @@ class SettingInfo:
 
 def settings() -> list[SettingInfo]:
     """Returns every setting in the order of the schema."""
-    return list(_walk(EngineConfig(), ""))
+    return [info for info, _ in _walk(EngineConfig(), EngineConfig(), "")]
+
+
+def settings_of(config: EngineConfig) -> list[tuple[SettingInfo, Any]]:
+    """Returns every setting of a configuration with its value; a secret shows only whether it is set.
+
+    Beyond the schema there are those of groups whose names the operator chose.
+    """
+    return [(info, _shown(value)) for info, value in _walk(config, EngineConfig(), "")]
 
 
 def values(config: EngineConfig) -> dict[str, Any]:
     """Returns the values in force by path; a secret shows only whether it is set."""
-    return {info.path: _shown(info.default) for info in _walk(config, "")}
+    return {info.path: value for info, value in settings_of(config)}
 
 
 def toml_template() -> str:
@@ -65,7 +116,7 @@ def free_settings() -> list[tuple[str, SettingInfo]]:
     return [
         (info.path, info)
         for prefix, shape in _free_shapes(EngineConfig, "")
-        for info in _walk(shape(), f"{prefix}.NAME.")
+        for info, _ in _walk(shape(), shape(), f"{prefix}.NAME.")
     ]
 
 
@@ -77,21 +128,26 @@ def _free_shapes(cls: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _free_shapes(field.type, f"{prefix}{field.name}.")
 
 
-def _walk(value: Any, prefix: str) -> Iterator[SettingInfo]:
+def _walk(value: Any, default: Any, prefix: str) -> Iterator[tuple[SettingInfo, Any]]:
     for field in attrs.fields(type(value)):
         path = f"{prefix}{field.name}"
-        current = getattr(value, field.name)
-        kind = field.metadata["kind"]
-        if kind == "section":
-            yield from _walk(current, f"{path}.")
-        elif kind in ("named_sections", "free_sections"):
+        current, usual = getattr(value, field.name), getattr(default, field.name)
+        metadata = field.metadata
+        if metadata["kind"] == "section":
+            yield from _walk(current, usual, f"{path}.")
+        elif metadata["kind"] in ("named_sections", "free_sections"):
             for name, inner in current.items():
-                yield from _walk(inner, f"{path}.{name}.")
+                yield from _walk(inner, usual[name] if name in usual else type(inner)(), f"{path}.{name}.")
         else:
-            rule: Rule = field.metadata["rule"]
-            yield SettingInfo(
-                path=path, default=current, allowed=rule.allowed, doc=field.metadata["doc"], is_secret=kind == "secret"
+            info = SettingInfo(
+                path=path,
+                default=usual,
+                rule=metadata["rule"],
+                doc=metadata["doc"],
+                kind=metadata.get("type", Secret),
+                restart=metadata["restart"],
             )
+            yield info, current
 
 
 def _shown(value: Any) -> Any:

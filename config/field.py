@@ -14,17 +14,31 @@ class Rule:
 
     allowed: str
     check: Callable[[Any], bool]
+    at_least: float | None = None
+    at_most: float | None = None
+    options: tuple[str, ...] = ()
+    """The only words allowed; empty where others are."""
 
 
 def number(default: float, *, at_least: float, at_most: float, doc: str, restart: bool = True) -> Any:
     """A number of seconds, milliseconds, a ratio … within a closed range; the unit stands in the setting's name."""
-    rule = Rule(allowed=f"{at_least:g} to {at_most:g}", check=lambda value: at_least <= value <= at_most)
+    rule = Rule(
+        allowed=f"{at_least:g} to {at_most:g}",
+        check=lambda value: at_least <= value <= at_most,
+        at_least=at_least,
+        at_most=at_most,
+    )
     return _setting(float(default), float, rule, doc, restart)
 
 
 def whole(default: int, *, at_least: int, at_most: int, doc: str, restart: bool = True) -> Any:
     """An integer within a closed range."""
-    rule = Rule(allowed=f"whole number, {at_least} to {at_most}", check=lambda value: at_least <= value <= at_most)
+    rule = Rule(
+        allowed=f"whole number, {at_least} to {at_most}",
+        check=lambda value: at_least <= value <= at_most,
+        at_least=at_least,
+        at_most=at_most,
+    )
     return _setting(default, int, rule, doc, restart)
 
 
@@ -40,7 +54,8 @@ def text(default: str, *, allowed: str, check: Callable[[str], bool], doc: str, 
 
 def choice(default: str, *options: str, doc: str, restart: bool = True) -> Any:
     """One of a few words."""
-    return text(default, allowed=" | ".join(options), check=lambda value: value in options, doc=doc, restart=restart)
+    rule = Rule(allowed=" | ".join(options), check=lambda value: value in options, options=options)
+    return _setting(default, str, rule, doc, restart)
 
 
 def secret(*, doc: str) -> Any:

@@ -55,7 +55,7 @@ class LiveTradingConfig:
         10, at_least=0.1, at_most=1_000, doc="single look-ups of orders and positions of one account a second"
     )
     settle_interval_s: float = number(
-        30, at_least=0.2, at_most=3_600, doc="how often resolutions of live positions are looked for"
+        60, at_least=0.2, at_most=3_600, doc="how often resolutions of live positions are looked for"
     )
     lanes: int = whole(3, at_least=1, at_most=16, doc="connections of each account for orders")
     order_timeout_s: float = number(10, at_least=0.2, at_most=120, doc="longest wait for an answer about an order")

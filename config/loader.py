@@ -1,24 +1,15 @@
 """Builds the configuration: command line over environment over file over defaults, every problem reported at once."""
 
-import os
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from config.describe import settings
 from config.field import Rule
 from config.schema import EngineConfig, cross_checks
 from config.secrets import Secret, read_secret_file
-
-ENVIRONMENT_PREFIX = "POLYCOPY_"
-CONFIG_FILE_VARIABLE = "POLYCOPY_CONFIG"
-CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
-CREDENTIAL = "systemd credential"
-_FREE_NAME = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
+from config.sources import CONFIG_FILE_VARIABLE, FREE_NAME, ConfigInputs, Source, Value, Values
 
 
 class ConfigError(Exception):
@@ -27,19 +18,6 @@ class ConfigError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-@attrs.frozen
-class _Value:
-    """A value and where it came from, for error messages."""
-
-    value: Any
-    origin: str
-    is_text: bool
-    """Text of the environment or command line, to be read as the setting's type."""
-
-
-Values = dict[str, _Value]
 
 
 def load_config(
@@ -53,16 +31,16 @@ def load_config(
     `file` falls back to `POLYCOPY_CONFIG`; without either, only defaults, environment and `overrides`
     (`section.key` → text) count. Raises `ConfigError` with every problem found.
     """
-    environ = os.environ if environ is None else environ
+    return load(ConfigInputs.of(file, environ, overrides))
+
+
+def load(inputs: ConfigInputs, text: str | None = None) -> EngineConfig:
+    """Returns the validated configuration, with `text` in place of what is in the file.
+
+    Raises `ConfigError` with every problem found.
+    """
     problems: list[str] = []
-    if file is None and environ.get(CONFIG_FILE_VARIABLE):
-        file = Path(environ[CONFIG_FILE_VARIABLE])
-    values: Values = {}
-    if file is not None:
-        values |= _file_values(file, problems)
-    values |= _credential_values(environ, problems)
-    values |= _environment_values(environ)
-    values |= {key: _Value(text, "command line", True) for key, text in (overrides or {}).items()}
+    values = inputs.values(problems, text)
     config: EngineConfig | None = _build(EngineConfig, "", values, problems)
     for key, value in values.items():
         problems.append(f"{key}: unknown setting ({value.origin})")
@@ -71,81 +49,6 @@ def load_config(
     if problems or config is None:
         raise ConfigError(sorted(problems))
     return config
-
-
-def _file_values(file: Path, problems: list[str]) -> Values:
-    try:
-        tree = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        problems.append(f"{file}: cannot be read: {error.strerror}")
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(f"{file}: is not valid TOML: {error}")
-        return {}
-    return {key: _Value(value, file.name, False) for key, value in _leaves("", tree)}
-
-
-def _leaves(prefix: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            # An empty section says nothing, but its name may be a slip.
-            if not value and not any(known.startswith(f"{path}.") for known in _all_paths()):
-                yield path, value
-            yield from _leaves(f"{path}.", value)
-        else:
-            yield path, value
-
-
-def _credential_values(environ: Mapping[str, str], problems: list[str]) -> Values:
-    directory = environ.get(CREDENTIALS_VARIABLE)
-    if not directory:
-        return {}
-    try:
-        files = sorted(Path(directory).iterdir())
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        problems.append(f"{CREDENTIALS_VARIABLE}: {directory} cannot be read: {error.strerror}")
-        return {}
-    known = set(_secret_paths(EngineConfig, ""))
-    free = [re.compile(pattern) for pattern in _free_secret_patterns(EngineConfig, "")]
-    return {
-        f"{f.name}_file": _Value(str(f), CREDENTIAL, False)
-        for f in files
-        if f.name in known or any(pattern.fullmatch(f.name) for pattern in free)
-    }
-
-
-def _environment_values(environ: Mapping[str, str]) -> Values:
-    values = {}
-    for name, text in environ.items():
-        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
-            path = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            values[path] = _Value(text, f"environment {name}", True)
-    return values
-
-
-def _all_paths() -> list[str]:
-    return [info.path for info in settings()]
-
-
-def _secret_paths(cls: type, prefix: str) -> Iterator[str]:
-    for field in attrs.fields(cls):
-        if field.metadata["kind"] == "secret":
-            yield f"{prefix}{field.name}"
-        elif field.metadata["kind"] == "section":
-            yield from _secret_paths(field.type, f"{prefix}{field.name}.")
-
-
-def _free_secret_patterns(cls: type, prefix: str) -> Iterator[str]:
-    """Yields patterns of secrets in groups whose names the operator chooses."""
-    for field in attrs.fields(cls):
-        if field.metadata["kind"] == "section":
-            yield from _free_secret_patterns(field.type, f"{prefix}{field.name}.")
-        elif field.metadata["kind"] == "free_sections":
-            for inner in _secret_paths(field.metadata["shape"], ""):
-                yield rf"{re.escape(f'{prefix}{field.name}')}\.{_FREE_NAME.pattern}\.{re.escape(inner)}"
 
 
 def _build(cls: type, prefix: str, values: Values, problems: list[str]) -> Any:
@@ -186,7 +89,7 @@ def _free(field: Any, path: str, values: Values, problems: list[str]) -> dict[st
     names = dict.fromkeys(key[len(path) + 1 :].rpartition(".")[0] for key in values if key.startswith(f"{path}."))
     sections = {}
     for name in names:
-        if not _FREE_NAME.fullmatch(name):
+        if not FREE_NAME.fullmatch(name):
             problems.append(f"{path}.{name}: a name has 1 to 40 lower-case letters, digits, - or _")
         sections[name] = _build(field.metadata["shape"], f"{path}.{name}.", values, problems)
     return sections
@@ -207,13 +110,13 @@ def _secret(path: str, values: Values, problems: list[str]) -> Secret | None:
         return None
     try:
         path_of_file = Path(file_value.value).expanduser()
-        return read_secret_file(path_of_file, by_service_manager=file_value.origin == CREDENTIAL)
+        return read_secret_file(path_of_file, by_service_manager=file_value.source is Source.CREDENTIAL)
     except ValueError as error:
         problems.append(f"{path}_file: {file_value.value} {error}")
         return None
 
 
-def _setting(field: Any, path: str, value: _Value, problems: list[str]) -> Any:
+def _setting(field: Any, path: str, value: Value, problems: list[str]) -> Any:
     kind: type = field.metadata["type"]
     rule: Rule = field.metadata["rule"]
     converted = _converted(value, kind)
@@ -224,11 +127,11 @@ def _setting(field: Any, path: str, value: _Value, problems: list[str]) -> Any:
     return converted
 
 
-def _converted(value: _Value, kind: type) -> Any:
+def _converted(value: Value, kind: type) -> Any:
     """Returns the value as `kind`, or None when it is of another type."""
     raw = value.value
     if value.is_text and kind is not str:
-        raw = _read_text(str(raw).strip(), kind)
+        raw = read_text(str(raw).strip(), kind)
     if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
         raw = float(raw) if raw.bit_length() < 64 else None
     if isinstance(raw, float) and raw != raw:
@@ -236,10 +139,14 @@ def _converted(value: _Value, kind: type) -> Any:
     return raw if type(raw) is kind else None
 
 
-def _read_text(text: str, kind: type) -> Any:
+def read_text(text: str, kind: type) -> Any:
+    """Returns what a text of the environment or command line means as `kind`, or None when it means nothing."""
     if kind is bool:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower())
     try:
         return kind(text)
     except ValueError:
         return None
+
+
+__all__ = ["CONFIG_FILE_VARIABLE", "ConfigError", "load", "load_config", "read_text"]

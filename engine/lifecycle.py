@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import trio
@@ -23,6 +23,7 @@ from engine.adapters.postgres.migrate import migrate
 from engine.adapters.system_clock import process_owner_id, secret_random
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
+from engine.channel_sizes import resize_channels
 from engine.ingesting import IngestHost
 from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
@@ -30,6 +31,7 @@ from engine.page_wiring import page_mount
 from engine.pages.mount import PageMount
 from engine.places import postgres_dir
 from engine.reload import Reloader
+from engine.runtime.channel import Channel
 from engine.runtime.host import DrainReport
 from engine.runtime.latency import LatencyRecorder
 from engine.runtime.loop_lag import LoopLag
@@ -85,8 +87,9 @@ class EngineHost:
         gauges = RuntimeGauges(
             loop_lag=self._loop_lag,
             memory_mb=self.config.limits.memory_mb,
-            channels_of=lambda: self._engine.graph.channels if self._engine.graph else (),
+            channels_of=self._channels,
         )
+        self.reloader.subscribers.append(lambda config: resize_channels(self._channels(), config.channels))
         self._engine = Engine(
             config=self.config,
             supervisor=Supervisor(rng=self.rng),
@@ -98,6 +101,9 @@ class EngineHost:
         self._price_age = price_age_histogram(self._registry)
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
         self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
+
+    def _channels(self) -> tuple[Channel[Any], ...]:
+        return self._engine.graph.channels if self._engine.graph else ()
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.

@@ -10,6 +10,7 @@ from config.live import LiveConfig
 from config.loader import ConfigError
 from config.reload import ReloadPlan, SettingChange
 from config.schema import EngineConfig
+from config.sources import ConfigInputs
 
 _log = logging.getLogger(__name__)
 ReadConfig = Callable[[], EngineConfig]
@@ -33,6 +34,8 @@ class Reloader:
     read: ReadConfig
     subscribers: list[Callable[[EngineConfig], None]] = attrs.field(factory=lambda: [_set_log_level])
     """Told the configuration in force after each reload; for settings that live elsewhere than in a section."""
+    inputs: ConfigInputs = attrs.field(factory=ConfigInputs.of)
+    """What `read` reads: to tell where a value comes from, and which file to change."""
     _lock: trio.Lock = attrs.field(init=False, factory=trio.Lock)
 
     async def reload(self, asked_by: str) -> ReloadReport:

@@ -13,8 +13,10 @@ from engine.api.admin_routes import admin_routes
 from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.browser import BrowserDoor
+from engine.api.config_routes import config_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
+from engine.api.engine_routes import engine_watch_routes
 from engine.api.entrance import Entrance
 from engine.api.feed_routes import feed_routes
 from engine.api.feed_search import FeedSearch
@@ -40,6 +42,8 @@ from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
+from engine.config_desk import ConfigDesk
+from engine.engine_watch import EngineWatch
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
 from engine.pages.feed_cards import feed_card_routes
@@ -47,6 +51,7 @@ from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
 from engine.pages.site import all_pages
 from engine.reload import Reloader
+from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
@@ -81,6 +86,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
     ):
         ports = service_ports(io, context)
         children, services = build_services(engine.config, ports)
+        watch = EngineWatch(engine=engine, clock=context.clock)
+        watch.serving = children = (*children, Child(name="engine_watch", run=watch.run))
         await nursery.start(engine.supervisor.run_group, "serving", children)
         door = BrowserDoor(
             find=services.session_registry.find, trusted_proxies=networks_of(engine.config.http.trusted_proxies)
@@ -92,7 +99,7 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             door=door,
         )
         context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
-        routes = engine_routes(engine, io, services, context)
+        routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
         context.mount.install(routes, gate)
         forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
         entrance = Entrance(login=services.web_login, door=door, forms=forms)
@@ -164,6 +171,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *coverage_routes(io.coverage, clock),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
+        *config_routes(ConfigDesk(context.reloader, clock)),
     ]
 
 

@@ -225,7 +225,7 @@ def _sources(
     """What the venue says now, and what it said while nobody listened."""
     reader_trades, reader_gaps = raw_trades.outbox(), gap_requests.outbox()
     # Pages of history never take the room of what the stream brings: it cannot wait.
-    filler_trades, late_rows = [raw_trades.outbox(leaves=raw_trades.capacity // 2) for _ in range(2)]
+    filler_trades, late_rows = [raw_trades.outbox(leaves_ratio=0.5) for _ in range(2)]
     stream_reader = StreamReader(
         dialer=io.dialer, trades=reader_trades, gaps=reader_gaps, config=config.stream, clock=io.clock, rng=io.rng
     )

@@ -1,7 +1,7 @@
 """Turns a claim into a signed order, or says why not: stake, risk rules, price, rounding, signature."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import attrs
@@ -70,6 +70,14 @@ class EntryDesk:
             return True
         self.reader.warm(intent.token_id, intent.condition_id)
         return False
+
+    def warm(self, intents: Iterable[LiveIntent]) -> None:
+        """Has book and terms fetched for claims that are about to be committed; never waits.
+
+        Many decisions claim more than the rules let through: only what could be bought now is worth a call.
+        """
+        for intent in intents:
+            self.is_ready(intent)
 
     async def fetch(self, intent: LiveIntent) -> None:
         """Waits for book and terms of a claim, two seconds at most; what does not come is missing when it is judged."""

@@ -11,7 +11,10 @@ GRACE = 1.125
 """A price is renewed from its TTL on, and served for an eighth of it longer: an asker each 250 ms meets that eighth of 2 s, so
 that he never waits, and one call in 2 s is enough."""
 SERVED_MAX_S = 3.0
-"""Nobody gets an older one while an upstream answers."""
+"""Nobody gets an older one of a market that trades while an upstream answers."""
+CLOSED_SERVED_S = 15.0
+"""The same of a market whose trading has ended: its price changes once more, by the resolution. The venue's catalogue wants a
+call of its own for such markets."""
 
 
 @attrs.frozen
@@ -22,13 +25,17 @@ class Freshness:
 
     @property
     def served_s(self) -> float:
-        """Age up to which a price is served without waiting for its renewal."""
+        """Age up to which the price of a market that trades is served without waiting for its renewal."""
         return min(self.ttl_s * GRACE, SERVED_MAX_S)
 
     @property
     def ahead_s(self) -> float:
-        """Age from which a price that somebody wants is asked for again: the TTL, or a little less where it is the longest."""
+        """Age from which such a price is asked for again if somebody wants it: the TTL, or less where it is the longest."""
         return self.served_s / GRACE
+
+    def due_s(self, quote: Quote) -> float:
+        """Returns the age from which a quote that somebody wants is asked for again."""
+        return max(self.ahead_s, CLOSED_SERVED_S / GRACE) if has_ended(quote) else self.ahead_s
 
     def limit_s(self, max_age_ms: int) -> float:
         """Returns the age up to which a price is served to an asker, whatever he says not less than to others."""
@@ -38,4 +45,11 @@ class Freshness:
         """Returns whether a quote may be served without a call; a stored row only when it is resolved."""
         if quote.resolved:
             return True
+        if has_ended(quote):
+            limit_s = max(limit_s, CLOSED_SERVED_S)
         return now_s - quote.observed_s < limit_s and quote.source is not PriceSource.DATABASE
+
+
+def has_ended(quote: Quote) -> bool:
+    """Returns whether nobody can trade any more, though what the shares pay is not known yet."""
+    return quote.facts.closed and not quote.resolved

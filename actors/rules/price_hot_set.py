@@ -17,6 +17,8 @@ class Candidate:
     observed_s: float
     asked_s: float
     """When somebody wanted a price not older than the TTL; now for markets of an open stream."""
+    hidden: bool = False
+    """It is in the venue's list of closed markets, which costs a call of its own and is asked for more rarely."""
 
 
 def riders(candidates: Iterable[Candidate], room: int, now_s: float, ttl_s: float) -> Sequence[str]:

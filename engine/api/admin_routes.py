@@ -38,8 +38,8 @@ def admin_routes(reloader: Reloader) -> list[ApiRoute]:
     async def reload(call: Call) -> ReloadAnswer | Response:
         report = await reloader.reload(f"user {call.principal.user_name}")
         answer = ReloadAnswer(
-            applied=_changes(report.applied),
-            needs_restart=_changes(report.needs_restart),
+            applied=changed_settings(report.applied),
+            needs_restart=changed_settings(report.needs_restart),
             problems=list(report.problems),
         )
         if not report.problems:
@@ -60,5 +60,6 @@ def admin_routes(reloader: Reloader) -> list[ApiRoute]:
     ]
 
 
-def _changes(changes: Sequence[SettingChange]) -> list[ChangedSetting]:
+def changed_settings(changes: Sequence[SettingChange]) -> list[ChangedSetting]:
+    """Returns changes of settings as the API tells them."""
     return [ChangedSetting(path=change.path, before=change.before, after=change.after) for change in changes]

@@ -4,6 +4,7 @@ Raw ASGI, no request object: at 8,000 calls a second on one core each may take 1
 """
 
 import logging
+from functools import partial
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ import trio
 from actors.rules.log_limit import LogLimit
 from engine.api.answer import encode, secure, send_error, send_json
 from engine.api.errors import ApiError, bad_field, unavailable
+from engine.api.feed_stream import EventStream
 from engine.api.gate import Gate
 from engine.api.params import Param, parsed
 from engine.api.request import (
@@ -111,7 +113,10 @@ class Endpoint:
         if has_body or self._decoder is not None:
             body = await self._body(receive, content_type, length)
         headers = RequestHeaders(scope["headers"])
-        return await route.handler(Call(principal=principal, params=params, body=body, headers=headers))
+        answer = await route.handler(Call(principal=principal, params=params, body=body, headers=headers))
+        if isinstance(answer, EventStream):
+            answer.holds = partial(self.gate.still_holds, authorization, scope)
+        return answer
 
     async def _body(self, receive: Receive, content_type: bytes | None, length: int | None) -> Any:
         if self._decoder is None:

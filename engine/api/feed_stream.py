@@ -7,8 +7,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 LIFE_S = 3_600.0
-"""Then the stream ends and the client comes back with its last event id: so that a token which was revoked meanwhile, or a
-user who was shut out, does not read on for ever."""
+"""Then the stream ends and the client comes back with its last event id: no connection is for ever."""
 
 
 class EventStream(Response):
@@ -20,6 +19,8 @@ class EventStream(Response):
         """`next_chunk` waits for what to send next; it is asked again only when the connection has taken that."""
         self._next_chunk = next_chunk
         self._life_s = life_s
+        self.holds: Callable[[], bool] = lambda: True
+        """Whether the client's token or session still holds; asked before each chunk, which else is not sent any more."""
         self.status_code = 200
         self.background = None
         self.init_headers({"x-accel-buffering": "no", "cache-control": "no-store"})
@@ -31,7 +32,10 @@ class EventStream(Response):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             end_s = trio.current_time() + self._life_s
             while trio.current_time() < end_s:
-                await send({"type": "http.response.body", "body": await self._next_chunk(), "more_body": True})
+                chunk = await self._next_chunk()
+                if not self.holds():
+                    break
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             nursery.cancel_scope.cancel()
 

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from actors.rules.networks import network_of
-from config.schema import HttpConfig
+from config.http import HttpConfig
 from engine.api.browser import BrowserDoor, Visitor
 from engine.api.errors import ApiError, forbidden, unauthorized
 from engine.api.request_rate import RateLimit
@@ -100,6 +100,12 @@ class Gate:
         if visitor is not None:
             self._limited(visitor.principal, None, rate)
         return visitor
+
+    def still_holds(self, authorization: bytes | None, request: Mapping[str, Any]) -> bool:
+        """Returns whether a request that was admitted would be now, as far as its token or session goes; counts nothing."""
+        if authorization is None:
+            return self.door is not None and self.door.visitor(request) is not None
+        return self.find(token_digest(_bearer(authorization))) is not None
 
     def _failed(self, address: str) -> ApiError:
         wait_s = self._failures.take(network_of(address))

@@ -111,7 +111,10 @@ class _Handlers:
         return PasswordChanged(user_name=one.user_name)
 
     async def login_url(self, call: Call) -> LoginUrl:
-        made = self.urls.make(call.body.user_name)
+        row = await self.login.passwords.password(call.body.user_name)
+        if row is None or row.is_disabled:
+            raise not_found("unknown_user", "there is no such user, or he is disabled")
+        made = self.urls.make(row.user_name)
         if made is None:
             raise ApiError(
                 409, "no_login_urls",
@@ -143,7 +146,7 @@ def session_routes(login: WebLogin, urls: LoginUrls) -> list[ApiRoute]:
                  refusals={403: "the present password is another one"}, **change),
         ApiRoute(method="POST", path="/api/admin/login-url", handler=handlers.login_url, answer=LoginUrl,
                  body=LoginUrlRequest, summary="Makes a URL that lets somebody in once, within 15 minutes.",
-                 refusals={409: "this engine makes none"}, scope=Scope.ADMIN, rate=Rate.ADMIN),
+                 refusals={404: "there is no such user", 409: "this engine makes none"}, scope=Scope.ADMIN, rate=Rate.ADMIN),
     ]  # fmt: skip
 
 

@@ -10,14 +10,19 @@ import click
 from config.describe import settings as known_settings
 from config.describe import toml_template, values
 from config.loader import ConfigError
+from config.reference import KINDS, reference_page
 from config.schema import EngineConfig
+from engine.cli.config_set import set_settings
 from engine.cli.main import EXIT_USAGE, Settings
 from engine.cli.terminal import echo_table, fits_terminal, plain, table_lines
 
 
 @click.group()
 def config() -> None:
-    """Show, check and explain the configuration."""
+    """Show, check, explain and change the configuration."""
+
+
+config.add_command(set_settings)
 
 
 @config.command()
@@ -60,11 +65,14 @@ def check(settings: Settings, as_json: bool) -> None:
 @config.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array, one object a setting.")
 @click.option("--toml", "as_toml", is_flag=True, help="Print the commented file that `init` writes.")
-def schema(as_json: bool, as_toml: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the page config/REFERENCE.md.")
+def schema(as_json: bool, as_toml: bool, as_markdown: bool) -> None:
     """List every setting with its default, allowed values, environment variable and meaning."""
-    if as_json and as_toml:
-        raise click.UsageError("--json and --toml exclude each other")
-    if as_toml:
+    if as_json + as_toml + as_markdown > 1:
+        raise click.UsageError("--json, --toml and --markdown exclude each other")
+    if as_markdown:
+        click.echo(reference_page(), nl=False)
+    elif as_toml:
         click.echo(toml_template(), nl=False)
     elif as_json:
         click.echo(json.dumps(_schema_objects()))
@@ -84,6 +92,8 @@ def _schema_objects() -> list[dict[str, Any]]:
             "environment": info.environment,
             "meaning": info.doc,
             "secret": info.is_secret,
+            "type": KINDS[info.kind],
+            "change": "restart" if info.restart else "live",
         }
         for info in known_settings()
     ]

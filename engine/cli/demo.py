@@ -79,6 +79,10 @@ def demo(
         if as_json:
             overrides["logging.level"] = "warning"
         try:
+            if settings.inputs().file is None:  # a file to tune, for as long as the demo runs
+                home.mkdir(parents=True, exist_ok=True)
+                (home / "polycopy.toml").touch()
+                settings.config_file = home / "polycopy.toml"
             live = open_demo_live(home) if live_sim else None
             overrides |= OVERRIDES if live_sim else {}
             show = _Demo(
@@ -91,7 +95,13 @@ def demo(
             )
             own = (lambda config: config) if live is None else live.only_simulated
             config = own(settings.load(overrides))
-            code = host_engine(lambda: own(settings.read(overrides)), config, beside=show.run, live_switch=live_sim)
+            code = host_engine(
+                lambda: own(settings.read(overrides)),
+                config,
+                beside=show.run,
+                live_switch=live_sim,
+                inputs=settings.inputs(overrides),
+            )
         finally:
             shutil.rmtree(home, ignore_errors=True)
     if show.result is not None:

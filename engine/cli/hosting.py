@@ -10,6 +10,7 @@ import trio
 
 from config.live import LiveConfig
 from config.schema import EngineConfig
+from config.sources import ConfigInputs
 from engine.adapters.postgres.database import database_loop
 from engine.adapters.postgres.embedded_server import EmbeddedServerError
 from engine.adapters.postgres.migrate import MigrationError
@@ -20,6 +21,7 @@ from engine.cli.first_login import show_first_login
 from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
 from engine.lifecycle import EngineHost, Running
 from engine.reload import ReadConfig, Reloader
+from engine.runtime.heap import keep_trimmed
 from engine.runtime.logs import configure_logging
 from engine.runtime.supervisor import RestartBudgetExceededError
 
@@ -28,11 +30,17 @@ Beside = Callable[[Running, EngineHost], Awaitable[None]]
 
 
 def host_engine(
-    read: ReadConfig, config: EngineConfig, beside: Beside | None = None, *, live_switch: bool = False
+    read: ReadConfig,
+    config: EngineConfig,
+    beside: Beside | None = None,
+    *,
+    live_switch: bool = False,
+    inputs: ConfigInputs | None = None,
 ) -> int:
     """Runs the engine until a signal; `beside` runs next to it and may set `stop`. Returns the exit code.
 
-    `read` reads the configuration again, on SIGHUP and when an administrator asks for it.
+    `read` reads the configuration again, on SIGHUP and when an administrator asks for it, from `inputs`: by default the file
+    that `POLYCOPY_CONFIG` names, and the environment.
     """
     clock = SystemClock()
     configure_logging(config.logging.level, config.logging.format, clock)
@@ -43,7 +51,7 @@ def host_engine(
         config=current.view,
         clock=clock,
         rng=system_random(),
-        reloader=Reloader(current, read),
+        reloader=Reloader(current, read, inputs=inputs or ConfigInputs.of()),
         live_switch=live_switch,
     )
     try:
@@ -57,6 +65,7 @@ async def _run(host: EngineHost, beside: Beside | None) -> None:
     # Outermost, so that requests and whatever runs beside the engine can use its database as well.
     async with database_loop(), trio.open_nursery() as nursery:
         await nursery.start(_watch_signals, host, nursery)
+        nursery.start_soon(keep_trimmed)
         engine_done = trio.Event()
 
         async def engine(*, task_status: trio.TaskStatus[Running]) -> None:

@@ -1,6 +1,5 @@
 """Runs a job for a command: by asking the engine that runs, or in this process when none does."""
 
-import getpass
 import os
 import socket
 
@@ -12,6 +11,7 @@ from config.schema import EngineConfig
 from engine.adapters.job_adapters import open_job_adapters
 from engine.adapters.system_clock import SystemClock, process_owner_id
 from engine.cli.database_access import OpenDatabase, with_database
+from engine.cli.operator import operator_name
 from engine.cli.terminal import plain, progress
 from engine.job_places import job_note, whereabouts
 from engine.job_wiring import JobPorts, jobs_of, runner_of
@@ -28,15 +28,6 @@ class RunReport:
     request_id: int
     where: str
     run: JobRun | None = None
-
-
-def operator_name() -> str:
-    """Returns who gives this command, for the record."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
-    return f"{user} on {socket.gethostname()}, by command"
 
 
 async def run_job(config: EngineConfig, name: str, *, wait: bool) -> RunReport:

@@ -10,8 +10,9 @@ from engine.adapters.system_clock import SystemClock
 from engine.cli.command import run_command
 from engine.cli.figures import moment_text, seconds_text
 from engine.cli.job_access import check_job, with_job_store
-from engine.cli.job_requests import RunReport, operator_name, run_job
+from engine.cli.job_requests import RunReport, run_job
 from engine.cli.main import EXIT_FAILED, Settings
+from engine.cli.operator import operator_name
 from engine.cli.terminal import echo_table, plain
 from engine.job_places import job_note
 from protocols.jobs import JobRun, JobStatus, JobStore

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from config.loader import ConfigError, load_config
+from config.loader import ConfigError, load
 from config.schema import EngineConfig
+from config.sources import ConfigInputs
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -36,7 +37,8 @@ _COMMANDS = {
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
     "login-url": ("engine.cli.login_url", "login_url", "Make a URL that lets somebody into the pages once, on this machine."),
     "tokens": ("engine.cli.tokens", "tokens", "List tokens, make them, revoke them."),
-    "config": ("engine.cli.config", "config", "Show, check and explain the configuration."),
+    "openapi": ("engine.cli.openapi", "openapi", "Describe the HTTP interface: a document for programs, or a page."),
+    "config": ("engine.cli.config", "config", "Show, check, explain and change the configuration."),
     "jobs": ("engine.cli.jobs", "jobs", "Show what runs at which times, and run it now."),
     "coverage": ("engine.cli.coverage", "coverage", "Show how much of the venue's history the stream had."),
     "export": ("engine.cli.export", "export", "Write stored trades into a file: CSV, JSON lines, Parquet."),
@@ -91,12 +93,16 @@ class Settings:
 
     def read(self, extra: dict[str, str] | None = None) -> EngineConfig:
         """Returns the configuration. Raises `ConfigError` with every problem."""
+        return load(self.inputs(extra))
+
+    def inputs(self, extra: dict[str, str] | None = None) -> ConfigInputs:
+        """Returns all that the configuration is read from."""
         pairs = [text.partition("=") for text in self.overrides]
         wrong = [name for name, separator, _ in pairs if not separator]
         if wrong:
             raise click.UsageError(f"--set needs SECTION.KEY=VALUE, got: {', '.join(wrong)}")
         overrides = {**{name.strip(): value for name, _, value in pairs}, **(extra or {})}
-        return load_config(self.config_file, overrides=overrides)
+        return ConfigInputs.of(self.config_file, overrides=overrides)
 
     def load(self, extra: dict[str, str] | None = None) -> EngineConfig:
         """Returns the configuration, or ends the program with every problem listed (exit code 2)."""

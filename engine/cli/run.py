@@ -27,7 +27,7 @@ def run(settings: Settings, live: bool) -> None:
     config = settings.load()
     if live and config.live.enabled:
         _try_keys(config)
-    sys.exit(host_engine(settings.read, config, live_switch=live))
+    sys.exit(host_engine(settings.read, config, live_switch=live, inputs=settings.inputs()))
 
 
 def _try_keys(config: EngineConfig) -> None:

@@ -1,5 +1,6 @@
 """Every page that there is, in the order of the navigation."""
 
+from engine.pages.engine_pages import engine_pages
 from engine.pages.feed_pages import feed_pages
 from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
@@ -11,5 +12,6 @@ def all_pages() -> list[Page]:
     return [
         *feed_pages(),
         *job_pages(),
+        *engine_pages(),
         *settings_pages(),
     ]

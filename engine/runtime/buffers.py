@@ -20,8 +20,12 @@ class Displaced(Generic[T]):
 
 
 class Buffer(Protocol[T]):
-    """Items in waiting. `put` returns what had to go, if anything."""
+    """Items in waiting. `put` returns what had to go, if anything.
 
+    A new `capacity` below `depth` drops nothing: until reading has made room, whatever is put displaces one item.
+    """
+
+    capacity: int
     depth: int
 
     def has_room_for(self, item: T) -> bool: ...

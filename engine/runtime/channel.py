@@ -6,12 +6,13 @@ and is handed again what its predecessor had in hand.
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 import trio
 
 from engine.runtime.buffers import Buffer, FifoBuffer, LaneBuffer
+from engine.runtime.channel_statistics import ChannelStatistics, DeadLetter
 from protocols.channels import Overflow
 
 T = TypeVar("T")
@@ -29,35 +30,6 @@ class LanePolicy(Generic[T]):
     shed_above: int
     shed: Callable[[T], None] = lambda item: None
     """Told of each item that was shed; never waits."""
-
-
-@attrs.frozen(kw_only=True)
-class DeadLetter:
-    """An item that made its reader fail three times."""
-
-    channel: str
-    item: str
-    error: str
-
-
-@attrs.frozen(kw_only=True)
-class ChannelStatistics:
-    """A consistent reading of one channel."""
-
-    name: str
-    capacity: int
-    depth: int
-    peak_depth: int
-    sent: int
-    received: int
-    """First deliveries: what was handed out again after a crash is counted once."""
-    dropped: int
-    dropped_by: dict[tuple[int, str], int]
-    """By (lane, reason)."""
-    redelivered: int
-    dead_lettered: int
-    unacknowledged: int
-    """Handed out, and neither acknowledged nor dead: with the reader, or waiting to be handed out again."""
 
 
 @attrs.define(eq=False)
@@ -104,15 +76,28 @@ class Channel(Generic[T]):
             self._buffer = FifoBuffer(self.capacity, drop_oldest=self.overflow is Overflow.DROP_OLDEST)
         self.inbox = ChannelInbox(self)
 
-    def outbox(self, *, leaves: int = 0) -> "ChannelOutbox[T]":
+    def outbox(self, *, leaves_ratio: float = 0) -> "ChannelOutbox[T]":
         """Returns a writing end for one more sender; the stream ends when all of them are closed.
 
-        One that waits for room leaves so much of it to senders that cannot wait.
+        One that waits for room leaves so great a share of the capacity to senders that cannot wait.
         """
         if self._closed:
             raise trio.ClosedResourceError(self.name)
         self._open_outboxes += 1
-        return ChannelOutbox(self, leaves)
+        return ChannelOutbox(self, leaves_ratio)
+
+    def resize(self, capacity: int, shed_above: int) -> None:
+        """Changes how many items may wait, and with lanes from where on some are shed; at once, and never waits.
+
+        Nothing that waits is dropped. Above a smaller capacity the policy holds for what comes next, until reading has
+        made room; senders that wait for the room of a greater one go on. Raises `ValueError` below 1.
+        """
+        if capacity < 1 or shed_above < 1:
+            raise ValueError(f"channel {self.name}: capacity and shed_above must be at least 1")
+        self.capacity = self._buffer.capacity = capacity
+        if isinstance(self._buffer, LaneBuffer):
+            self._buffer.shed_above = shed_above
+        self._room.unpark_all()
 
     def statistics(self) -> ChannelStatistics:
         """Returns the counters as they stand now."""
@@ -182,8 +167,12 @@ class ChannelOutbox(Generic[T]):
     """The writing end of one sender (see `protocols.channels.Outbox`)."""
 
     _channel: Channel[T]
-    _leaves: int = 0
+    _leaves_ratio: float = 0
     _closed: bool = attrs.field(init=False, default=False)
+
+    def feeds(self, channel: Channel[Any]) -> bool:
+        """Returns whether this is an end of `channel`."""
+        return self._channel is channel
 
     async def send(self, item: T) -> None:
         """Hands one item over, waiting as the channel's policy says."""
@@ -235,8 +224,11 @@ class ChannelOutbox(Generic[T]):
 
     def _must_wait(self, item: T) -> bool:
         channel = self._channel
-        leaves_no_room = self._leaves > 0 and channel._buffer.depth >= channel.capacity - self._leaves
-        return leaves_no_room or channel._must_wait(item)
+        if self._leaves_ratio and channel._buffer.depth >= channel.capacity - int(
+            channel.capacity * self._leaves_ratio
+        ):
+            return True
+        return channel._must_wait(item)
 
     def _refused(self) -> bool:
         return self._closed or self._channel._closed

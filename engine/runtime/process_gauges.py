@@ -7,7 +7,8 @@ from pathlib import Path
 
 import attrs
 
-from engine.runtime.channel import Channel, ChannelStatistics
+from engine.runtime.channel import Channel
+from engine.runtime.channel_statistics import ChannelStatistics
 from engine.runtime.loop_lag import LoopLag
 from protocols.instruments import ChannelGauge
 
@@ -25,6 +26,17 @@ def resident_bytes() -> int:
             return int(file.read().split()[1]) * _PAGE_BYTES
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def process_age_s() -> int | None:
+    """Returns for how long this process has run, or None where the system does not say."""
+    try:
+        # The name of the program may hold spaces and parentheses; the start is the 20th field after it.
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        up_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    except OSError:
+        return None
+    return max(0, int(up_s - int(fields[19]) / os.sysconf("SC_CLK_TCK")))
 
 
 def control_group_limit_bytes() -> int | None:

@@ -45,6 +45,7 @@ class Market:
     seconds_delay: int = 0
     """How long orders that take are delayed, as in some sports markets."""
     start_ms: int
+    """When the venue lists it and takes orders; the crowd of a coin flip comes later."""
     end_ms: int
     game_start_ms: int | None = None
     """Of a game: trading begins before and goes on while it is played."""

@@ -49,12 +49,12 @@ class MarketFactory:
         self._rng = rng
         self._life_scale = life_scale
 
-    def open(self, now_ms: int, *, age: float = 0.0) -> Market:
-        """Returns a new market; `age` is the part of its life that is over already."""
+    def open(self, opens_ms: int, *, age: float = 0.0, listed_ms: int | None = None) -> Market:
+        """Returns a new market; `age` is the part of its life that is over when it opens, `listed_ms` when it became known."""
         rng = self._rng
-        draft = rng.choice((self._coin, self._game, self._game, self._total, self._question, self._question))(now_ms)
+        draft = rng.choice((self._coin, self._game, self._game, self._total, self._question, self._question))(opens_ms)
         life_ms = round(draft.life_s * self._life_scale * 1000)
-        start_ms = now_ms - round(life_ms * age)
+        life_from_ms = opens_ms - round(life_ms * age)
         market = Market(
             market_id=self._directory.next_id(),
             condition_id=hash_hex(rng),
@@ -68,9 +68,9 @@ class MarketFactory:
             negative_risk=draft.negative_risk,
             fee_rate=_FEES.get(draft.category, _FEE_OTHER),
             taker_delay=draft.category == "crypto",
-            start_ms=start_ms,
-            end_ms=start_ms + life_ms,
-            game_start_ms=None if draft.game_from is None else start_ms + round(life_ms * draft.game_from),
+            start_ms=life_from_ms if listed_ms is None else listed_ms,
+            end_ms=life_from_ms + life_ms,
+            game_start_ms=None if draft.game_from is None else life_from_ms + round(life_ms * draft.game_from),
         )
         market.price = Decimal(f"{PRICE.draw(rng):.3f}")
         adjust_tick(market)

@@ -21,6 +21,8 @@ _BLOCK_S = (1.5, 2.0)
 _GOES_ON = 0.27
 _VOIDED = 0.02
 _VERDICT_S = (10.0, 60.0)
+# The venue lists coin flips a day before they open: `createdAt` and `eventStartTime` in the recorded market-resolved payloads.
+_LISTED_AHEAD_S = 300.0
 _HALVES = (MICRO // 2, MICRO // 2)
 _Change = Callable[[int], None]
 _Event = tuple[float, int, Callable[[], list[_Change]]]
@@ -46,7 +48,7 @@ class Platform:
         self._origin_ms = origin_ms
         self._speed = speed
         self._habits = habits
-        self._verdict_scale = min(1.0, life_scale)
+        self._haste = min(1.0, life_scale)
         self._rate = MATCHES_PER_S * rate_scale
         self._rng = generator(seed, "platform")
         self._factory = MarketFactory(directory, rng=generator(seed, "markets"), life_scale=life_scale / speed)
@@ -60,7 +62,9 @@ class Platform:
         self._blocks = 0
         self.resolved = 0
         for _ in range(markets):
-            directory.add(self._open(0.0, age=self._rng.random()))
+            market = self._factory.open(origin_ms, age=self._rng.random())
+            directory.add(market)
+            self._open(market, 0.0)
 
     def next_block(self) -> Block:
         """Returns the matches of the next 1.5 to 2 seconds, after what happened to markets meanwhile."""
@@ -99,24 +103,29 @@ class Platform:
             self._choice = Weighted(list(self._weights), list(self._weights.values()))
         return self._choice.draw(self._rng)
 
-    def _open(self, offset_s: float, *, age: float = 0.0) -> Market:
-        market = self._factory.open(self._ms_at(offset_s), age=age)
+    def _open(self, market: Market, offset_s: float) -> None:
         # Few markets are hot: popularity has a heavy tail, and coin flips of minutes draw crowds.
         crowd = 3.0 if market.category == "crypto" else 1.0
         self._weights[market] = min(self._rng.paretovariate(1.1), 60.0) * crowd
         self._choice = None
         left_s = max((market.end_ms - self._origin_ms) / 1000 * self._speed, offset_s + 5.0)
-        self._schedule(left_s, partial(self._end, market, left_s))
-        return market
+        self._schedule(max(offset_s, left_s - _LISTED_AHEAD_S * self._haste), partial(self._list, market, left_s))
 
-    def _end(self, market: Market, offset_s: float) -> list[_Change]:
+    def _list(self, market: Market, end_s: float) -> list[_Change]:
+        """The market that opens when another one ends becomes known."""
+        listed_s = max(0.0, min(self._offset_s, end_s))
+        successor = self._factory.open(self._ms_at(end_s), listed_ms=self._ms_at(listed_s))
+        self._schedule(end_s, partial(self._end, market, successor, end_s))
+        return [lambda _now_ms: self._directory.add(successor)]
+
+    def _end(self, market: Market, successor: Market, offset_s: float) -> list[_Change]:
         """Trading ends; another market opens in its place."""
         del self._weights[market]
         self._choice = None
-        verdict_s = offset_s + self._rng.uniform(*_VERDICT_S) * self._verdict_scale
+        verdict_s = offset_s + self._rng.uniform(*_VERDICT_S) * self._haste
         self._schedule(verdict_s, partial(self._decide, market, verdict_s))
-        successor = self._open(offset_s)
-        return [market.close, lambda _now_ms: self._directory.add(successor)]
+        self._open(successor, offset_s)
+        return [market.close]
 
     def _decide(self, market: Market, offset_s: float) -> list[_Change]:
         holders = self._flow.forget(market)
@@ -129,7 +138,7 @@ class Platform:
         if self._habits is not None:
             for delay_s, change in self._habits.after(market, payouts, holders, self.population.houses):
                 later: list[_Change] = [change]
-                self._schedule(offset_s + delay_s * self._verdict_scale, later.copy)
+                self._schedule(offset_s + delay_s * self._haste, later.copy)
         return [partial(market.resolve, payouts)]
 
     def _changes_until(self, offset_s: float) -> list[_Change]:

@@ -93,7 +93,7 @@ async def test_a_channel_that_is_closed_for_draining_is_no_crash(nursery):
 async def test_pages_of_history_leave_room_for_what_the_stream_brings(nursery):
     channel = Channel[RawTrade]("raw_trades", 10)
     stream = channel.outbox()
-    door = LateTrades(trades=channel.outbox(leaves=5), targets=Targets())
+    door = LateTrades(trades=channel.outbox(leaves_ratio=0.5), targets=Targets())
     await nursery.start(door.run)
     nursery.start_soon(door.send, page(*[WALLET] * 12), "audit")
     await trio.testing.wait_all_tasks_blocked()

@@ -208,7 +208,7 @@ def test_a_closed_market_that_gamma_hides_is_found_and_then_asked_for_where_it_i
     async def main():
         for _ in range(4):
             assert (await world.one(2)).facts.closed
-            await trio.sleep(5)
+            await trio.sleep(16)
 
     play(world, main)
     assert [closed for *_, closed in world.venue.calls] == [None, True, True, True, True]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.rules.price_freshness import MAX_AGE_MS, TIERS_MS, Freshness
+from actors.rules.price_freshness import MAX_AGE_MS, TIERS_MS, Freshness, has_ended
 from actors.rules.price_hot_set import Candidate, riders
 from actors.rules.price_merge import merged
 from actors.rules.price_resolution import is_resolved
@@ -53,10 +53,25 @@ def test_resolution(prices, closed, status, resolved):
     assert is_resolved(facts(*prices, closed=closed, resolution_status=status)) is resolved
 
 
+def test_what_has_ended_without_a_result_may_be_fifteen_seconds_old_and_is_renewed_before():
+    ended, row = (quote("0.4", "0.6", closed=True, source=one) for one in (PriceSource.GAMMA, PriceSource.DATABASE))
+    for ttl_s in (0.25, 2.0, 3.0):
+        freshness = Freshness(ttl_s)
+        assert 13 < freshness.due_s(ended) < 14
+        for limit_s in (freshness.served_s, 5.0, 15.0):
+            assert freshness.serves(ended, limit_s, 114.9)
+            assert not freshness.serves(ended, limit_s, 115.0)
+            assert not freshness.serves(row, limit_s, 100.1)
+        assert freshness.serves(ended, 20.0, 119.9)
+    assert not has_ended(quote("0.4", "0.6"))
+    assert not has_ended(quote("1", "0", closed=True, resolution_status="resolved"))
+
+
 def test_ages_below_what_everybody_gets_are_that_and_above_the_longest_the_longest():
     freshness = Freshness(2.0)
     assert [freshness.limit_s(ms) for ms in (0, 250, 2_000, 15_000, 10**9)] == [2.25, 2.25, 2.25, 15, 600]
     assert (freshness.ahead_s, Freshness(3.0).served_s) == (2.0, 3.0)
+    assert freshness.due_s(quote("0.4", "0.6")) == 2.0
     assert set(TIERS_MS) == {"T1", "T2a", "T2b", "T3", "T4"}
     assert max(TIERS_MS.values()) == MAX_AGE_MS
 

@@ -30,7 +30,7 @@ ROWS = {
     "forward": (4, 8),
     "replay": (3, 5),
     "live": (8, 15),
-    "impact": (15, 40),
+    "impact": (20, 50),
 }
 
 

@@ -13,13 +13,13 @@ from .price_load import Load
 
 
 class PriceLoad(Load):
-    """Prices of resolved markets do not change any more: their age says nothing."""
+    """Prices of markets that have ended change once more at most: their age says little."""
 
     def note(self, body: bytes) -> None:
-        """Reads the ages of the prices that may change."""
+        """Reads the ages of the prices of markets that trade."""
         if b'"ageMs"' in body:
             for market in json.loads(body)["markets"]:
-                if not market["resolved"]:
+                if not market["closed"]:
                     self.age_max_ms = max(self.age_max_ms, market["ageMs"])
                     self.stale += market["stale"]
 

@@ -28,6 +28,8 @@ from .processes import ROOT, EngineHandle, engine_environment, free_port, runnin
 
 POOL = 1_000
 FOLLOWS = 20
+MANY = 200
+"""Whom the user follows whose bot trades with money: enough that its orders a minute are always used up."""
 USERS_PER_BOT = 10
 SECRET = keccak256(b"polycopy impact account")
 TOKENS = """
@@ -52,10 +54,10 @@ PAPER = StrategySettings(
     bet_size=Decimal(2),
     min_bet=Decimal(1),
 )
-# Two orders a minute: what trading costs the venue, not how fast it can be.
+# One order a minute: what trading costs the venue, not how fast it can be.
 LIVE = LiveSettings(
     slippage_tolerance_pct=Decimal(20), max_price_rise_pct=None, max_price_fall_pct=None, min_book_depth_pct=None,
-    max_orders_per_minute=2,
+    max_orders_per_minute=1,
 )  # fmt: skip
 
 
@@ -117,21 +119,28 @@ async def venue(bench: Bench) -> AsyncIterator[Venue]:
 
 async def populated(database: BenchDatabase, traders: tuple[str, ...], count: int) -> list[User]:
     """Makes users who follow 20 traders each, popular ones more often, and a paper bot for every tenth of them."""
-    rng = random.Random(count)
     users = [User(name=f"user{number}", token=f"pcy_{'0' * 37}{number:06d}") for number in range(count)]
     await database.fetch(USERS, [user.name for user in users])
     await database.fetch(
         TOKENS, [user.name for user in users], [sha256(user.token.encode()).digest() for user in users]
     )
     weights = [1 / (place + 10) for place in range(len(traders))]
-    chosen = [(user.name, wallet) for user in users for wallet in set(rng.choices(traders, weights, k=FOLLOWS))]
+    # By user: whoever trades with money follows the same traders whatever the number of users.
+    chosen = [
+        (user.name, wallet)
+        for user in users
+        for wallet in sorted(set(random.Random(user.name).choices(traders, weights, k=FOLLOWS)))
+    ]
+    chosen += [(users[0].name, wallet) for wallet in traders[:MANY]]
     await database.fetch(FOLLOW, [name for name, _ in chosen], [wallet for _, wallet in chosen])
     async with open_connection(database.options, "bench strategies") as connection:
         store = StrategyStore(connection)
         for number, user in enumerate(users[::USERS_PER_BOT]):
             owner_id = await store.user_id(user.name)
             assert owner_id is not None
-            await store.create([(f"BOT_{number}", PAPER)], owner_id, by="bench")
+            # Sales are not limited by the minute: what trades with money only buys, so that two orders are two orders.
+            settings = attrs.evolve(PAPER, copy_sells=number > 0)
+            await store.create([(f"BOT_{number}", settings)], owner_id, by="bench")
     return users
 
 

@@ -40,6 +40,7 @@ class LoginServer:
     urls: LoginUrls
     users: UserStore
     gate: Gate
+    tokens: TokenRegistry
 
     async def add_user(self, name: str = "ann", password: str | None = PASSWORD, **fields: Any) -> str:
         user = await self.users.add_user(name, **fields) or await self.users.user(name)
@@ -98,5 +99,5 @@ async def login_server(
         gate = Gate(tokens.find, PLENTY, failures_per_minute=1_000_000, door=door)
         own = [*user_routes(users, tokens, clock, rng, registry.forget_user), *session_routes(login, urls)]
         async with serving(app_of(own if routes is None else routes, gate)) as client:
-            yield LoginServer(client, login, urls, users, gate)
+            yield LoginServer(client, login, urls, users, gate, tokens)
         nursery.cancel_scope.cancel()

@@ -2,11 +2,12 @@ import logging
 
 import pytest
 import trio
-from engine_api.api_server import error_of
+from engine_api.api_server import error_of, route
 from engine_api.login_server import ADDRESS, BOOTSTRAP, PASSWORD, login_server
 from engine_postgres.server_fixtures import fetch
 
 from engine.api.browser import CSRF_HEADER, HTTP_COOKIE, HTTPS_COOKIE
+from engine.api.feed_stream import EventStream
 from protocols.sessions import LoginRefusal, SetSession, csrf_token
 
 NEW = "another phrase entirely"
@@ -243,3 +244,28 @@ async def test_no_secret_is_logged_shown_or_stored(server, database, caplog):
         rows = await trio.to_thread.run_sync(fetch, database.dsn, f"SELECT row_to_json(one)::text FROM {table} AS one")
         shown += [str(rows)]
     assert not [secret for secret in secrets if any(secret in text for text in shown)]
+
+
+async def test_an_event_stream_ends_with_its_session_or_token_before_another_word(database, aio):
+    send, receive = trio.open_memory_channel(0)
+
+    async def handler(call):
+        return EventStream(receive.receive)
+
+    stream = route(handler, "/api/stream", streams=True)
+    async with login_server(database, routes=[stream]) as server:
+        await server.add_user()
+        made = await server.log_in()
+        credentials = [{"Cookie": f"{HTTP_COOKIE}={made.secret}"}, {"Authorization": f"Bearer {BOOTSTRAP}"}]
+        for headers in credentials:
+            async with server.client.http.stream("GET", "/api/stream", headers=headers) as response:
+                assert response.status_code == 200
+                lines = response.aiter_bytes()
+                await send.send(b"data: 1\n\n")
+                assert await anext(lines) == b"data: 1\n\n"
+                if "Cookie" in headers:
+                    await server.login.log_out(made.session.session_id, made.session.user_id)
+                else:
+                    server.tokens.forget(["bootstrap"])
+                await send.send(b"data: 2\n\n")
+                assert [line async for line in lines] == []

@@ -75,6 +75,8 @@ def test_schema_as_json_has_everything_an_operator_may_ask():
         "environment": "POLYCOPY_HTTP__PORT",
         "meaning": "port to listen on; 0 takes any free one",
         "secret": False,
+        "type": "whole number",
+        "change": "restart",
     }
     assert {path for path, row in by_path.items() if row["secret"]} == {
         "database.url",

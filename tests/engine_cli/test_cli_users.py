@@ -10,7 +10,7 @@ TOKEN_ID = "00000000-0000-4000-8000-000000000001"
 @pytest.fixture
 def polycopy(database, own_logging):
     env = {"POLYCOPY_DATABASE__URL": database.dsn}
-    return lambda *arguments: invoke(*arguments, env=env)
+    return lambda *arguments, **options: invoke(*arguments, env=env, **options)
 
 
 def test_users_are_listed_added_and_disabled(polycopy):
@@ -86,3 +86,71 @@ def test_the_commands_are_listed(polycopy):
     text = polycopy("--help").stdout
     assert "users" in text
     assert "tokens" in text
+
+
+def phc_of(database, name):
+    rows = fetch(
+        database.dsn,
+        "SELECT phc, changed_at FROM user_passwords JOIN profiles ON profiles.id = user_id WHERE user_name = $1",
+        name,
+    )
+    return rows[0] if rows else None
+
+
+def test_a_password_is_set_from_standard_input_and_ends_sessions(polycopy, database):
+    polycopy("users", "add", "ann")
+    assert (
+        polycopy("users", "password", "ann", "--stdin", stdin="four plain words here\n").stdout
+        == "password of ann set\n"
+    )
+    first = phc_of(database, "ann")
+    assert first[0].startswith("$argon2id$")
+    session = """
+        INSERT INTO web_sessions
+            (user_id, secret_digest, kind, created_at, last_seen_at, expires_at, user_agent, address)
+        SELECT id, sha256('x'), 'password', now(), now(), now() + interval '1 day', '', '' FROM profiles
+        WHERE user_name = $1 RETURNING 1
+    """
+    fetch(database.dsn, session, "ann")
+    again = polycopy("users", "password", "ann", "--stdin", "--json", stdin="another phrase entirely\r\n")
+    assert json_of(again) == {"user_name": "ann", "sessions_ended": 1}
+    second = phc_of(database, "ann")
+    assert first[0] != second[0]
+    assert first[1] < second[1]
+    assert fetch(database.dsn, "SELECT count(*) FROM web_sessions") == [(0,)]
+
+
+def test_a_password_is_asked_for_twice(polycopy, database):
+    done = polycopy("users", "password", "admin", stdin="four plain words here\nfour plain words here\n")
+    assert done.returncode == 0
+    assert "password of admin set" in done.stdout
+    assert "plain words" not in done.stdout + done.stderr
+    assert phc_of(database, "admin") is not None
+    differs = polycopy("users", "password", "admin", stdin="one phrase of words\nanother phrase\n")
+    assert differs.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "code", "reason"),
+    [
+        ("admin", "short\n", 1, "at least 10 characters"),
+        ("admin", "password1234\n", 1, "everybody tries first"),
+        ("admin", "", 1, "at least 10 characters"),
+        ("nobody", "four plain words here\n", 2, "there is no user 'nobody'"),
+    ],
+)
+def test_a_password_that_cannot_be_set(polycopy, database, name, typed, code, reason):
+    done = polycopy("users", "password", name, "--stdin", stdin=typed)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert reason in done.stderr
+    assert not typed.strip() or typed.strip() not in done.stderr
+    assert phc_of(database, name) is None
+
+
+def test_a_user_becomes_an_administrator_and_is_none_again(polycopy):
+    polycopy("users", "add", "ann")
+    assert polycopy("users", "admin", "ann", "--on").stdout == "ann is an administrator\n"
+    assert json_of(polycopy("users", "admin", "ann", "--off", "--json"))["is_admin"] is False
+    assert "the user admin stays one" in polycopy("users", "admin", "admin", "--off").stderr
+    assert "there is no user 'nobody'" in polycopy("users", "admin", "nobody", "--on").stderr
+    assert polycopy("users", "admin", "ann").returncode == 2

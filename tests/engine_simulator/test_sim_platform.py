@@ -146,7 +146,8 @@ def test_outcomes_have_many_names_in_several_scripts(fills):
 def test_markets_close_resolve_and_are_voided_while_new_ones_open():
     directory, _ = played(5, 3_600, life_scale=0.1, markets=100)
     counts = directory.counts()
-    assert counts["open"] == 100
+    # A hundred that trade, and the few that will take the places of those that end next.
+    assert 100 <= counts["open"] < 120
     assert counts["resolved"] > 150
     voided = [market for market in directory if market.payouts == (500_000, 500_000)]
     assert 0.002 <= len(voided) / counts["resolved"] <= 0.06
@@ -154,6 +155,31 @@ def test_markets_close_resolve_and_are_voided_while_new_ones_open():
         if market.state is MarketState.RESOLVED:
             assert market.closed_ms is not None
             assert abs(market.closed_ms - market.end_ms) < 5_000
+
+
+@pytest.mark.parametrize(("life_scale", "ahead_s"), [(1.0, 298), (0.1, 28)])
+def test_a_market_is_listed_a_while_before_anybody_trades_in_it(life_scale, ahead_s):
+    directory = MarketDirectory()
+    platform = Platform(directory, seed=5, origin_ms=ORIGIN_MS, wallets=500, markets=100, life_scale=life_scale)
+    began = set(directory)
+    known_s, traded_s = dict[str, float](), dict[str, float]()
+    directory.on_add.append(lambda market: known_s.setdefault(market.condition_id, platform.describe()["offset_s"]))
+    while platform.describe()["offset_s"] < 3_600 * life_scale:
+        for change in (block := platform.next_block()).before:
+            change(ORIGIN_MS + round(block.offset_s * 1000))
+        for match in block.matches:
+            for fill in match.fills:
+                traded_s.setdefault(fill.market.condition_id, block.offset_s)
+    newer = [market for market in directory if market not in began and market.condition_id in traded_s]
+    # Who takes the place of one that ends soon after the beginning cannot be listed long before.
+    newer = [market for market in newer if known_s[market.condition_id] > 2]
+    assert len(newer) >= 30
+    for market in newer:
+        listed_s = known_s[market.condition_id]
+        # A flip of five minutes is listed when the one before it opens.
+        assert traded_s[market.condition_id] - listed_s >= ahead_s
+        assert market.start_ms == pytest.approx(ORIGIN_MS + listed_s * 1000, abs=2)
+    assert platform.describe()["open_markets"] == 100
 
 
 def test_nobody_but_professionals_sells_what_he_never_bought():

@@ -39,7 +39,7 @@ async def test_scopes_hold_and_a_revoked_token_does_not(database, tmp_path):
         me = await engine.done("GET", "/api/me", token=read)
         assert (me["userName"], me["tokenId"], me["scopes"]) == ("ann", read_id, ["read"])
 
-        for method, path, [security] in await operations(engine):
+        for method, path, (security, _) in await operations(engine):
             for scope, (token, _) in tokens.items():
                 if security["bearer"] and scope not in security["bearer"]:
                     response = await engine.ask(method, path, token=token)
