@@ -34,7 +34,7 @@ from .bench import opened_bench
 from .feed_trades import DORMANT, WALLETS, filled
 from .figures import quantile
 
-TRADES, TIMES, COPIES = 1_000_000, 100, 20_000
+TRADES, TIMES, COPIES = 1_000_000, 20, 20_000
 DAY_MS = 86_400_000
 ONE_WALLET = FEED_PAGE.replace(
     "$7::text[] IS NULL OR trader_wallet = ANY ($7)", "$7::text IS NULL OR trader_wallet = $7"
@@ -104,6 +104,7 @@ def _pages(connection: Connection, user_id: str, since_ms: int) -> dict[str, Pag
 async def _timed(pages: dict[str, Page]) -> dict[str, Any]:
     times: dict[str, list[float]] = {name: [] for name in pages}
     for number in range(TIMES + 3):
+        _say(f"  round {number}")
         for name, page in pages.items():
             began_s = time.perf_counter()
             await page()
