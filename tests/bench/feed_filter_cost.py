@@ -53,8 +53,8 @@ FILTERS = {
     "price, one in ten passes": FeedFilter(price_min=Decimal("0.4"), price_max=Decimal("0.5")),
     "score": FeedFilter(score_min=70),
     "category, all pass": FeedFilter(category="OTHER"),
-    "category, none passes: 4,000 trades looked at": FeedFilter(category="CRYPTO"),
-    "held, none passes: 4,000 trades looked at": FeedFilter(is_held=True),
+    "category, none passes: 2,000 trades looked at": FeedFilter(category="CRYPTO"),
+    "held, none passes: 2,000 trades looked at": FeedFilter(is_held=True),
 }
 Page = Callable[[], Awaitable[Any]]
 
