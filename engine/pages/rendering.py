@@ -22,8 +22,8 @@ DIRECTORY = Path(__file__).parent / "templates"
 class Renderer:
     """The templates of the pages with their filters.
 
-    Jinja takes 5 MB and a template some milliseconds to compile: an engine whose pages nobody opens does without it, and one that
-    copies trades compiles in a thread, so that no trade waits for a page.
+    Jinja takes 5 MB and a template some milliseconds to compile: an engine whose pages nobody opens does without it, and one
+    that copies trades compiles in a thread, so that no trade waits for a page.
     """
 
     static: StaticFiles
