@@ -46,12 +46,21 @@ class Listing:
 
 
 _SORT = Option(
-    name="sort", label="By", choices=(("pnl", "Profit"), ("volume", "Volume"), ("roi", "Return"), ("winRate", "Win rate"))
+    name="sort",
+    label="By",
+    choices=(("pnl", "Profit"), ("volume", "Volume"), ("roi", "Return"), ("winRate", "Win rate")),
 )
 _WINDOW = Option(
     name="window",
     label="Within",
-    choices=(("1D", "1 day"), ("7D", "7 days"), ("30D", "30 days"), ("3M", "3 months"), ("6M", "6 months"), ("ALL", "all")),
+    choices=(
+        ("1D", "1 day"),
+        ("7D", "7 days"),
+        ("30D", "30 days"),
+        ("3M", "3 months"),
+        ("6M", "6 months"),
+        ("ALL", "all"),
+    ),
 )
 _COPIED = Option(name="sort", label="By", choices=(("followers", "Followers"), ("strategies", "Strategies")))
 _NOT_YET = "Jobs of the engine read the venue's leaderboard and the traders' closed positions; then the list fills."

@@ -4,6 +4,7 @@ from engine.pages.discover_pages import discover_pages
 from engine.pages.feed_pages import feed_pages
 from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
+from engine.pages.portfolio_pages import portfolio_pages
 from engine.pages.settings_pages import settings_pages
 from engine.pages.trader_pages import trader_pages
 
@@ -12,6 +13,7 @@ def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
+        *portfolio_pages(),
         *discover_pages(),
         *trader_pages(),
         *job_pages(),
