@@ -1,7 +1,7 @@
 """Changes settings in the configuration's file, all or none, and puts back what it said before."""
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Never
 
 import attrs
@@ -12,7 +12,7 @@ from config.describe import SettingInfo, settings_of
 from config.loader import ConfigError, load
 from config.schema import EngineConfig
 from config.sources import ConfigInputs, Values, leaves
-from config.toml_edit import TomlEditError, TomlValue, edited, value_at
+from config.toml_edit import TomlEditError, TomlValue, edited
 from config.tuning import why_fixed, why_overruled
 
 NO_FILE = (
@@ -187,15 +187,12 @@ def _typed(value: TomlValue | None, info: SettingInfo) -> TomlValue | None:
 
 
 def _differences(before: str, after: str) -> tuple[ChangedKey, ...]:
+    was, now = (dict(leaves("", tomllib.loads(text))) for text in (before, after))
     return tuple(
-        ChangedKey(path=path, before=_plain(value_at(before, path)), after=_plain(value_at(after, path)))
-        for path in dict.fromkeys((*_paths(before), *_paths(after)))
-        if value_at(before, path) != value_at(after, path)
+        ChangedKey(path=path, before=_plain(was.get(path)), after=_plain(now.get(path)))
+        for path in was | now
+        if was.get(path) != now.get(path) and not (was.get(path, {}) == now.get(path, {}) == {})
     )
-
-
-def _paths(text: str) -> Iterator[str]:
-    return (path for path, _ in leaves("", tomllib.loads(text)))
 
 
 def _plain(value: Any) -> bool | int | float | str | None:

@@ -10,7 +10,7 @@ class MarketsConfig:
     """How unknown and new markets are learned."""
 
     linger_s: float = number(
-        20,
+        30,
         at_least=0,
         at_most=300,
         doc="wait of an unknown market for others, so that they share a call",

@@ -21,7 +21,7 @@ from engine.cli.first_login import show_first_login
 from engine.cli.main import EXIT_FAILED, EXIT_GAVE_UP
 from engine.lifecycle import EngineHost, Running
 from engine.reload import ReadConfig, Reloader
-from engine.runtime.heap import give_back_large_blocks
+from engine.runtime.heap import keep_trimmed
 from engine.runtime.logs import configure_logging
 from engine.runtime.supervisor import RestartBudgetExceededError
 
@@ -44,7 +44,6 @@ def host_engine(
     """
     clock = SystemClock()
     configure_logging(config.logging.level, config.logging.format, clock)
-    give_back_large_blocks()
     # What start-up made lives as long as the process; the collector need not walk it again.
     gc.freeze()
     current = LiveConfig(config)
@@ -66,6 +65,7 @@ async def _run(host: EngineHost, beside: Beside | None) -> None:
     # Outermost, so that requests and whatever runs beside the engine can use its database as well.
     async with database_loop(), trio.open_nursery() as nursery:
         await nursery.start(_watch_signals, host, nursery)
+        nursery.start_soon(keep_trimmed)
         engine_done = trio.Event()
 
         async def engine(*, task_status: trio.TaskStatus[Running]) -> None:

@@ -1,6 +1,7 @@
 """Every page that there is, in the order of the navigation."""
 
 from engine.pages.discover_pages import discover_pages
+from engine.pages.engine_pages import engine_pages
 from engine.pages.feed_pages import feed_pages
 from engine.pages.job_pages import job_pages
 from engine.pages.page import Page
@@ -17,5 +18,6 @@ def all_pages() -> list[Page]:
         *discover_pages(),
         *trader_pages(),
         *job_pages(),
+        *engine_pages(),
         *settings_pages(),
     ]

@@ -1,22 +1,30 @@
-"""Keeps what large answers took from staying with the process."""
+"""Gives memory that is free back to the system."""
 
 import ctypes
 import sys
+from collections.abc import Callable
 
-LARGE_BYTES = 128 << 10
-"""The allocator's own first limit. Blocks from this size on are given back as soon as they are freed."""
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Parameters of glibc's `mallopt` (malloc.h)."""
+import trio
+
+TRIM_S = 20.0
+"""Pages of positions and trades are read all the time; what they leave is a few megabytes."""
 
 
-def give_back_large_blocks() -> bool:
-    """Pins the size from which freed memory goes back at once; returns whether this platform lets it.
+async def keep_trimmed(every_s: float = TRIM_S) -> None:
+    """Gives free pages of the C heap back until cancelled; where the platform cannot, returns at once.
 
-    Left alone, glibc raises that size to whatever was freed last, up to 32 MB: the bodies of positions and trades then lie in
-    the heap, and what outlives them in between keeps their room.
+    The allocator gives back by itself only what lies above everything that lives: the rest of a body that is gone stays with
+    the process, between what outlives it.
     """
+    trim = _trim()
+    while trim is not None:
+        await trio.sleep(every_s)
+        trim(0)
+
+
+def _trim() -> Callable[[int], int] | None:
+    """Returns glibc's `malloc_trim`, which takes about a millisecond for each megabyte it finds; others have none."""
     if sys.platform != "linux":
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    # Another C library may not have it, or not these parameters.
-    return mallopt is not None and all(mallopt(one, LARGE_BYTES) == 1 for one in (_MMAP_THRESHOLD, _TRIM_THRESHOLD))
+        return None
+    found: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return found

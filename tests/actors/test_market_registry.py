@@ -67,7 +67,7 @@ def test_a_stored_market_costs_no_call():
 
 def test_a_closed_market_is_found_by_a_second_call():
     (id_,) = ids(1)
-    world = RegistryWorld(FakeMarketStore(), FakeCatalog(closed={id_})).run([(0, id_)], 30)
+    world = RegistryWorld(FakeMarketStore(), FakeCatalog(closed={id_})).run([(0, id_)], 40)
     assert [closed for _, _, closed in world.catalog.calls] == [None, True]
     assert list(world.store.stored) == [id_]
 

@@ -54,10 +54,10 @@ PAPER = StrategySettings(
     bet_size=Decimal(2),
     min_bet=Decimal(1),
 )
-# Two orders a minute: what trading costs the venue, not how fast it can be.
+# One order a minute: what trading costs the venue, not how fast it can be.
 LIVE = LiveSettings(
     slippage_tolerance_pct=Decimal(20), max_price_rise_pct=None, max_price_fall_pct=None, min_book_depth_pct=None,
-    max_orders_per_minute=2,
+    max_orders_per_minute=1,
 )  # fmt: skip
 
 
@@ -138,7 +138,9 @@ async def populated(database: BenchDatabase, traders: tuple[str, ...], count: in
         for number, user in enumerate(users[::USERS_PER_BOT]):
             owner_id = await store.user_id(user.name)
             assert owner_id is not None
-            await store.create([(f"BOT_{number}", PAPER)], owner_id, by="bench")
+            # Sales are not limited by the minute: what trades with money only buys, so that two orders are two orders.
+            settings = attrs.evolve(PAPER, copy_sells=number > 0)
+            await store.create([(f"BOT_{number}", settings)], owner_id, by="bench")
     return users
 
 

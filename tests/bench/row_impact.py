@@ -1,7 +1,7 @@
 """What the engine asks of the world around it, for 50 and for 500 users: the rows of the seed's table of expected impact.
 
 Each user has the feed open: ten prices in one call a second, a page of the feed every ten seconds, and his bots once a
-minute. One live strategy trades, two orders a minute at most. All of it, the venue's simulator and the load as well, share the
+minute. One live strategy trades, one order a minute at most. All of it, the venue's simulator and the load as well, share the
 machine's cores, so times are upper bounds; calls and processor times are not affected.
 """
 
@@ -72,15 +72,17 @@ async def _run(bench: Bench, place: Venue, users: int, settings: dict[str, str])
     async with impact_engine(bench, place, database, settings) as engine:
         # Markets become known, prepared statements and caches fill, and the users open their pages.
         await trio.sleep(bench.either(105, 240))
-        await _opened(engine, people, await _markets(database))
-        impact = await _watched(bench, database, engine, people)
+        markets = [row["condition_id"] for row in await database.fetch(ACTIVE_MARKETS, MARKETS_SEEN)]
+        await _opened(engine, people, markets)
+        impact = await _watched(bench, database, engine, people, markets)
     bench.say(f"  {users} users: {impact}")
     return impact
 
 
-async def _watched(bench: Bench, database: BenchDatabase, engine: EngineHandle, people: list[User]) -> Impact:
+async def _watched(
+    bench: Bench, database: BenchDatabase, engine: EngineHandle, people: list[User], markets: list[str]
+) -> Impact:
     seconds, pid = bench.either(60, 300), bench.server.server.pid
-    markets = await _markets(database)
     found: dict[str, dict[str, float]] = {}
     before, used, cpu = await engine.metrics(), await server_use(database, pid), cpu_s(engine.pid)
 
@@ -122,10 +124,6 @@ async def _opened(engine: EngineHandle, people: list[User], markets: list[str]) 
     await looked_at(engine, _price_lines(people, markets), connections=len(people), seconds=10, interval_s=1.0)
 
 
-async def _markets(database: BenchDatabase) -> list[str]:
-    return [row["condition_id"] for row in await database.fetch(ACTIVE_MARKETS, MARKETS_SEEN)]
-
-
 def _price_lines(people: list[User], markets: list[str]) -> list[str]:
     lines = []
     for number, user in enumerate(people):
@@ -147,7 +145,7 @@ def _orders(metrics: dict[str, float]) -> float:
 def _upstream(small: Impact, large: Impact, polled: Impact) -> list[Figure]:
     figures = [
         _figure("CLOB calls a minute without trading", polled.api("clob"), "/min", 0, "~200/min (recorded)"),
-        *_pair("CLOB calls a minute, two orders a minute", small, large, lambda one: one.api("clob"), "/min", 10,
+        *_pair("CLOB calls a minute, one order a minute", small, large, lambda one: one.api("clob"), "/min", 10,
                "~200/min, grows with users"),
         *_pair("Gamma calls a minute", small, large, lambda one: one.api("gamma"), "/min", 36, "~20/min"),
         *_pair("Data API calls a minute, pollers off", small, large, lambda one: one.api("data"), "/min", 5,

@@ -1,38 +1,36 @@
-import subprocess
+import os
 import sys
+from pathlib import Path
 
 import pytest
+import trio
 
-# Bodies of growing size, each freed before the next: what a poller sees. A small object that stays lies behind each.
-_PROGRAM = """
-import sys
-from engine.runtime.heap import give_back_large_blocks
+from engine.runtime.heap import _trim, keep_trimmed
 
-if sys.argv[1] == "pinned" and not give_back_large_blocks():
-    print("unsupported")
-    raise SystemExit
-resident = lambda: int(open("/proc/self/statm").read().split()[1]) * 4096
-before, kept = resident(), []
-for kilobytes in (256, 1024, 4096, 8192):
-    bytearray(kilobytes << 10)
-for _ in range(20):
-    bodies = []
-    for _ in range(4):
-        bodies.append(bytearray(b"x" * (1 << 20)))
-        kept.append(bytearray(b"y" * 2000))
-    bodies.clear()
-print(resident() - before)
-"""
+MIB = 1 << 20
 
 
-def grown_bytes(how: str) -> int:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM, how], capture_output=True, text=True, check=True)
-    if done.stdout.strip() == "unsupported":
-        pytest.skip("another C library")
-    return int(done.stdout)
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_bodies_that_are_gone_leave_nothing_in_the_heap():
-    pinned, alone = grown_bytes("pinned"), grown_bytes("alone")
-    assert pinned < 1 << 20
-    assert alone > pinned
+@pytest.mark.skipif(sys.platform != "linux" or _trim() is None, reason="another C library")
+def test_what_lies_free_between_things_that_live_goes_back():
+    # Below the size from which blocks are given back at once; one in sixteen lives on.
+    blocks = [bytearray(b"x" * 60_000) for _ in range(3_200)]
+    kept = blocks[::16]
+    del blocks
+    before = resident_bytes()
+
+    async def main():
+        with trio.move_on_after(1):
+            await keep_trimmed(0.1)
+
+    trio.run(main)
+    assert before - resident_bytes() > 100 * MIB
+    assert len(kept) == 200
+
+
+def test_without_such_a_call_it_ends(monkeypatch):
+    monkeypatch.setattr("engine.runtime.heap._trim", lambda: None)
+    trio.run(keep_trimmed)

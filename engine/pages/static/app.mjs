@@ -37,6 +37,8 @@ document.addEventListener("formdata", (event) => {
   }
 });
 
+if (document.querySelector(".chart-plot")) import("./chart.mjs");
+
 const retry = document.querySelector("[data-retry]");
 if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 1000);
 
