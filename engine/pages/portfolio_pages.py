@@ -22,6 +22,8 @@ TABS = (
 PERIODS = (("1D", 1), ("7D", 7), ("30D", 30), ("1Y", 365), ("ALL", None))
 """Names, and days up to today; the names are those of the summaries of the API."""
 PERIOD_DEFAULT = "30D"
+SHORT_DAYS = 30
+"""Periods up to this one are drawn in full, longer ones from the first day with a copy on."""
 REASONS = {
     "fees": "The venue counts prices alone; ours has the fees in it.",
     "fills outside the engine": "The venue counts fills that this engine did not make, or sales of what it did not buy.",
@@ -90,7 +92,7 @@ async def _rows(visit: Visit, tab: str, filters: Mapping[str, str | None]) -> An
 
 
 def _page_of_traders(answer: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
-    """Returns a page of the list, which the API tells at once. The cursor is the wallet before it, `-` where nobody is named."""
+    """Returns a page of the list, which the API tells at once. The cursor is the wallet before it, or `-` for nobody."""
     traders: Sequence[Mapping[str, Any]] = answer["traders"]
     begin = 0
     if cursor is not None:
@@ -114,13 +116,27 @@ async def _auto_closes(visit: Visit) -> Mapping[tuple[str, str], Sequence[Mappin
 
 def _charts(realized: Mapping[str, Any], period: str) -> Mapping[str, Any] | None:
     """Returns the gains within a period by day and added up, or None when nothing was realised in it."""
-    days, today = days_of(realized["daily"]), date.fromisoformat(realized["asOf"][:10])
+    days, today = dict(days_of(realized["daily"])), date.fromisoformat(realized["asOf"][:10])
     length = dict(PERIODS)[period]
-    within: Days = [one for one in days if length is None or one[0] > today - timedelta(days=length)]
-    if not within:
+    if not days:
         return None
-    total = sum((gained for _, gained in within), Decimal(0))
-    return {"by_day": days_chart(within), "added_up": total_chart(within), "total": total, "days": len(within)}
+    begin = min(days)
+    if length is not None and length <= SHORT_DAYS:
+        begin = today - timedelta(days=length - 1)
+    elif length is not None:
+        begin = max(begin, today - timedelta(days=length - 1))
+    # On a day without a fill or a resolution nothing was realised: here, unlike with traders, that is known.
+    every = [begin + timedelta(days=number) for number in range((today - begin).days + 1)]
+    within: Days = [(day, days.get(day, Decimal(0))) for day in every]
+    busy = [days[day] for day in every if day in days]
+    if not busy:
+        return None
+    return {
+        "by_day": days_chart(within),
+        "added_up": total_chart(within),
+        "total": sum(busy, Decimal(0)),
+        "days": len(busy),
+    }
 
 
 def _query_text(**params: object) -> str:

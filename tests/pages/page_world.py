@@ -49,6 +49,7 @@ from engine.service_wiring import Services, build_services
 from engine.serving import ServingContext, engine_routes, service_ports
 from engine.wiring import Engine
 from protocols.sessions import csrf_token, secret_digest
+from protocols.strategies import Strategy, StrategySettings
 from protocols.users import Principal, Scope
 
 HOSTILE = (
@@ -61,6 +62,14 @@ HOSTILE = (
     "</title></textarea></script><svg onload=alert(1)>",
     "javascript:alert(1)//",
 )
+COPIES = """
+INSERT INTO ft_orders (order_id, wallet_id, config_version, condition_id, token_id, source_trade_id, trader_address,
+    signal_price, entry_price, size, shares, fee_usd, entry_model, fill_inputs, trader_win_rate, trader_resolved_count,
+    edge_pct, conviction, shares_open, cost_open, order_time, decided_at)
+SELECT gen_random_uuid(), $1, 1, trades.condition_id, trades.asset, trades.trade_id, trades.trader_wallet, trades.price,
+    0.5, 5, 10, 0, 'slip', '{}', 0.6, 40, 0, 1, 10, 5, trades.trade_timestamp, trades.trade_timestamp
+FROM trades_public AS trades WHERE trades.trade_id = ANY ($2::text[])
+"""
 NOWHERE = "http://127.0.0.1:9"
 """Nothing listens there: whoever asks the venue is told at once that it does not answer."""
 
@@ -149,11 +158,30 @@ class PageWorld:
     async def market(self, number: int = 1, **changes: Any) -> None:
         """Stores the market that trades of `feed_trade(…, market=number)` are in: open, Yes at 40 cents."""
         made: dict[str, Any] = {
-            "condition_id": condition(number), "title": f"Will it rain on day {number}?", "slug": f"rain-{number}",
-            "outcomes": ["Yes", "No"], "outcome_prices": ["0.4", "0.6"],
-            "token_ids": [token(number, 0), token(number, 1)], "closed": False,
+            "condition_id": condition(number), "title": f"Will it rain on day {number}?", "market_slug": f"rain-{number}",
+            "outcomes": ["Yes", "No"], "outcome_prices": ["0.4", "0.6"], "closed": False, "last_price_updated_at": ago(),
+            "raw_gamma": {}, "created_at": ago(), "updated_at": ago(),
         }  # fmt: skip
         await self.rows.put("markets", [made | changes])
+        tokens = [
+            {
+                "token_id": token(number, index),
+                "condition_id": condition(number),
+                "outcome": outcome,
+                "outcome_index": index,
+            }
+            for index, outcome in enumerate(("Yes", "No"))
+        ]
+        await self.rows.put("market_tokens", tokens)
+
+    async def strategy(self, name: str, owner: Principal, **settings: Any) -> Strategy:
+        """Makes a bot of somebody's."""
+        [made] = await self.io.strategies.create([(name, StrategySettings(**settings))], owner.user_id, "test")
+        return made
+
+    async def copies(self, strategy: str, trade_ids: Sequence[str]) -> None:
+        """Stored trades were copied by a bot: an open order of 5 USD each. Its balance says nothing of them."""
+        await self.rows.run(COPIES, strategy, list(trade_ids))
 
 
 def token(market: int, index: int = 0) -> str:
