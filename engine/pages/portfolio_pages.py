@@ -31,6 +31,7 @@ REASONS = {
     "not synced since": "Something happened after the venue was asked last.",
     "unexplained": "Nothing that is known explains it.",
 }
+KINDS = (("live", "Live strategies"), ("manual", "By hand"), ("recorded", "Recorded"))
 SOURCES = {
     "quote": "a quote, at most 3 s old",
     "current_price": "the price kept with the copy",
@@ -71,7 +72,8 @@ async def _portfolio(visit: Visit) -> Mapping[str, Any]:
         "periods": [name for name, _ in PERIODS],
         "rows": rows,
         "filters": filters,
-        "is_filtered": any(filters.values()),
+        "is_filtered": any(filters.values()) or bool(visit.query.get("kind")),
+        "kinds": KINDS,
         "accounts": sorted(accounts | {filters["account"]} - {None}),
         "strategies": strategies["strategies"] if strategies else [],
         "is_trading": bool(live) and live["isTrading"],
@@ -85,7 +87,9 @@ async def _portfolio(visit: Visit) -> Mapping[str, Any]:
 async def _rows(visit: Visit, tab: str, filters: Mapping[str, str | None]) -> Any:
     cursor = visit.query.get("cursor")
     if tab == "trades":
-        return await visit.ask("/api/portfolio/trades", pageSize=ROWS, cursor=cursor, **filters)
+        return await visit.ask(
+            "/api/portfolio/trades", pageSize=ROWS, cursor=cursor, kind=visit.query.get("kind") or None, **filters
+        )
     if tab == "traders":
         return _page_of_traders(await visit.ask("/api/portfolio/top-traders", **filters), cursor)
     return await visit.ask("/api/portfolio/positions", state=tab, limit=ROWS, cursor=cursor, **filters)

@@ -195,3 +195,13 @@ async def test_selling_needs_the_right_to_trade_and_an_engine_that_trades(world)
     assert page.shows("<b>")
     assert "does not trade live, so it cannot sell" in page.text
     assert not re.search(r"data-place", page.html)
+
+
+async def test_recorded_copies_are_found_among_all_others(world):
+    ann = await world.visitor()
+    await world.market()
+    await world.rows.put("orders", [copy(ann, 1)])
+    assert rows_of(await world.get("/portfolio?tab=trades&kind=recorded", ann)) == ["recorded-00001"]
+    page = await world.get("/portfolio?tab=trades&kind=live", ann)
+    assert (rows_of(page), "Nothing fits" in page.text) == ([], True)
+    assert (await world.get("/portfolio?tab=trades&kind=other", ann)).status == 400
