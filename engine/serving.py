@@ -19,6 +19,7 @@ from engine.api.discover_routes import discover_routes
 from engine.api.engine_routes import engine_watch_routes
 from engine.api.entrance import Entrance
 from engine.api.feed_routes import feed_routes
+from engine.api.feed_search import FeedSearch
 from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.form_tokens import FormTokens
@@ -26,7 +27,9 @@ from engine.api.ft_routes import FtReadPorts, ft_read_routes
 from engine.api.gate import Gate, rates_of
 from engine.api.job_routes import job_routes
 from engine.api.lt_control_routes import lt_control_routes
+from engine.api.lt_report_bodies import LiveSwitches
 from engine.api.lt_report_routes import lt_report_routes
+from engine.api.lt_story_routes import lt_story_routes
 from engine.api.lt_strategy_routes import lt_strategy_routes
 from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
@@ -45,10 +48,10 @@ from engine.config_desk import ConfigDesk
 from engine.engine_watch import EngineWatch
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
+from engine.page_wiring import every_page
 from engine.pages.feed_cards import feed_card_routes
 from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
-from engine.pages.site import all_pages
 from engine.reload import Reloader
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
@@ -74,6 +77,8 @@ class ServingContext:
     holder: str
     is_money_real: bool
     """Either switch of live trading is on."""
+    live_switch: bool = False
+    """The second switch of live trading, given at start."""
 
 
 @asynccontextmanager
@@ -102,7 +107,7 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         context.mount.install(routes, gate)
         forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
         entrance = Entrance(login=services.web_login, door=door, forms=forms)
-        context.pages.install(all_pages(), routes, gate, login_pages(context.pages, entrance))
+        context.pages.install(every_page, routes, gate, login_pages(context.pages, entrance))
         engine.entrance = entrance
         engine.services = services
         try:
@@ -143,11 +148,14 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
 def engine_routes(engine: Engine, io: ServingAdapters, services: Services, context: ServingContext) -> list[ApiRoute]:
     """Returns every route of the API. Those that are asked most often come first."""
     clock = context.clock
+    search = FeedSearch(
+        store=io.feed, facts=io.feed_facts, markets=io.decision_markets, signals=io.signals, clock=clock
+    )
     return [
         *price_routes(services.price_cache),
         *market_routes(services.price_cache, services.book_cache, services.market_ensurer),
-        *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention, io.signals),
-        *feed_card_routes(services.feed_hub, context.pages.renderer),
+        *feed_routes(search, services.feed_hub, engine.config.retention),
+        *feed_card_routes(services.feed_hub, search, context.pages.renderer),
         *follow_routes(io.follows),
         *bot_routes(io.strategies),
         *ft_read_routes(_ft_ports(engine, io, services, clock)),
@@ -155,7 +163,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *trader_routes(io.traders),
         *discover_routes(io.discover, clock),
         *fire_routes(io.discover, clock),
-        *_live_routes(engine, io),
+        *_live_routes(engine, io, context),
         *_portfolio_routes(engine, io, services, clock),
         *user_routes(
             io.users, services.token_registry, clock, context.secret_rng, services.session_registry.forget_user
@@ -171,8 +179,9 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
     ]
 
 
-def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
+def _live_routes(engine: Engine, io: ServingAdapters, context: ServingContext) -> list[ApiRoute]:
     accounts = {name: one.user for name, one in engine.config.live.accounts.items()}
+    switches = LiveSwitches(enabled=engine.config.live.enabled, started=context.live_switch)
 
     def jobs() -> LiveJobs | None:
         live = engine.live
@@ -189,8 +198,13 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
     return [
         *lt_strategy_routes(io.live_strategies, io.live_reports, io.strategies, accounts),
         *lt_report_routes(
-            io.live_reports, accounts=accounts, is_trading=lambda: engine.live is not None, paused_s=paused_s
+            io.live_reports,
+            accounts=accounts,
+            is_trading=lambda: engine.live is not None,
+            paused_s=paused_s,
+            switches=switches,
         ),
+        *lt_story_routes(io.live_stories, io.live_reports, context.clock),
         *lt_control_routes(io.live_strategies, jobs),
         *manual_order_routes(desk, accounts),
         *manual_list_routes(io.live_reports, desk, accounts),

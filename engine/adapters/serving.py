@@ -17,6 +17,7 @@ from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.discover_store import PostgresDiscoverLists
+from engine.adapters.postgres.feed_fact_store import PostgresFeedFacts
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.feed_stream_store import PostgresFeedStreamStore
 from engine.adapters.postgres.follow_store import UserFollowStore
@@ -24,6 +25,7 @@ from engine.adapters.postgres.ft_report_store import PostgresFtReports
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.live_report_store import LiveReportStore
+from engine.adapters.postgres.live_story_store import LiveStoryStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.notification_store import PostgresNotificationStore
@@ -60,6 +62,7 @@ class ServingAdapters:
     follows: UserFollowStore
     strategies: StrategyStore
     feed: PostgresFeedStore
+    feed_facts: PostgresFeedFacts
     feed_stream: PostgresFeedStreamStore
     tokens: UserStore
     prices: GammaPrices
@@ -72,6 +75,7 @@ class ServingAdapters:
     why: PostgresWhyStore
     live_strategies: LiveStrategyStore
     live_reports: LiveReportStore
+    live_stories: LiveStoryStore
     auto_closes: AutoCloseStore
     signals: PostgresSignalStore
     decision_markets: PostgresDecisionMarkets
@@ -124,12 +128,14 @@ async def open_serving_adapters(
         yield ServingAdapters(
             users=UserStore(pool),
             follows=UserFollowStore(pool),
+            feed_facts=PostgresFeedFacts(pool),
             strategies=StrategyStore(pool),
             reports=PostgresFtReports(connection=pool, clock=clock),
             snapshots=PostgresSnapshotStore(pool),
             why=PostgresWhyStore(pool),
             live_strategies=LiveStrategyStore(pool),
             live_reports=LiveReportStore(pool),
+            live_stories=LiveStoryStore(pool),
             auto_closes=AutoCloseStore(pool),
             signals=PostgresSignalStore(pool),
             decision_markets=PostgresDecisionMarkets(pool),

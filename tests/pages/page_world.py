@@ -237,7 +237,7 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
         engine.services = services
         routes = engine_routes(engine, io, services, context)
         context.mount.install(routes, gate)
-        pages.install(all_pages(), routes, gate)
+        pages.install(all_pages, routes, gate)
         yield PageWorld(
             app=EngineApp(Starlette(), context.mount, pages),
             engine=engine,

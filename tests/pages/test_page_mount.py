@@ -49,12 +49,14 @@ class Site:
 
 def site(load, *, scopes=(Scope.READ,), routes=(), live=lambda: None, **fields):
     static = StaticFiles.read()
-    mount = PageMount(renderer=Renderer.open(static, SystemClock()), static=static, live=live)
+    mount = PageMount(renderer=Renderer(static, SystemClock()), static=static, live=live)
     made = Site(mount, {secret_digest(SECRET): principal(*scopes)})
     page = Page(
         **{"path": "/thing/{name}", "template": "error.html", "title": "Thing", "nav": "feed", "load": load} | fields
     )
-    mount.install([page], list(routes), gate_of({}, door=BrowserDoor(find=lambda digest: made.sessions.get(digest))))
+    mount.install(
+        lambda: [page], list(routes), gate_of({}, door=BrowserDoor(find=lambda digest: made.sessions.get(digest)))
+    )
     return made
 
 
