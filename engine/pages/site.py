@@ -9,6 +9,7 @@ from engine.pages.job_pages import job_pages
 from engine.pages.live_pages import live_pages
 from engine.pages.log_pages import log_pages
 from engine.pages.page import Page
+from engine.pages.portfolio_pages import portfolio_pages
 from engine.pages.settings_pages import settings_pages
 from engine.pages.trader_pages import trader_pages
 
@@ -17,6 +18,7 @@ def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
+        *portfolio_pages(),
         *discover_pages(),
         *trader_pages(),
         *bot_pages(),

@@ -60,7 +60,7 @@ CROSS JOIN LATERAL (
 
 
 def _recent(today: str) -> str:
-    """Returns the join that has `days.sparkline`: 14 days up to the anchor of the rankings, or to today before there is one."""
+    """Returns the join that has `days.sparkline`: 14 days up to the anchor of the rankings, else up to today."""
     return _RECENT.replace("TODAY", today)
 
 
