@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from engine.api.errors import bad_field
-from engine.pages.page import Page, Visit
+from engine.pages.page import Page, Visit, side_by_side
 from engine.pages.trader_charts import Days, days_chart, days_of, total_chart
 from protocols.users import Scope
 
@@ -56,14 +56,17 @@ async def _portfolio(visit: Visit) -> Mapping[str, Any]:
     tab = tab if tab in dict(TABS) else "open"
     period = query.get("period", PERIOD_DEFAULT)
     period = period if period in dict(PERIODS) else PERIOD_DEFAULT
-    rows = await _rows(visit, tab, filters)
-    realized = await visit.part("/api/portfolio/realized-pnl", **filters)
-    live = await visit.part("/api/lt/status")
-    strategies = await visit.part("/api/lt/strategies")
+    rows, stats, realized, live, strategies = await side_by_side(
+        lambda: _rows(visit, tab, filters),
+        lambda: visit.part("/api/portfolio/stats", **filters),
+        lambda: visit.part("/api/portfolio/realized-pnl", **filters),
+        lambda: visit.part("/api/lt/status"),
+        lambda: visit.part("/api/lt/strategies"),
+    )
     accounts = {one["account"] for one in live["accounts"]} if live else set()
     accounts |= {one["account"] for one in strategies["strategies"]} if strategies else set()
     return {
-        "stats": await visit.part("/api/portfolio/stats", **filters),
+        "stats": stats,
         "realized": realized,
         "charts": _charts(realized, period) if realized else None,
         "tab": tab,

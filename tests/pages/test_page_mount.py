@@ -6,6 +6,7 @@ from decimal import Decimal
 import attrs
 import httpx
 import pytest
+import trio
 from engine_api.api_server import gate_of, principal, route
 
 from engine.adapters.system_clock import SystemClock
@@ -14,7 +15,7 @@ from engine.api.errors import ApiError
 from engine.api.params import Param, wallet, whole
 from engine.api.route import Struct
 from engine.pages.mount import LiveBanner, PageMount
-from engine.pages.page import Page, Unavailable
+from engine.pages.page import Page, Unavailable, side_by_side
 from engine.pages.rendering import Renderer
 from engine.pages.static_files import StaticFiles
 from protocols.errors import TransientError
@@ -224,3 +225,24 @@ async def test_a_part_that_fails_for_the_moment_is_unavailable():
 
 def in_path(param: Param) -> Param:
     return attrs.evolve(param, in_path=True, required=True)
+
+
+async def test_calls_side_by_side_keep_their_order_and_the_first_failure_is_told():
+    began = []
+
+    async def answer(value):
+        began.append(value)
+        if len(began) == 2:
+            both.set()
+        await both.wait()
+        return value
+
+    async def fail(code):
+        raise ApiError(400, code, code)
+
+    both = trio.Event()
+    with trio.fail_after(5):
+        assert await side_by_side(lambda: answer(1), lambda: answer(2)) == [1, 2]
+    with pytest.raises(ApiError) as caught:
+        await side_by_side(lambda: answer(1), lambda: fail("one"), lambda: fail("two"))
+    assert caught.value.code == "one"
