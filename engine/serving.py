@@ -19,6 +19,7 @@ from engine.api.discover_routes import discover_routes
 from engine.api.engine_routes import engine_watch_routes
 from engine.api.entrance import Entrance
 from engine.api.feed_routes import feed_routes
+from engine.api.feed_search import FeedSearch
 from engine.api.fire_routes import fire_routes
 from engine.api.follow_routes import follow_routes
 from engine.api.form_tokens import FormTokens
@@ -143,11 +144,14 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
 def engine_routes(engine: Engine, io: ServingAdapters, services: Services, context: ServingContext) -> list[ApiRoute]:
     """Returns every route of the API. Those that are asked most often come first."""
     clock = context.clock
+    search = FeedSearch(
+        store=io.feed, facts=io.feed_facts, markets=io.decision_markets, signals=io.signals, clock=clock
+    )
     return [
         *price_routes(services.price_cache),
         *market_routes(services.price_cache, services.book_cache, services.market_ensurer),
-        *feed_routes(io.feed, services.feed_hub, clock, engine.config.retention, io.signals),
-        *feed_card_routes(services.feed_hub, context.pages.renderer),
+        *feed_routes(search, services.feed_hub, engine.config.retention),
+        *feed_card_routes(services.feed_hub, search, context.pages.renderer),
         *follow_routes(io.follows),
         *bot_routes(io.strategies),
         *ft_read_routes(_ft_ports(engine, io, services, clock)),

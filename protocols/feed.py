@@ -56,9 +56,14 @@ class FeedQuery:
     limit: int
     since_ms: int
     before: FeedPosition | None = None
-    wallet: str | None = None
+    wallets: tuple[str, ...] = ()
+    """Only trades of these; empty: of all that he follows."""
     side: str | None = None
     condition_id: str | None = None
+    is_copied: bool = False
+    """Trades that strategies of this user copied, whether he follows their traders or not; `condition_id` is left aside."""
+    strategy: str | None = None
+    """With `is_copied`: only copies by this strategy of his."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +74,9 @@ class FeedPage:
     next: FeedPosition | None
     """None at the end."""
     followed: bool
-    """False when the user follows none of the wallets asked for."""
+    """False when the user follows none of the wallets asked for; of copies: when he has no such strategy."""
+    trade_us: tuple[int, ...] = ()
+    """Of each row its exact time: with the trade id it is the row's position."""
 
 
 class FeedStore(Protocol):
@@ -77,6 +84,27 @@ class FeedStore(Protocol):
 
     async def page(self, query: FeedQuery) -> FeedPage:
         """Reads one page with one statement. Raises `TransientError`."""
+        ...
+
+
+class TradeCopy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A strategy that copied a trade, on paper and perhaps with real money after it."""
+
+    wallet_id: str
+    display_name: str
+    outcome: str
+    """OPEN, WON, LOST, SOLD or VOID."""
+
+
+class FeedFactStore(Protocol):
+    """What is known about trades besides themselves. All methods raise `TransientError`."""
+
+    async def held(self, positions: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Returns those pairs of wallet and token that the wallet still holds, as far as it was looked at."""
+        ...
+
+    async def copies(self, trade_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, TradeCopy]]]:
+        """Returns by trade which strategies copied it, each with the id of its owner."""
         ...
 
 

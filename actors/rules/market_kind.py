@@ -40,6 +40,9 @@ _NICHES: Sequence[tuple[str, str]] = (
 )
 _PATTERNS = tuple((name, re.compile(rf"(?<![\w&])(?:{words})(?![\w&])", re.IGNORECASE)) for name, words in _NICHES)
 OTHER = "OTHER"
+SPORTS_NICHES = frozenset(
+    ("ESPORTS", "NBA", "NFL", "MLB", "NHL", "TENNIS", "SOCCER", "FIGHTING", "RACING", "GOLF", "CRICKET", "SPORTS")
+)
 
 
 def structure_of(title: str | None, outcomes: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.discover_store import PostgresDiscoverLists
+from engine.adapters.postgres.feed_fact_store import PostgresFeedFacts
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.feed_stream_store import PostgresFeedStreamStore
 from engine.adapters.postgres.follow_store import UserFollowStore
@@ -60,6 +61,7 @@ class ServingAdapters:
     follows: UserFollowStore
     strategies: StrategyStore
     feed: PostgresFeedStore
+    feed_facts: PostgresFeedFacts
     feed_stream: PostgresFeedStreamStore
     tokens: UserStore
     prices: GammaPrices
@@ -124,6 +126,7 @@ async def open_serving_adapters(
         yield ServingAdapters(
             users=UserStore(pool),
             follows=UserFollowStore(pool),
+            feed_facts=PostgresFeedFacts(pool),
             strategies=StrategyStore(pool),
             reports=PostgresFtReports(connection=pool, clock=clock),
             snapshots=PostgresSnapshotStore(pool),

@@ -7,15 +7,15 @@ from actors.rules.feed_cursor import TEXT_CHARS_MAX, cursor_text, position_in
 from actors.rules.feed_events import event_id
 from config.jobs import RetentionConfig
 from engine.api.errors import bad_field
+from engine.api.feed_filter_params import filter_of, filter_params
+from engine.api.feed_search import FeedSearch
 from engine.api.feed_stream import EventStream
-from engine.api.params import Param, choice, condition_id, wallet, whole
+from engine.api.params import Param, choice, whole
 from engine.api.route import ApiRoute, Call, Struct
-from engine.api.signal_routes import SignalledFeed, SignalStore, with_signals
-from protocols.clock import WallClock
+from engine.api.signal_routes import SignalledFeed, with_signals
 from protocols.errors import MalformedError
-from protocols.feed import FeedQuery, FeedRow, FeedStore
+from protocols.feed import FeedQuery, FeedRow
 from protocols.timestamps import EARLIEST_MS, LATEST_MS, epoch_ms
-from protocols.trades import canonical_condition_id
 from protocols.users import Scope
 
 PAGE_DEFAULT, PAGE_MAX = 50, 200
@@ -41,32 +41,34 @@ class Streams(Protocol):
         ...
 
 
-def feed_routes(
-    store: FeedStore, streams: Streams, clock: WallClock, retention: RetentionConfig, signals: SignalStore
-) -> list[ApiRoute]:
+def feed_routes(search: FeedSearch, streams: Streams, retention: RetentionConfig) -> list[ApiRoute]:
     """Returns the routes of the feed. No page reaches back further than the longest retention."""
 
     async def page(call: Call) -> FeedAnswer | SignalledFeed:
         params = call.params
-        now_ms = clock.now_ms()
+        now_ms = search.clock.now_ms()
         since_ms = now_ms - WINDOW_DAYS * DAY_MS if params["since"] is None else params["since"]
-        condition = params["conditionId"]
+        wanted = filter_of(params)
         query = FeedQuery(
             user_id=call.principal.user_id,
             limit=params["limit"],
             since_ms=max(EARLIEST_MS, since_ms, now_ms - retention.target_days * DAY_MS),
             before=params["cursor"],
-            wallet=params["wallet"],
-            side=params["side"],
-            condition_id=None if condition is None else canonical_condition_id(condition),
+            wallets=tuple(sorted(wanted.wallets)),
+            side=wanted.side,
+            condition_id=wanted.condition_id,
+            is_copied=wanted.wants_copies,
+            strategy=wanted.strategy,
         )
-        found = await store.page(query)
-        if query.wallet is not None and not found.followed:
+        found = await search.page(query, wanted)
+        if query.wallets and not found.followed and not query.is_copied:
             raise bad_field("wallet", "is not among those you follow")
+        if query.strategy is not None and not found.followed:
+            raise bad_field("strategy", "is not one of yours")
         cursor = None if found.next is None else cursor_text(found.next)
-        if params["signal"] is not None:
-            return SignalledFeed(trades=await with_signals(signals, found.rows), next_cursor=cursor)
-        return FeedAnswer(trades=found.rows, next_cursor=cursor)
+        if params["signal"] is None:
+            return FeedAnswer(trades=found.rows, next_cursor=cursor)
+        return SignalledFeed(trades=await with_signals(search, call.principal.user_id, found.rows), next_cursor=cursor)
 
     async def stream(call: Call) -> EventStream:
         after = call.params["after"]
@@ -86,16 +88,16 @@ def feed_routes(
             path="/api/v2/feed/trades",
             handler=page,
             scope=Scope.READ,
-            summary="Trades of the traders I follow, newest first",
+            summary="Trades of the traders I follow, newest first; with `copied` or `strategy` those that strategies of "
+            "mine copied. With other filters a page may be short, even empty, while there is a next one: "
+            "4,000 trades are looked at",
             answer=SignalledFeed,
             params=(
                 whole("limit", "trades on a page", at_least=1, at_most=PAGE_MAX, default=PAGE_DEFAULT),
                 _cursor(),
                 _since(),
-                wallet("wallet"),
-                choice("side", "only buys or only sells", "BUY", "SELL"),
-                condition_id(),
-                choice("signal", "1: with the PolySignal of each trade", "1"),
+                *filter_params(),
+                choice("signal", "1: with the PolySignal of each trade, and which of my strategies copied it", "1"),
             ),
         ),
         ApiRoute(

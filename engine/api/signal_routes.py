@@ -1,24 +1,16 @@
 """PolySignal over HTTP: the score of one trade, and of the rows of a page of the feed."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 
-from actors.rules.polysignal import PolySignal, SignalInputs, polysignal
+from actors.rules.polysignal import PolySignal, polysignal
 from engine.api.errors import not_found
+from engine.api.feed_search import FeedSearch, SignalStore
 from engine.api.route import ApiRoute, Call, Struct
 from engine.api.why_routes import trade_id_param
-from protocols.feed import FeedRow
+from protocols.feed import FeedRow, TradeCopy
 from protocols.users import Scope
-
-
-class SignalStore(Protocol):
-    """Where the inputs come from."""
-
-    async def inputs(self, trade_ids: Sequence[str]) -> Mapping[str, SignalInputs]:
-        """Returns what is known about those of the trades that are stored, at once. Raises `TransientError`."""
-        ...
 
 
 class SignalAnswer(Struct):
@@ -33,6 +25,8 @@ class SignalledRow(FeedRow, frozen=True, rename="camel", kw_only=True):
 
     signal: PolySignal | msgspec.UnsetType | None = msgspec.UNSET
     """Only where it was asked for; null when the trade is gone by now."""
+    copied_by: tuple[TradeCopy, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Strategies of the caller's that copied it; only with the signal."""
 
 
 class SignalledFeed(Struct):
@@ -67,13 +61,14 @@ def signal_routes(store: SignalStore) -> list[ApiRoute]:
     ]
 
 
-async def with_signals(store: SignalStore, rows: Sequence[FeedRow]) -> tuple[SignalledRow, ...]:
-    """Returns rows of the feed with their signals. Raises `TransientError`."""
-    found = await store.inputs([row.trade_id for row in rows]) if rows else {}
+async def with_signals(search: FeedSearch, user_id: str, rows: Sequence[FeedRow]) -> tuple[SignalledRow, ...]:
+    """Returns rows of the feed with their signals and the copies of a user. Raises `TransientError`."""
+    signals, copies = await search.told(rows)
     return tuple(
         SignalledRow(
             **msgspec.structs.asdict(row),
-            signal=polysignal(found[row.trade_id]) if row.trade_id in found else None,
+            signal=signals.get(row.trade_id),
+            copied_by=tuple(copy for owner_id, copy in copies.get(row.trade_id, ()) if owner_id == user_id),
         )
         for row in rows
     )

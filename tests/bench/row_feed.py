@@ -20,7 +20,7 @@ from .figures import Figure, quantile
 BYTES_A_ROW = 2_000
 DAY_MS = 86_400_000
 PAGE = 50
-PREPARE = "PREPARE feed_page (uuid, bigint, timestamptz, timestamptz, text, text, text) AS " + FEED_PAGE
+PREPARE = "PREPARE feed_page (uuid, bigint, timestamptz, timestamptz, text, text, text[]) AS " + FEED_PAGE
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS) EXECUTE feed_page ('{user}', 51, '{since}', '2100-01-01', '', NULL, NULL)"
 
 

@@ -8,6 +8,7 @@ from actors.rules.feed_cursor import cursor_text, position_in
 from config.jobs import RetentionConfig
 from engine.api.errors import ApiError
 from engine.api.feed_routes import feed_routes
+from engine.api.feed_search import FeedSearch
 from engine.api.feed_stream import EventStream
 from engine.api.follow_routes import WalletList, follow_routes
 from engine.api.params import parsed
@@ -51,7 +52,8 @@ class Subscriptions:
 
 
 async def ask(pages, route=0, headers=None, streams=None, **given):
-    routes = feed_routes(pages, streams or Subscriptions(), Clock(), RetentionConfig(), None)
+    search = FeedSearch(store=pages, facts=None, markets=None, signals=None, clock=Clock())
+    routes = feed_routes(search, streams or Subscriptions(), RetentionConfig())
     params = parsed(routes[route].params, {name: [value] for name, value in given.items()})
     return await routes[route].handler(Call(principal=ME, params=params, body=None, headers=headers or {}))
 
@@ -69,7 +71,7 @@ async def test_without_parameters_it_is_fifty_trades_of_seven_days():
     await ask(pages)
     [query] = pages.asked
     assert (query.user_id, query.limit, query.since_ms, query.before) == ("me", 50, NOW_MS - 7 * DAY_MS, None)
-    assert (query.wallet, query.side, query.condition_id) == (None, None, None)
+    assert (query.wallets, query.side, query.condition_id, query.is_copied) == ((), None, None, False)
 
 
 async def test_all_parameters():
@@ -78,7 +80,7 @@ async def test_all_parameters():
               conditionId="0x" + "Ab" * 31)  # fmt: skip
     [query] = pages.asked
     assert (query.limit, query.before, query.since_ms, query.side) == (200, POSITION, 1_779_900_000_000, "SELL")
-    assert (query.wallet, query.condition_id) == ("0x" + "ab" * 20, "0x" + "ab" * 31 + "00")
+    assert (query.wallets, query.condition_id) == (("0x" + "ab" * 20,), "0x" + "ab" * 31 + "00")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,9 @@ async def test_since_widens_the_window_up_to_the_retention(since, expected_ms):
         ("since", "yesterday"), ("since", ""), ("since", "-1"), ("cursor", ""), ("cursor", "!"), ("cursor", "AAAA"),
         ("cursor", "x" * 700), ("cursor", cursor_text(POSITION) + "="), ("cursor", cursor_text(POSITION)[:-2]),
         ("cursor", "WzIsMSwiYSJd"), ("cursor", "WzEsMSwiXHUwMDAwIl0"), ("cursor", "WzEsLTEsImEiXQ"), ("nobody", "1"),
+        ("category", "NBA"), ("live", "0"), ("held", "true"), ("usdMin", "-1"), ("usdMin", "1e9"), ("usdMin", "NaN"),
+        ("priceMin", "1.01"), ("priceMax", "0.1234567"), ("scoreMin", "101"), ("endsWithinH", "0"), ("copied", "2"),
+        ("strategy", "<b>"),
     ],
 )  # fmt: skip
 async def test_a_bad_parameter_is_named(name, value):

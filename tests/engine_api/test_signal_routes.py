@@ -11,10 +11,13 @@ from engine_postgres.ft_world import ft_world
 
 from actors.rules.polysignal import SignalInputs, polysignal
 from config.jobs import RetentionConfig
+from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
+from engine.adapters.postgres.feed_fact_store import PostgresFeedFacts
 from engine.adapters.postgres.feed_store import PostgresFeedStore
 from engine.adapters.postgres.signal_store import INPUTS, PostgresSignalStore
 from engine.api.answer import encode
 from engine.api.feed_routes import feed_routes
+from engine.api.feed_search import FeedSearch
 from engine.api.signal_routes import signal_routes
 from protocols.feed import FeedRow
 from protocols.users import Scope
@@ -59,7 +62,12 @@ def store(world):
 
 @pytest.fixture
 async def api(world, store):
-    feed = feed_routes(PostgresFeedStore(world.connection), None, Clock(), RetentionConfig(), store)
+    raw = world.connection
+    search = FeedSearch(
+        store=PostgresFeedStore(raw), facts=PostgresFeedFacts(raw), markets=PostgresDecisionMarkets(raw), signals=store,
+        clock=Clock(),
+    )  # fmt: skip
+    feed = feed_routes(search, None, RetentionConfig())
     routes = [*feed[:1], *signal_routes(store)]
     async with serving_routes(*routes, gate=gate_of({TOKEN: principal(Scope.READ)})) as client:
         yield client
@@ -138,7 +146,7 @@ async def test_a_page_with_signals_has_one_in_each_row_by_one_query(api, world, 
     await world.run(RECORD, trades[0].trade.wallet, Decimal("0.6"), 30, Decimal(1))
     plain, with_signal = await api.get(PATH), await api.get(PATH + "?signal=1")
     rows = with_signal.json()["trades"]
-    assert [list(row) for row in rows] == [[*_names(), "signal"]] * 3
+    assert [list(row) for row in rows] == [[*_names(), "signal", "copiedBy"]] * 3
     assert [{name: row[name] for name in _names()} for row in rows] == plain.json()["trades"]
     assert with_signal.json()["nextCursor"] is None
     assert len(store.asked) == 1

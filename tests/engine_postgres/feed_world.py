@@ -105,7 +105,7 @@ def reference(facts: Sequence[Fact], followed: Sequence[int], asked: FeedQuery) 
         if fact.wallet_number in followed
         and fact.at >= earliest
         and asked.side in (None, fact.side)
-        and asked.wallet in (None, wallet(fact.wallet_number))
+        and (not asked.wallets or wallet(fact.wallet_number) in asked.wallets)
         and asked.condition_id in (None, condition(fact.market))
         and (asked.before is None or (fact.at, fact.trade_id) < (_moment(asked.before), asked.before.trade_id))
     ]

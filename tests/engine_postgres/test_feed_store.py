@@ -68,7 +68,7 @@ facts = st.lists(
     filters=st.fixed_dictionaries(
         {
             "side": st.sampled_from([None, None, "BUY", "SELL"]),
-            "wallet": st.one_of(st.none(), st.integers(0, 6).map(wallet)),
+            "wallets": st.lists(st.integers(0, 6).map(wallet), max_size=2).map(tuple),
             "condition_id": st.one_of(st.none(), st.integers(1, 3).map(condition)),
         }
     ),
@@ -132,7 +132,7 @@ async def test_new_trades_do_not_disturb_who_pages_down(world):
     assert ids([first, second]) == reference(stored, [1], query(user_id))
 
 
-@pytest.mark.parametrize("asked", [{}, {"side": "SELL"}, {"condition_id": condition(1)}, {"wallet": wallet(1)}])
+@pytest.mark.parametrize("asked", [{}, {"side": "SELL"}, {"condition_id": condition(1)}, {"wallets": (wallet(1),)}])
 async def test_an_empty_feed_is_one_empty_page(asked, world):
     user_id = await world.user([1])
     page = await world.store.page(query(user_id, **asked))
@@ -144,7 +144,7 @@ async def test_a_wallet_that_is_not_followed_is_told_from_one_without_trades(ask
     user_id = await world.user([1], unfollowed=[2])
     await world.trade([Fact("a", 2, 0), Fact("b", 3, 0)])
     for number in (2, 3):
-        page = await world.store.page(query(user_id, wallet=wallet(number), **asked))
+        page = await world.store.page(query(user_id, wallets=(wallet(number),), **asked))
         assert (page.rows, page.followed) == ((), False)
 
 

@@ -4,7 +4,7 @@ import enum
 from decimal import Decimal
 
 from actors.rules.exact import EXACT
-from actors.rules.market_kind import niche_of
+from actors.rules.market_kind import SPORTS_NICHES, niche_of
 from protocols.strategies import AllocationMethod, StrategySettings
 
 CAREFUL_SHARE = Decimal("0.01")
@@ -13,9 +13,6 @@ LONG_SHOT_TO = Decimal("0.40")
 LIKELY_FROM = Decimal("0.50")
 GOOD_WIN_RATE = Decimal("0.55")
 BOLD_KELLY = Decimal("0.5")
-_SPORTS = frozenset(
-    ("ESPORTS", "NBA", "NFL", "MLB", "NHL", "TENNIS", "SOCCER", "FIGHTING", "RACING", "GOLF", "CRICKET", "SPORTS")
-)
 
 
 class RiskLevel(enum.StrEnum):
@@ -67,4 +64,4 @@ def passes(settings: StrategySettings, wanted: BotFilter) -> bool:
     if wanted.value in set(RiskLevel):
         return risk_level(settings) == wanted.value
     niches = {niche_of(None, word, ()) for word in settings.market_categories}
-    return bool(niches & _SPORTS) if wanted is BotFilter.SPORTS else wanted.value in niches
+    return bool(niches & SPORTS_NICHES) if wanted is BotFilter.SPORTS else wanted.value in niches

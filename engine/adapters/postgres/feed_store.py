@@ -10,7 +10,7 @@ from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS, EPOCH, fee
 from protocols.feed import FeedPage, FeedPosition, FeedQuery
 from protocols.timestamps import LATEST_MS, utc_datetime
 
-# $1 user, $2 rows wanted, $3 earliest time, $4 and $5 position, $6 side, $7 wallet.
+# $1 user, $2 rows wanted, $3 earliest time, $4 and $5 position, $6 side, $7 wallets.
 #
 # The windows widen in rows, not in hours, so that they suit a busy day and a quiet one:
 # 1. `recent`: at most the newest 4,000 trades of everybody, until the page is full. They lie side by side, and every user
@@ -25,7 +25,7 @@ from protocols.timestamps import LATEST_MS, utc_datetime
 PAGE_KEYS = """
 WITH followed AS MATERIALIZED (
     SELECT trader_wallet FROM follows
-    WHERE user_id = $1 AND active AND ($7::text IS NULL OR trader_wallet = $7)
+    WHERE user_id = $1 AND active AND ($7::text[] IS NULL OR trader_wallet = ANY ($7))
 ), recent AS MATERIALIZED (
     SELECT newest.trade_timestamp, newest.trade_id
     FROM (
@@ -74,7 +74,7 @@ WITH followed AS MATERIALIZED (
 MARKET_KEYS = """
 WITH followed AS MATERIALIZED (
     SELECT trader_wallet FROM follows
-    WHERE user_id = $1 AND active AND ($7::text IS NULL OR trader_wallet = $7)
+    WHERE user_id = $1 AND active AND ($7::text[] IS NULL OR trader_wallet = ANY ($7))
 ), page AS MATERIALIZED (
     SELECT here.trade_timestamp, here.trade_id
     FROM (
@@ -85,6 +85,28 @@ WITH followed AS MATERIALIZED (
     WHERE (here.trade_timestamp, here.trade_id) < ($4, $5)
         AND ($6::text IS NULL OR here.side = $6) AND (here.trader_wallet IN (SELECT trader_wallet FROM followed)) IS TRUE
     ORDER BY here.trade_timestamp DESC, here.trade_id DESC
+    LIMIT $2
+)
+"""
+# $8 strategy. Copies of a strategy lie in the order of their trades (ft_orders.order_time is the trade's own time), so that
+# each strategy gives its newest ones and the page is made of these.
+COPIED_KEYS = """
+WITH followed AS MATERIALIZED (
+    SELECT wallet_id FROM ft_wallets WHERE owner_id = $1 AND ($8::text IS NULL OR wallet_id = $8)
+), page AS MATERIALIZED (
+    SELECT DISTINCT own.trade_timestamp, own.trade_id
+    FROM followed CROSS JOIN LATERAL (
+        SELECT trades.trade_timestamp, trades.trade_id
+        FROM ft_orders CROSS JOIN LATERAL (
+            SELECT trade_timestamp, trade_id, side FROM trades_public WHERE trade_id = ft_orders.source_trade_id LIMIT 1
+        ) AS trades
+        WHERE ft_orders.wallet_id = followed.wallet_id AND ft_orders.order_time >= $3 AND ft_orders.order_time <= $4
+            AND (trades.trade_timestamp, trades.trade_id) < ($4, $5) AND ($6::text IS NULL OR trades.side = $6)
+            AND ($7::text[] IS NULL OR ft_orders.trader_address = ANY ($7))
+        ORDER BY ft_orders.order_time DESC, ft_orders.source_trade_id DESC
+        LIMIT $2
+    ) AS own
+    ORDER BY own.trade_timestamp DESC, own.trade_id DESC
     LIMIT $2
 )
 """
@@ -111,6 +133,7 @@ ORDER BY rows.trade_timestamp DESC, rows.trade_id DESC
 )
 FEED_PAGE = PAGE_KEYS + PAGE_ROWS
 FEED_PAGE_OF_MARKET = MARKET_KEYS + PAGE_ROWS
+FEED_PAGE_OF_COPIES = COPIED_KEYS + PAGE_ROWS
 _MICROSECOND = timedelta(microseconds=1)
 _NEWER_THAN_ALL = FeedPosition(trade_us=LATEST_MS * 1000, trade_id="")
 
@@ -132,10 +155,12 @@ class PostgresFeedStore:
             EPOCH + before.trade_us * _MICROSECOND,
             before.trade_id,
             query.side,
-            query.wallet,
+            list(query.wallets) or None,
         )
 
         async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
+            if query.is_copied:
+                return await raw.fetch(FEED_PAGE_OF_COPIES, *arguments, query.strategy)
             if query.condition_id is not None:
                 return await raw.fetch(FEED_PAGE_OF_MARKET, *arguments, query.condition_id)
             return await raw.fetch(FEED_PAGE, *arguments)
@@ -147,4 +172,5 @@ class PostgresFeedStore:
             rows=tuple(feed_row(record) for record in rows[: query.limit]),
             next=None if last is None else position_of(last),
             followed=records[0]["followed"],
+            trade_us=tuple((record["trade_timestamp"] - EPOCH) // _MICROSECOND for record in rows[: query.limit]),
         )
