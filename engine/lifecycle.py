@@ -206,6 +206,7 @@ class EngineHost:
             secret_rng=secret_random(),
             owner=office.owner,
             holder=office.holder,
+            live_switch=self.live_switch,
             is_money_real=self.config.live.enabled or self.live_switch,
         )
 

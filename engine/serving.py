@@ -27,7 +27,9 @@ from engine.api.ft_routes import FtReadPorts, ft_read_routes
 from engine.api.gate import Gate, rates_of
 from engine.api.job_routes import job_routes
 from engine.api.lt_control_routes import lt_control_routes
+from engine.api.lt_report_bodies import LiveSwitches
 from engine.api.lt_report_routes import lt_report_routes
+from engine.api.lt_story_routes import lt_story_routes
 from engine.api.lt_strategy_routes import lt_strategy_routes
 from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
@@ -75,6 +77,8 @@ class ServingContext:
     holder: str
     is_money_real: bool
     """Either switch of live trading is on."""
+    live_switch: bool = False
+    """The second switch of live trading, given at start."""
 
 
 @asynccontextmanager
@@ -159,7 +163,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *trader_routes(io.traders),
         *discover_routes(io.discover, clock),
         *fire_routes(io.discover, clock),
-        *_live_routes(engine, io),
+        *_live_routes(engine, io, context),
         *_portfolio_routes(engine, io, services, clock),
         *user_routes(
             io.users, services.token_registry, clock, context.secret_rng, services.session_registry.forget_user
@@ -175,8 +179,9 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
     ]
 
 
-def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
+def _live_routes(engine: Engine, io: ServingAdapters, context: ServingContext) -> list[ApiRoute]:
     accounts = {name: one.user for name, one in engine.config.live.accounts.items()}
+    switches = LiveSwitches(enabled=engine.config.live.enabled, started=context.live_switch)
 
     def jobs() -> LiveJobs | None:
         live = engine.live
@@ -193,8 +198,13 @@ def _live_routes(engine: Engine, io: ServingAdapters) -> list[ApiRoute]:
     return [
         *lt_strategy_routes(io.live_strategies, io.live_reports, io.strategies, accounts),
         *lt_report_routes(
-            io.live_reports, accounts=accounts, is_trading=lambda: engine.live is not None, paused_s=paused_s
+            io.live_reports,
+            accounts=accounts,
+            is_trading=lambda: engine.live is not None,
+            paused_s=paused_s,
+            switches=switches,
         ),
+        *lt_story_routes(io.live_stories, io.live_reports, context.clock),
         *lt_control_routes(io.live_strategies, jobs),
         *manual_order_routes(desk, accounts),
         *manual_list_routes(io.live_reports, desk, accounts),

@@ -25,6 +25,7 @@ from engine.adapters.postgres.ft_report_store import PostgresFtReports
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.live_report_store import LiveReportStore
+from engine.adapters.postgres.live_story_store import LiveStoryStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.notification_store import PostgresNotificationStore
@@ -74,6 +75,7 @@ class ServingAdapters:
     why: PostgresWhyStore
     live_strategies: LiveStrategyStore
     live_reports: LiveReportStore
+    live_stories: LiveStoryStore
     auto_closes: AutoCloseStore
     signals: PostgresSignalStore
     decision_markets: PostgresDecisionMarkets
@@ -133,6 +135,7 @@ async def open_serving_adapters(
             why=PostgresWhyStore(pool),
             live_strategies=LiveStrategyStore(pool),
             live_reports=LiveReportStore(pool),
+            live_stories=LiveStoryStore(pool),
             auto_closes=AutoCloseStore(pool),
             signals=PostgresSignalStore(pool),
             decision_markets=PostgresDecisionMarkets(pool),

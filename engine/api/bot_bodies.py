@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from engine.api.route import Struct
+from engine.api.setting_answers import SettingAnswer
 from engine.api.text_fields import text_field
 from protocols.strategies import WALLET_ID_PATTERN
 from protocols.users import USER_NAME_PATTERN
@@ -109,17 +110,6 @@ class TemplatesAnswer(Struct):
     """All families."""
 
     templates: list[TemplateAnswer]
-
-
-class SettingAnswer(Struct):
-    """One setting of a strategy."""
-
-    name: str
-    kind: str
-    """decimal, whole, flag, choice, text, wallets, words or time."""
-    allowed: str
-    default: Any
-    meaning: str
 
 
 class SettingsAnswer(Struct):

@@ -19,7 +19,6 @@ from engine.api.bot_bodies import (
     ChangedSettings,
     MadeStrategies,
     NewStrategies,
-    SettingAnswer,
     SettingsAnswer,
     StrategyAnswer,
     TemplateAnswer,
@@ -31,6 +30,7 @@ from engine.api.bot_bodies import (
 from engine.api.errors import ApiError, bad_field, bad_fields, forbidden, not_found
 from engine.api.params import pattern, whole
 from engine.api.route import ApiRoute, Call, Rate
+from engine.api.setting_answers import setting_answers
 from protocols.strategies import WALLET_ID_PATTERN, Strategy, StrategySettings
 from protocols.users import Scope
 
@@ -118,19 +118,8 @@ async def _templates(_call: Call) -> bytes:
 
 
 async def _settings(_call: Call) -> SettingsAnswer:
-    defaults = document_of(StrategySettings())
-    return SettingsAnswer(
-        settings=[
-            SettingAnswer(
-                name=field.name,
-                kind=field.metadata["kind"],
-                allowed=field.metadata["allowed"],
-                default=defaults[field.name],
-                meaning=field.metadata["doc"],
-            )
-            for field in attrs.fields(StrategySettings)
-        ]
-    )
+    fields = attrs.fields_dict(StrategySettings)
+    return SettingsAnswer(settings=setting_answers(fields, document_of(StrategySettings())))
 
 
 def bot_routes(store: StrategyStore) -> list[ApiRoute]:

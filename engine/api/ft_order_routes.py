@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Protocol
+from typing import Annotated, Protocol
 from uuid import UUID
 
 import attrs
+import msgspec
 
 from actors.rules.feed_cursor import TEXT_CHARS_MAX, cursor_text, position_in
 from actors.rules.paper.marking import fresh_prices
@@ -23,6 +24,7 @@ from protocols.prices import Quote
 from protocols.timestamps import EARLIEST_MS, LATEST_MS, utc_datetime
 from protocols.users import Scope
 
+SNAPSHOTS_AT_ONCE = 25
 US_MAX = LATEST_MS * 1000
 EPOCH = utc_datetime(0)
 MICROSECOND = timedelta(microseconds=1)
@@ -40,6 +42,25 @@ class WantedSnapshot(Struct):
     """Of which strategy."""
 
     wallet_id: WalletId
+
+
+class WantedSnapshots(Struct):
+    """Of which strategies."""
+
+    wallet_ids: Annotated[list[WalletId], msgspec.Meta(min_length=1, max_length=SNAPSHOTS_AT_ONCE)]
+
+
+class NamedSnapshot(Struct):
+    """A strategy's snapshot."""
+
+    wallet_id: str
+    snapshot: SnapshotAnswer
+
+
+class TakenSnapshots(Struct):
+    """Snapshots in the order in which strategies were named, each once."""
+
+    snapshots: list[NamedSnapshot]
 
 
 @attrs.define(eq=False)
@@ -83,8 +104,18 @@ class _Handlers:
         return SnapshotPage(snapshots=page, next_cursor=cursor)
 
     async def refresh(self, call: Call) -> SnapshotAnswer:
-        wallet_id = call.body.wallet_id
-        await own_standing(self.reports, call, wallet_id)
+        await own_standing(self.reports, call, call.body.wallet_id)
+        return await self._taken(call.body.wallet_id)
+
+    async def refresh_several(self, call: Call) -> TakenSnapshots:
+        names = list(dict.fromkeys(call.body.wallet_ids))
+        for name in names:
+            await own_standing(self.reports, call, name)
+        return TakenSnapshots(
+            snapshots=[NamedSnapshot(wallet_id=name, snapshot=await self._taken(name)) for name in names]
+        )
+
+    async def _taken(self, wallet_id: str) -> SnapshotAnswer:
         tokens = await self.snapshots.open_tokens(wallet_id)
         quotes = await self.quotes.quotes({token.condition_id for token in tokens}) if tokens else {}
         written = await self.snapshots.write_now(
@@ -140,6 +171,17 @@ def ft_order_routes(reports: FtReports, snapshots: SnapshotReports, quotes: Quot
             summary="Takes a snapshot of one of my strategies now, with prices at most 3 s old",
             answer=SnapshotAnswer,
             body=WantedSnapshot,
+            refusals=REFUSALS,
+        ),
+        ApiRoute(
+            method="POST",
+            path="/api/ft/snapshots-refresh",
+            handler=handlers.refresh_several,
+            scope=Scope.READ,
+            rate=Rate.CHANGE,
+            summary=f"Takes snapshots of up to {SNAPSHOTS_AT_ONCE} of my strategies now: of all that are named, or none",
+            answer=TakenSnapshots,
+            body=WantedSnapshots,
             refusals=REFUSALS,
         ),
     ]

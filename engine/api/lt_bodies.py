@@ -72,6 +72,8 @@ class LiveStrategyAnswer(Struct):
     available: Decimal
     locked: Decimal
     cooldown: Decimal
+    positions_usd: Decimal
+    """Cost of what is open: the part of `locked` that no order holds."""
     realized_pnl: Decimal
     drift: Decimal
     """What was booked beyond `available`; entries wait until it is 0."""

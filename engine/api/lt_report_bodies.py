@@ -106,6 +106,7 @@ class Exits(Struct):
     """Obligations to sell, newest first."""
 
     exits: list[ExitAnswer]
+    next_cursor: str | None
 
 
 class RedeemableAnswer(Struct):
@@ -172,6 +173,15 @@ class AccountStanding(Struct):
     """For how long no strategy of the account enters, since the venue said that it has not enough; null: they may."""
 
 
+class LiveSwitches(Struct):
+    """The two switches of live trading. Both have to be on before an order may cost money."""
+
+    enabled: bool
+    """`live.enabled` of the configuration."""
+    started: bool
+    """`--live`, or POLYCOPY_LIVE=1, at start."""
+
+
 class LiveStatus(Struct):
     """How live trading stands."""
 
@@ -180,6 +190,9 @@ class LiveStatus(Struct):
     halt: HaltAnswer | None
     accounts: list[AccountStanding]
     """Only the caller's; for administrators all."""
+    own_accounts: list[str]
+    """Accounts of the configuration that the caller may trade with."""
+    switches: LiveSwitches
 
 
 def answer_of(kind: type[T], row: Row) -> T:

@@ -18,6 +18,7 @@ from engine.api.lt_report_bodies import (
     LiveOrderAnswer,
     LiveOrderPage,
     LiveStatus,
+    LiveSwitches,
     LogLineAnswer,
     LogPage,
     PositionAnswer,
@@ -37,6 +38,8 @@ from protocols.timestamps import utc_datetime
 from protocols.users import Scope
 
 ID_ALLOWED = "1 to 300 letters, digits and _ . : -"
+TEXT_CHARS_MAX = 100
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX}
 PREFIXES = ("POLL", "TRADE", "CASH", "ERROR", "SELL", "FILTER")
 """Beginnings of messages that people filter by (domain.md §4.11)."""
 
@@ -47,6 +50,7 @@ class _Handlers:
     accounts: Mapping[str, str]
     is_trading: Callable[[], bool]
     paused_s: Callable[[str], float | None]
+    switches: LiveSwitches
 
     async def orders(self, call: Call) -> LiveOrderPage:
         limit, cursor = call.params["limit"], call.params["cursor"]
@@ -56,6 +60,7 @@ class _Handlers:
         rows = await self.reports.orders(
             strategy_id=strategy_id,
             status=call.params["status"],
+            ended=None if call.params["state"] is None else call.params["state"] == "ended",
             user_id=owner_filter(call),
             before=before_of(cursor),
             rows_max=limit + 1,
@@ -67,10 +72,15 @@ class _Handlers:
         return Positions(positions=answers_of(PositionAnswer, rows))
 
     async def exits(self, call: Call) -> Exits:
+        limit = call.params["limit"]
         rows = await self.reports.exits(
-            strategy_id=call.params["strategyId"], user_id=owner_filter(call), ended=call.params["which"] == "all"
+            strategy_id=call.params["strategyId"],
+            user_id=owner_filter(call),
+            ended=call.params["which"] == "all",
+            before=before_of(call.params["cursor"]),
+            rows_max=limit + 1,
         )
-        return Exits(exits=answers_of(ExitAnswer, rows))
+        return Exits(exits=answers_of(ExitAnswer, rows[:limit]), next_cursor=_cursor_after(rows, limit, "exit_id"))
 
     async def redeemable(self, call: Call) -> Redeemable:
         rows = await self.reports.redeemable(user_id=owner_filter(call))
@@ -85,6 +95,7 @@ class _Handlers:
             execution_id=call.params["executionId"],
             strategy_id=call.params["strategyId"],
             prefix=call.params["prefix"],
+            text=call.params["text"],
             order_id=call.params["orderId"],
             since=None if since is None else utc_datetime(since),
             before_id=call.params["before"],
@@ -102,6 +113,8 @@ class _Handlers:
             is_trading=self.is_trading(),
             halt=None if halt is None else answer_of(HaltAnswer, halt),
             accounts=[self._standing(row) for row in rows],
+            own_accounts=sorted(one for one, user in self.accounts.items() if user == name),
+            switches=self.switches,
         )
 
     def _standing(self, row: Row) -> AccountStanding:
@@ -119,12 +132,17 @@ def before_of(cursor: FeedPosition | None) -> tuple[datetime, str] | None:
 
 def order_page(rows: Sequence[Row], limit: int) -> LiveOrderPage:
     """Returns a page of at most `limit` orders; one row more than that says that there is a next one."""
-    next_cursor = None
-    if len(rows) > limit:
-        last = rows[limit - 1]
-        us = (last["created_at"] - EPOCH) // MICROSECOND
-        next_cursor = cursor_text(FeedPosition(trade_us=us, trade_id=last["order_id"]))
-    return LiveOrderPage(orders=answers_of(LiveOrderAnswer, rows[:limit]), next_cursor=next_cursor)
+    return LiveOrderPage(
+        orders=answers_of(LiveOrderAnswer, rows[:limit]), next_cursor=_cursor_after(rows, limit, "order_id")
+    )
+
+
+def _cursor_after(rows: Sequence[Row], limit: int, id_name: str) -> str | None:
+    if len(rows) <= limit:
+        return None
+    last = rows[limit - 1]
+    us = (last["created_at"] - EPOCH) // MICROSECOND
+    return cursor_text(FeedPosition(trade_us=us, trade_id=last[id_name]))
 
 
 def lt_report_routes(
@@ -133,15 +151,18 @@ def lt_report_routes(
     accounts: Mapping[str, str],
     is_trading: Callable[[], bool],
     paused_s: Callable[[str], float | None] = lambda _account: None,
+    switches: LiveSwitches | None = None,
 ) -> list[ApiRoute]:
     """Returns the routes. `accounts`: user names by account of the configuration; `paused_s`: how long one enters nothing.
 
     Whoever lacks the scope admin sees his own strategies and accounts.
     """
-    handlers = _Handlers(reports, accounts, is_trading, paused_s)
+    both = LiveSwitches(enabled=True, started=True)
+    handlers = _Handlers(reports, accounts, is_trading, paused_s, switches or both)
     path, strategy = "/api/lt", strategy_id_param()
     status = choice("status", "only these", *[one.value for one in OrderStatus])
-    page = (status, limit_param(50, 200, "orders"), order_cursor())
+    state = choice("state", "only orders that work, or that ended", "working", "ended")
+    page = (status, state, limit_param(50, 200, "orders"), order_cursor())
     which = choice("which", "open ones, or also those that ended", "open", "all", default="open")
     read: dict[str, Any] = {"method": "GET", "scope": Scope.READ}
     return [
@@ -152,8 +173,9 @@ def lt_report_routes(
                  refusals=REFUSALS, **read),
         ApiRoute(path=path + "/positions", handler=handlers.positions, answer=Positions, params=(strategy,),
                  summary="Open live positions.", **read),
-        ApiRoute(path=path + "/exits", handler=handlers.exits, answer=Exits, params=(strategy, which),
-                 summary="Obligations to sell; an overdue one sells at any price.", **read),
+        ApiRoute(path=path + "/exits", handler=handlers.exits, answer=Exits,
+                 params=(strategy, which, limit_param(200, 500, "exits"), order_cursor()),
+                 summary="Obligations to sell, newest first; an overdue one sells at any price.", **read),
         ApiRoute(path=path + "/redeemable", handler=handlers.redeemable, answer=Redeemable,
                  summary="Settled positions whose value waits for its redemption at the venue.", **read),
         ApiRoute(path=path + "/logs", handler=handlers.logs, answer=LogPage, params=(strategy, *_log_filters()),
@@ -161,6 +183,12 @@ def lt_report_routes(
         ApiRoute(path=path + "/status", handler=handlers.status, answer=LiveStatus,
                  summary="Whether this engine trades, whether entries are halted, how the accounts stood last.", **read),
     ]  # fmt: skip
+
+
+def _text(text: str) -> str:
+    if not 0 < len(text) <= TEXT_CHARS_MAX or "\0" in text:
+        raise ValueError(f"must be 1 to {TEXT_CHARS_MAX} characters")
+    return text
 
 
 def _log_filters() -> tuple[Param, ...]:
@@ -171,6 +199,7 @@ def _log_filters() -> tuple[Param, ...]:
         pattern("executionId", "only lines of one batch", "[A-Za-z0-9_.:-]{1,300}", allowed=ID_ALLOWED),
         pattern("orderId", "only lines of one order", UUID_PATTERN, allowed="a uuid"),
         choice("prefix", "only messages that begin so", *PREFIXES),
+        Param(name="text", doc="only messages that contain this, in whatever case", parse=_text, schema=_TEXT_SCHEMA),
         moment_param("since", "earliest time"),
         limit_param(100, 500, "lines"),
         whole("before", "nextBefore of the page before", at_least=1, at_most=10**18 - 1),

@@ -1,8 +1,12 @@
 """Every page that there is, in the order of the navigation."""
 
+from engine.pages.bot_pages import bot_pages
 from engine.pages.engine_pages import engine_pages
 from engine.pages.feed_pages import feed_pages
+from engine.pages.ft_pages import ft_pages
 from engine.pages.job_pages import job_pages
+from engine.pages.live_pages import live_pages
+from engine.pages.log_pages import log_pages
 from engine.pages.page import Page
 from engine.pages.settings_pages import settings_pages
 
@@ -11,6 +15,11 @@ def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
+        *bot_pages(),
+        *ft_pages(),
+        # Before the live pages, of which one takes any word after /lt/.
+        *log_pages(),
+        *live_pages(),
         *job_pages(),
         *engine_pages(),
         *settings_pages(),

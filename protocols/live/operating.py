@@ -26,12 +26,16 @@ class LiveReports(Protocol):
         *,
         strategy_id: str | None = None,
         status: str | None = None,
+        ended: bool | None = None,
         account: str | None = None,
         user_id: str | None = None,
         before: tuple[datetime, str] | None = None,
         rows_max: int = 100,
     ) -> Sequence[Row]:
-        """Returns orders, newest first; `before` is (created_at, order_id) of the last one of the page before."""
+        """Returns orders, newest first; `before` is (created_at, order_id) of the last one of the page before.
+
+        `ended`: only those that ended, or only those that work.
+        """
         ...
 
     async def positions(self, *, strategy_id: str | None = None, user_id: str | None = None) -> Sequence[Row]:
@@ -39,9 +43,15 @@ class LiveReports(Protocol):
         ...
 
     async def exits(
-        self, *, strategy_id: str | None = None, user_id: str | None = None, ended: bool = False, rows_max: int = 500
+        self,
+        *,
+        strategy_id: str | None = None,
+        user_id: str | None = None,
+        ended: bool = False,
+        before: tuple[datetime, str] | None = None,
+        rows_max: int = 500,
     ) -> Sequence[Row]:
-        """Returns obligations to sell, open ones only unless `ended`."""
+        """Returns obligations to sell, newest first, open ones only unless `ended`; `before` as of `orders`."""
         ...
 
     async def redeemable(self, *, user_id: str | None = None) -> Sequence[Row]:
@@ -57,13 +67,14 @@ class LiveReports(Protocol):
         execution_id: str | None = None,
         strategy_id: str | None = None,
         prefix: str | None = None,
+        text: str | None = None,
         order_id: str | None = None,
         since: datetime | None = None,
         before_id: int | None = None,
         user_id: str | None = None,
         rows_max: int = 100,
     ) -> Sequence[Row]:
-        """Returns lines of logs, newest first."""
+        """Returns lines of logs, newest first; `text` is contained in their messages, in whatever case."""
         ...
 
     async def halt(self) -> Row | None:

@@ -3,47 +3,14 @@
 import json
 from datetime import UTC, datetime
 
-import attrs
 import pytest
-from engine_api.api_server import TOKEN, USER_ID, error_of, gate_of, principal, serving_routes
+from engine_api.api_server import TOKEN, USER_ID, error_of, gate_of, serving_routes
+from engine_api.live_server import ACCOUNTS, BEARERS, LOG, ORDER, OTHER_ID, PATH, USERS, Passes, make, post, routes_of
 
-from engine.adapters.postgres.live_report_store import LiveReportStore
-from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.pool import open_pool
 from engine.adapters.postgres.strategy_store import StrategyStore
-from engine.api.lt_control_routes import lt_control_routes
-from engine.api.lt_report_routes import lt_report_routes
-from engine.api.lt_strategy_routes import lt_strategy_routes
 from engine.api.openapi import openapi_document
-from protocols.live.operating import LiveJobs
 from protocols.strategies import StrategySettings
-from protocols.users import Scope
-
-OTHER_ID = "00000000-0000-4000-8000-000000000002"
-USERS = "INSERT INTO profiles (id, user_name) VALUES ($1::text::uuid, 'ann'), ($2::text::uuid, 'bob')"
-BEARERS = {
-    TOKEN: principal(Scope.READ, Scope.TRADE),
-    "reader": principal(Scope.READ, token_id="t2"),
-    "bob": attrs.evolve(principal(Scope.READ, Scope.TRADE, token_id="t3"), user_id=OTHER_ID, user_name="bob"),
-    "admin": attrs.evolve(principal(*Scope, token_id="t4"), user_id=OTHER_ID, user_name="bob"),
-}
-PATH = "/api/lt/strategies"
-ACCOUNTS = {"main": "ann", "bobs": "bob"}
-ORDER = """
-INSERT INTO lt_orders (lt_order_id, strategy_id, account, cause, attempt, origin, part, side, condition_id, token_id,
-    signal_price, signal_at, decided_at, order_hash, signed_body, size_shares, lock_usd, limit_price, status, filled_shares,
-    filled_usd, shares_open, cost_open, outcome, created_at)
-SELECT gen_random_uuid(), $1, 'main', 'cause ' || n, 1, 'copy', 'now', 'BUY', 'c', 't', 0.5, now(), now(),
-    '0x' || lpad(to_hex(n), 64, '0'), 'x', 10, 5, 0.5, 'PARTIAL', 4, 2, 4, 2, 'OPEN',
-    '2026-01-01T00:00:00Z'::timestamptz + n / 3 * interval '1 microsecond'
-FROM generate_series(1, $2::integer) AS n
-"""
-LOG = """
-INSERT INTO lt_execute_logs (log_day, created_at, level, message, stage, trace_id, execution_id, strategy_id)
-SELECT current_date, now() + n * interval '1 s', CASE WHEN n % 2 = 0 THEN 'info' ELSE 'warn' END,
-    CASE WHEN n < 3 THEN 'SELL it' ELSE 'TRADE' END, 'RISK_CHECK', 'trace ' || n, 'batch', $1
-FROM generate_series(1, 6) AS n
-"""
 
 
 @pytest.fixture
@@ -54,53 +21,15 @@ async def pool(database, aio):
         yield made
 
 
-@attrs.define
-class Passes:
-    """A running engine's passes, or none."""
-
-    running: bool = True
-    done: list[str] = attrs.field(factory=list)
-
-    async def compare(self):
-        self.done.append("compare")
-
-    async def settle(self):
-        self.done.append("settle")
-
-    def look(self):
-        self.done.append("look")
-
-    def jobs(self):
-        return LiveJobs(compare=self.compare, settle=self.settle, look=self.look) if self.running else None
-
-
 @pytest.fixture
 def passes():
     return Passes()
-
-
-def routes_of(pool, passes):
-    store, reports = LiveStrategyStore(pool), LiveReportStore(pool)
-    return [
-        *lt_strategy_routes(store, reports, StrategyStore(pool), ACCOUNTS),
-        *lt_report_routes(reports, accounts=ACCOUNTS, is_trading=lambda: passes.running),
-        *lt_control_routes(store, passes.jobs),
-    ]
 
 
 @pytest.fixture
 async def api(pool, passes):
     async with serving_routes(*routes_of(pool, passes), gate=gate_of(BEARERS)) as client:
         yield client
-
-
-async def make(api, bot="BOT", token=TOKEN, **more):
-    body = {"ftWalletId": bot, "account": "main", "capitalUsd": 100, **more}
-    return await api.ask("POST", PATH, token=token, json=body)
-
-
-async def post(api, path, token=TOKEN, **options):
-    return await api.ask("POST", path, token=token, **options)
 
 
 async def test_a_live_strategy_begins_paused_with_its_capital_and_settings(api):
@@ -212,7 +141,7 @@ async def test_flattening_needs_a_yes_and_pauses(api, pool):
     assert (await api.get(one)).json()["strategy"]["isPaused"] is True
     [exit_] = (await api.get("/api/lt/exits?strategyId=LT_BOT")).json()["exits"]
     assert (exit_["kind"], exit_["status"], exit_["overdue"]) == ("flatten", "OPEN", False)
-    assert (await api.get("/api/lt/exits", token="bob")).json() == {"exits": []}
+    assert (await api.get("/api/lt/exits", token="bob")).json()["exits"] == []
 
 
 async def test_orders_are_walked_whole_and_only_by_whom_they_belong_to(api, pool):
@@ -228,6 +157,8 @@ async def test_orders_are_walked_whole_and_only_by_whom_they_belong_to(api, pool
     assert [order["orderId"] for order in of_one["orders"]] == found
     assert of_one["nextCursor"] is None
     assert (await api.get("/api/lt/orders?status=LOST")).json()["orders"] == []
+    assert len((await api.get("/api/lt/orders?state=working")).json()["orders"]) == 8
+    assert (await api.get("/api/lt/orders?state=ended")).json()["orders"] == []
     assert (await api.get("/api/lt/orders", token="bob")).json()["orders"] == []
     assert len((await api.get("/api/lt/orders", token="admin")).json()["orders"]) == 8
     assert error_of(await api.get("/api/lt/orders?cursor=x"))[::2] == (400, "cursor")
@@ -244,6 +175,12 @@ async def test_lines_of_logs_are_filtered_and_paged(api, pool):
     assert rest["nextBefore"] is None
     assert len((await api.get("/api/lt/logs?prefix=SELL")).json()["lines"]) == 2
     assert len((await api.get("/api/lt/logs?level=warn&stage=RISK_CHECK")).json()["lines"]) == 3
+    assert [one["traceId"] for one in (await api.get("/api/lt/logs?text=ell%20I")).json()["lines"]] == [
+        "trace 2",
+        "trace 1",
+    ]
+    assert (await api.get("/api/lt/logs?text=%25")).json()["lines"] == []
+    assert error_of(await api.get("/api/lt/logs?text="))[::2] == (400, "text")
     order_id = "00000000-0000-4000-8000-00000000000a"
     await pool.run(
         lambda raw: raw.execute("UPDATE lt_execute_logs SET lt_order_id = $1 WHERE trace_id = 'trace 2'", order_id)
@@ -258,7 +195,9 @@ async def test_lines_of_logs_are_filtered_and_paged(api, pool):
 
 async def test_a_halt_is_for_administrators_and_says_who_and_why(api):
     assert error_of(await post(api, "/api/lt/halt", json={"reason": "odd"}))[:2] == (403, "forbidden")
-    assert (await api.get("/api/lt/status")).json() == {"isTrading": True, "halt": None, "accounts": []}
+    status = (await api.get("/api/lt/status")).json()
+    assert (status["isTrading"], status["halt"], status["ownAccounts"]) == (True, None, ["main"])
+    assert status["switches"] == {"enabled": True, "started": False}
     assert (await post(api, "/api/lt/halt", "admin", json={"reason": "odd fills"})).json() == {"changed": True}
     assert (await post(api, "/api/lt/halt", "admin", json={"reason": "again"})).json() == {"changed": False}
     halt = (await api.get("/api/lt/status")).json()["halt"]

@@ -99,7 +99,7 @@ def next_try(
     best = book.bids[0][0]
     worth = max(best, one.signal_price, paid_price)
     if EXACT.multiply(shares, worth) < DUST_USD:
-        return Dust(f"{shares} shares are worth less than {DUST_USD} USD at {worth}")
+        return Dust(f"{shares} shares are worth less than {DUST_USD} USD at {worth:.4f}")
     limit = book.tick if is_late else limit_of(one, settings, best, book.tick)
     if best < limit:
         return Wait(f"the best bid {best} is below the limit {limit}")

@@ -17,14 +17,14 @@ STRATEGIES = """
 SELECT s.strategy_id, s.ft_wallet_id, s.account, s.is_active, s.is_paused, s.breaker_reason, s.version, s.launched_at,
     s.display_name, b.initial, b.available, b.locked, b.cooldown, b.realized_pnl, b.drift, b.peak_equity,
     coalesce(d.spent_usd, 0) AS spent_today_usd, coalesce(d.lost_usd, 0) AS lost_today_usd,
-    o.orders, o.filled, o.open_positions, o.won, o.lost, o.slippage_bps, o.fill_rate, coalesce(x.exits, 0) AS open_exits,
-    coalesce(x.overdue, 0) AS overdue_exits, coalesce(q.redeemable, 0) AS redeemable_usd
+    o.orders, o.filled, o.positions_usd, o.open_positions, o.won, o.lost, o.slippage_bps, o.fill_rate,
+    coalesce(x.exits, 0) AS open_exits, coalesce(x.overdue, 0) AS overdue_exits, coalesce(q.redeemable, 0) AS redeemable_usd
 FROM lt_strategies AS s JOIN lt_balances AS b USING (strategy_id)
 LEFT JOIN lt_daily AS d ON d.strategy_id = s.strategy_id AND d.day = (now() AT TIME ZONE 'UTC')::date
 CROSS JOIN LATERAL (
     SELECT count(*) AS orders, count(*) FILTER (WHERE filled_shares > 0) AS filled,
         count(*) FILTER (WHERE shares_open > 0) AS open_positions, count(*) FILTER (WHERE outcome = 'WON') AS won,
-        count(*) FILTER (WHERE outcome = 'LOST') AS lost,
+        count(*) FILTER (WHERE outcome = 'LOST') AS lost, coalesce(sum(cost_open), 0) AS positions_usd,
         round(avg((filled_usd / nullif(filled_shares, 0) / signal_price - 1) * 10000)
             FILTER (WHERE filled_shares > 0 AND signal_price > 0), 1) AS slippage_bps,
         round(sum(least(filled_shares, size_shares)) / nullif(sum(size_shares), 0), 4) AS fill_rate
@@ -58,6 +58,7 @@ ORDER_FILTERS = {
     "order_id": "o.lt_order_id = {}::text::uuid",
     "strategy_id": "o.strategy_id = {}",
     "status": "o.status = {}",
+    "ended": "o.ended = {}",
     "account": "o.account = {}",
     "user_id": "s.user_id = {}::text::uuid",
     "cause": "o.cause = {}",
@@ -89,7 +90,8 @@ SELECT x.exit_id::text AS exit_id, x.strategy_id, x.cause, x.kind, x.status, x.c
 FROM lt_exits AS x JOIN lt_exit_owners AS owner USING (exit_id)
 WHERE ($1::text IS NULL OR x.strategy_id = $1) AND ($2::text IS NULL OR owner.user_id = $2::uuid)
     AND ($3::boolean OR x.status = 'OPEN')
-ORDER BY x.created_at DESC LIMIT $4
+    AND ($5::timestamptz IS NULL OR (x.created_at, x.exit_id) < ($5, $6::text::uuid))
+ORDER BY x.created_at DESC, x.exit_id DESC LIMIT $4
 """
 REDEEMABLE = """
 SELECT q.strategy_id, s.account, q.condition_id, q.token_id, q.shares, q.amount, q.created_at FROM lt_cooldown_queue AS q
@@ -108,6 +110,7 @@ LOG_FILTERS = {
     "execution_id": "l.execution_id = {}",
     "strategy_id": "l.strategy_id = {}",
     "prefix": "starts_with(l.message, {})",
+    "text": "strpos(lower(l.message), lower({})) > 0",
     "order_id": "l.lt_order_id = {}::text::uuid",
     "since": "l.created_at >= {}",
     "before_id": "l.id < {}",
@@ -135,6 +138,7 @@ class LiveReportStore:
         *,
         strategy_id: str | None = None,
         status: str | None = None,
+        ended: bool | None = None,
         account: str | None = None,
         user_id: str | None = None,
         cause: str | None = None,
@@ -142,7 +146,10 @@ class LiveReportStore:
         rows_max: int = 100,
     ) -> list[Row]:
         """Returns orders, newest first; `before` is (created_at, order_id) of the last one of the page before."""
-        wanted = {"strategy_id": strategy_id, "status": status, "account": account, "user_id": user_id, "cause": cause}
+        wanted = {
+            "strategy_id": strategy_id, "status": status, "ended": ended, "account": account, "user_id": user_id,
+            "cause": cause,
+        }  # fmt: skip
         return await self._rows(*_asked(ORDERS, ORDER_FILTERS, {**wanted, "before": before}, ORDERS_END, rows_max))
 
     async def order(self, order_id: str) -> Row | None:
@@ -161,10 +168,16 @@ class LiveReportStore:
         return await self._rows(POSITIONS, strategy_id, user_id)
 
     async def exits(
-        self, *, strategy_id: str | None = None, user_id: str | None = None, ended: bool = False, rows_max: int = 500
+        self,
+        *,
+        strategy_id: str | None = None,
+        user_id: str | None = None,
+        ended: bool = False,
+        before: tuple[datetime, str] | None = None,
+        rows_max: int = 500,
     ) -> list[Row]:
-        """Returns obligations to sell, open ones only unless `ended`."""
-        return await self._rows(EXITS, strategy_id, user_id, ended, rows_max)
+        """Returns obligations to sell, newest first, open ones only unless `ended`; `before` as of `orders`."""
+        return await self._rows(EXITS, strategy_id, user_id, ended, rows_max, *(before or (None, None)))
 
     async def redeemable(self, *, user_id: str | None = None) -> list[Row]:
         """Returns settled positions whose value waits for its redemption."""
@@ -179,6 +192,7 @@ class LiveReportStore:
         execution_id: str | None = None,
         strategy_id: str | None = None,
         prefix: str | None = None,
+        text: str | None = None,
         order_id: str | None = None,
         since: datetime | None = None,
         before_id: int | None = None,
@@ -188,8 +202,8 @@ class LiveReportStore:
         """Returns lines, newest first (domain.md §4.11)."""
         wanted = {
             "level": level, "stage": stage, "trace_id": trace_id, "execution_id": execution_id,
-            "strategy_id": strategy_id, "prefix": prefix, "order_id": order_id, "since": since, "before_id": before_id,
-            "user_id": user_id,
+            "strategy_id": strategy_id, "prefix": prefix, "text": text, "order_id": order_id, "since": since,
+            "before_id": before_id, "user_id": user_id,
         }  # fmt: skip
         found = await self._rows(*_asked(LOGS, LOG_FILTERS, wanted, LOGS_END, rows_max))
         return [{**row, "extra": json.loads(row["extra"])} for row in found]

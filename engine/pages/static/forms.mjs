@@ -1,8 +1,9 @@
 // Forms and buttons that change something through the API.
 //
 // <form data-api="POST /api/…">: its fields become the JSON body. A field's `data-type` says how (number, integer, boolean,
-// list, lines; `member`: a checkbox whose value belongs to a list); one that is empty is left out, with `data-empty="null"` it is null. `{name}` in the path is taken from the field
-// of that name. `data-confirm` asks first, `data-done` is said afterwards, `data-then="reload|none|/path"` says what follows.
+// list, lines; `member`: a checkbox whose value belongs to a list); one that is empty is left out, with
+// `data-empty="null|text|list"` it is null, "" or []. `{name}` in the path is taken from the field of that name. `data-confirm`
+// asks first, `data-done` is said afterwards, `data-then="reload|none|/path"` says what follows.
 
 import { ask } from "./api.mjs";
 import { confirmed, tell } from "./dialogs.mjs";
@@ -14,6 +15,8 @@ const READ = {
   list: (text) => text.split(/[\s,]+/).filter(Boolean),
   lines: (text) => text.split(/\r?\n/).map((line) => line.trim()).filter(Boolean),
 };
+
+const EMPTY = { null: null, text: "", list: [] };
 
 /** Puts a value at a dotted name, so that `settings.max_bet` becomes a member of `settings`. */
 function put(body, name, value) {
@@ -39,7 +42,7 @@ export function requestOf(form) {
     } else if (field.type === "checkbox") {
       put(body, field.name, field.checked);
     } else if (field.value === "") {
-      if (field.dataset.empty === "null") put(body, field.name, null);
+      if (field.dataset.empty in EMPTY) put(body, field.name, EMPTY[field.dataset.empty]);
     } else {
       const read = READ[field.dataset.type];
       put(body, field.name, read ? read(field.value) : field.value);
@@ -71,6 +74,8 @@ function showProblem(form, name, message) {
 
 /** Shows what the server refused beside the fields it named, else as a message. */
 export function showRefusal(form, error) {
+  const isOurs = form.dispatchEvent(new CustomEvent("refused", { detail: error, bubbles: true, cancelable: true }));
+  if (!isOurs) return;
   const problems = error.problems?.length ? error.problems : error.field ? [{ field: error.field, message: error.message }] : [];
   const shown = problems.map(({ field, message }) => showProblem(form, field, message)).filter(Boolean);
   if (shown.length) shown[0].focus();
