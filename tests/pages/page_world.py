@@ -35,9 +35,15 @@ from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.adapters.system_clock import SystemClock
 from engine.api.app import EngineApp
 from engine.api.browser import CSRF_HEADER, HTTP_COOKIE, BrowserDoor
+from engine.api.engine_routes import engine_watch_routes
+from engine.api.entrance import Entrance
+from engine.api.form_tokens import FormTokens
 from engine.api.gate import Gate
 from engine.api.mount import ApiMount
+from engine.api.route import ApiRoute
+from engine.engine_watch import EngineWatch
 from engine.page_wiring import page_mount
+from engine.pages.login_pages import login_pages
 from engine.pages.site import all_pages
 from engine.reload import Reloader
 from engine.runtime.loop_lag import LoopLag
@@ -119,6 +125,7 @@ class PageWorld:
     services: Services
     rows: ProfileWorld
     sessions: dict[bytes, Principal]
+    routes: list[ApiRoute]
 
     @property
     def config(self) -> EngineConfig:
@@ -225,7 +232,8 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
         is_money_real=False,
     )
     sessions: dict[bytes, Principal] = {}
-    gate = Gate(lambda _digest: None, PLENTY, door=BrowserDoor(find=sessions.get))
+    door = BrowserDoor(find=sessions.get)
+    gate = Gate(lambda _digest: None, PLENTY, door=door)
     async with (
         open_serving_adapters(config, database, engine.traffic, clock) as io,
         open_connection(database, "test rows") as connection,
@@ -235,9 +243,14 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
         await nursery.start(services.price_cache.run)
         await nursery.start(services.feed_hub.run)
         engine.services = services
-        routes = engine_routes(engine, io, services, context)
+        routes = [
+            *engine_routes(engine, io, services, context),
+            *engine_watch_routes(EngineWatch(engine=engine, clock=clock)),
+        ]
         context.mount.install(routes, gate)
-        pages.install(all_pages(), routes, gate)
+        forms = FormTokens(door=door, clock=clock, secret_rng=context.secret_rng)
+        entrance = Entrance(login=services.web_login, door=door, forms=forms)
+        pages.install(all_pages(), routes, gate, login_pages(pages, entrance))
         yield PageWorld(
             app=EngineApp(Starlette(), context.mount, pages),
             engine=engine,
@@ -245,6 +258,7 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
             services=services,
             rows=ProfileWorld(connection),
             sessions=sessions,
+            routes=routes,
         )
         nursery.cancel_scope.cancel()
 
