@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from config.schema import HttpConfig
+from config.http import HttpConfig
 
 
 def login_url_allowed(http: HttpConfig, *, is_money_real: bool) -> bool:

@@ -3,14 +3,14 @@
 A class a section; the unit stands in the name. `polycopy config schema` prints this file as a table.
 """
 
-import ipaddress
 import re
 
 import attrs
 
 from config.coverage import CoverageConfig
 from config.discovery import DiscoveryConfig
-from config.field import choice, flag, named_sections, number, secret, section, text, whole
+from config.field import choice, named_sections, number, secret, section, text, whole
+from config.http import HttpConfig
 from config.jobs import JobConfig, RetentionConfig, default_jobs
 from config.live_trading import LiveTradingConfig, account_problems
 from config.markets import MarketsConfig
@@ -34,15 +34,6 @@ def _http_url(default: str, doc: str) -> str:
 
 def _path(doc: str) -> str:
     return text("", allowed="a path, or empty for the default place", check=lambda value: "\0" not in value, doc=doc)  # type: ignore[no-any-return]
-
-
-def _are_networks(value: str) -> bool:
-    try:
-        for part in filter(str.strip, value.split(",")):
-            ipaddress.ip_network(part.strip(), strict=False)
-    except ValueError:
-        return False
-    return True
 
 
 @attrs.frozen(kw_only=True)
@@ -71,31 +62,6 @@ class VenueConfig:
     user_agent: str = text("polycopy/0.1", allowed="1 to 200 printable characters", doc="sent with every request",
                            check=lambda value: 0 < len(value) <= 200 and value.isprintable())  # fmt: skip
     request_timeout_s: float = number(10, at_least=0.5, at_most=120, doc="longest wait for an HTTP answer")
-
-
-@attrs.frozen(kw_only=True)
-class HttpConfig:
-    """The engine's own HTTP server."""
-
-    host: str = text("127.0.0.1", allowed="an address or host name", doc="address to listen on",
-                     check=lambda value: bool(value) and value.isprintable())  # fmt: skip
-    port: int = whole(8087, at_least=0, at_most=65535, doc="port to listen on; 0 takes any free one")
-    allowed_hosts: str = text("localhost, 127.0.0.1, [::1]", allowed="names separated by commas, or *", check=bool,
-                              doc="host names a request may be addressed to")  # fmt: skip
-    admin_token: Secret | None = secret(doc="bootstrap token of the user admin")
-    metrics_token: Secret | None = secret(doc="bearer token that may read /metrics from elsewhere than loopback")
-    connections_max: int = whole(512, at_least=8, at_most=10_000, doc="connections served at once; more get 503")
-    streams_max: int = whole(256, at_least=1, at_most=10_000, doc="event streams among them; more get 503")
-    reads_per_minute: int = whole(
-        1_200, at_least=1, at_most=10_000_000, doc="price and feed reads of one token", restart=False
-    )
-    changes_per_minute: int = whole(120, at_least=1, at_most=10_000_000, doc="changes by one token", restart=False)
-    admin_per_minute: int = whole(
-        60, at_least=1, at_most=10_000_000, doc="calls for administrators by one token", restart=False
-    )
-    trusted_proxies: str = text("", allowed="addresses or networks separated by commas", check=_are_networks,
-                                doc="whose x-forwarded-for and x-forwarded-proto are believed")  # fmt: skip
-    login_url: bool = flag(True, doc="print a login URL at start, on loopback and without live trading only")
 
 
 @attrs.frozen(kw_only=True)
@@ -189,7 +155,7 @@ class PricesConfig:
     """The price cache: what upstream costs does not grow with users."""
 
     ttl_ms: int = whole(
-        2_000, at_least=250, at_most=3_000, doc="age from which the price of an open market is asked for again"
+        2_200, at_least=250, at_most=3_000, doc="age from which the price of an open market is asked for again"
     )
     batch_window_ms: float = number(5, at_least=0, at_most=100, doc="wait for more markets that go into the same call")
     markets_max: int = whole(2_000, at_least=100, at_most=100_000, doc="markets kept in memory")

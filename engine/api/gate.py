@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from actors.rules.networks import network_of
-from config.schema import HttpConfig
+from config.http import HttpConfig
 from engine.api.browser import BrowserDoor, Visitor
 from engine.api.errors import ApiError, forbidden, unauthorized
 from engine.api.request_rate import RateLimit

@@ -9,7 +9,7 @@ import attrs
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from config.schema import HttpConfig
+from config.http import HttpConfig
 from protocols.errors import EngineError, MalformedError
 
 READ_TIMEOUT_S = 3.0

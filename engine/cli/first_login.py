@@ -7,7 +7,7 @@ import click
 import trio
 
 from actors.rules.passwords import password_problem
-from config.schema import HttpConfig
+from config.http import HttpConfig
 from engine.adapters.password_hashing import Argon2Hasher
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.session_store import PostgresPasswords

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import attrs
 
-from engine.runtime.channel import Channel, ChannelStatistics
+from engine.runtime.channel import Channel
+from engine.runtime.channel_statistics import ChannelStatistics
 from engine.runtime.loop_lag import LoopLag
 from protocols.instruments import ChannelGauge
 

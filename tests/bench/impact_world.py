@@ -54,10 +54,10 @@ PAPER = StrategySettings(
     bet_size=Decimal(2),
     min_bet=Decimal(1),
 )
-# Two orders a minute: what trading costs the venue, not how fast it can be.
+# One order a minute: what trading costs the venue, not how fast it can be.
 LIVE = LiveSettings(
     slippage_tolerance_pct=Decimal(20), max_price_rise_pct=None, max_price_fall_pct=None, min_book_depth_pct=None,
-    max_orders_per_minute=2,
+    max_orders_per_minute=1,
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What the engine asks of the world around it, for 50 and for 500 users: the rows of the seed's table of expected impact.
 
 Each user has the feed open: ten prices in one call a second, a page of the feed every ten seconds, and his bots once a
-minute. One live strategy trades, two orders a minute at most. All of it, the venue's simulator and the load as well, share the
+minute. One live strategy trades, one order a minute at most. All of it, the venue's simulator and the load as well, share the
 machine's cores, so times are upper bounds; calls and processor times are not affected.
 """
 
@@ -145,7 +145,7 @@ def _orders(metrics: dict[str, float]) -> float:
 def _upstream(small: Impact, large: Impact, polled: Impact) -> list[Figure]:
     figures = [
         _figure("CLOB calls a minute without trading", polled.api("clob"), "/min", 0, "~200/min (recorded)"),
-        *_pair("CLOB calls a minute, two orders a minute", small, large, lambda one: one.api("clob"), "/min", 10,
+        *_pair("CLOB calls a minute, one order a minute", small, large, lambda one: one.api("clob"), "/min", 10,
                "~200/min, grows with users"),
         *_pair("Gamma calls a minute", small, large, lambda one: one.api("gamma"), "/min", 36, "~20/min"),
         *_pair("Data API calls a minute, pollers off", small, large, lambda one: one.api("data"), "/min", 5,

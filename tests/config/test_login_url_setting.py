@@ -1,8 +1,8 @@
 import pytest
 
+from config.http import HttpConfig
 from config.loader import ConfigError, load_config
 from config.login_urls import login_url_allowed
-from config.schema import HttpConfig
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "::1", "[::1]", "127.9.9.9"])

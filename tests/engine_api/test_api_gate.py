@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from config.schema import HttpConfig
+from config.http import HttpConfig
 from engine.api.errors import ApiError
 from engine.api.gate import Gate, rates_of
 from engine.api.request_rate import RateLimit

@@ -2,7 +2,8 @@ import pytest
 from engine_api.api_server import error_of, full_gate, route, serving
 from prometheus_client import CollectorRegistry
 
-from config.schema import EngineConfig, HttpConfig
+from config.http import HttpConfig
+from config.schema import EngineConfig
 from config.secrets import Secret
 from engine.adapters.system_clock import system_random
 from engine.api.app import engine_app

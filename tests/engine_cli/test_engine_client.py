@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from config.schema import HttpConfig
+from config.http import HttpConfig
 from config.secrets import Secret
 from engine.cli.engine_client import EngineUnreachableError, Metrics, open_engine_client, parse_metrics
 from engine.metrics import trade_to_row_histogram

@@ -11,7 +11,8 @@ from property.supervised import CrashError, run_jumping, supervisor
 from worked_example.whale import Whale
 from worked_example.whale_watch import WhaleWatch
 
-from engine.runtime.channel import Channel, ChannelStatistics
+from engine.runtime.channel import Channel
+from engine.runtime.channel_statistics import ChannelStatistics
 from engine.runtime.supervisor import Child
 from protocols.clock import Random
 from protocols.errors import TransientError
