@@ -86,6 +86,10 @@ class FeedStore(Protocol):
         """Reads one page with one statement. Raises `TransientError`."""
         ...
 
+    async def trade(self, trade_id: str) -> FeedRow | None:
+        """Returns one stored trade, whoever follows its trader. Raises `TransientError`."""
+        ...
+
 
 class TradeCopy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A strategy that copied a trade, on paper and perhaps with real money after it."""

@@ -2,17 +2,20 @@
 
 from typing import Protocol
 
+import attrs
+
 from actors.feed_subscription import FeedSubscription
 from actors.rules.feed_cursor import TEXT_CHARS_MAX, cursor_text, position_in
 from actors.rules.feed_events import event_id
 from config.jobs import RetentionConfig
-from engine.api.errors import bad_field
+from engine.api.errors import bad_field, not_found
 from engine.api.feed_filter_params import filter_of, filter_params
 from engine.api.feed_search import FeedSearch
 from engine.api.feed_stream import EventStream
 from engine.api.params import Param, choice, whole
 from engine.api.route import ApiRoute, Call, Struct
-from engine.api.signal_routes import SignalledFeed, with_signals
+from engine.api.signal_routes import SignalledFeed, SignalledRow, with_signals
+from engine.api.why_routes import trade_id_param
 from protocols.errors import MalformedError
 from protocols.feed import FeedQuery, FeedRow
 from protocols.timestamps import EARLIEST_MS, LATEST_MS, epoch_ms
@@ -41,18 +44,20 @@ class Streams(Protocol):
         ...
 
 
-def feed_routes(search: FeedSearch, streams: Streams, retention: RetentionConfig) -> list[ApiRoute]:
-    """Returns the routes of the feed. No page reaches back further than the longest retention."""
+@attrs.define(eq=False)
+class _Handlers:
+    search: FeedSearch
+    streams: Streams
+    retention: RetentionConfig
 
-    async def page(call: Call) -> FeedAnswer | SignalledFeed:
-        params = call.params
-        now_ms = search.clock.now_ms()
+    async def page(self, call: Call) -> FeedAnswer | SignalledFeed:
+        params, wanted = call.params, filter_of(call.params)
+        now_ms = self.search.clock.now_ms()
         since_ms = now_ms - WINDOW_DAYS * DAY_MS if params["since"] is None else params["since"]
-        wanted = filter_of(params)
         query = FeedQuery(
             user_id=call.principal.user_id,
             limit=params["limit"],
-            since_ms=max(EARLIEST_MS, since_ms, now_ms - retention.target_days * DAY_MS),
+            since_ms=max(EARLIEST_MS, since_ms, now_ms - self.retention.target_days * DAY_MS),
             before=params["cursor"],
             wallets=tuple(sorted(wanted.wallets)),
             side=wanted.side,
@@ -60,33 +65,52 @@ def feed_routes(search: FeedSearch, streams: Streams, retention: RetentionConfig
             is_copied=wanted.wants_copies,
             strategy=wanted.strategy,
         )
-        found = await search.page(query, wanted)
-        if query.wallets and not found.followed and not query.is_copied:
-            raise bad_field("wallet", "is not among those you follow")
+        found = await self.search.page(query, wanted)
         if query.strategy is not None and not found.followed:
             raise bad_field("strategy", "is not one of yours")
+        if query.wallets and not found.followed and not query.is_copied:
+            raise bad_field("wallet", "is not among those you follow")
         cursor = None if found.next is None else cursor_text(found.next)
         if params["signal"] is None:
             return FeedAnswer(trades=found.rows, next_cursor=cursor)
-        return SignalledFeed(trades=await with_signals(search, call.principal.user_id, found.rows), next_cursor=cursor)
+        told = await with_signals(self.search, call.principal.user_id, found.rows)
+        return SignalledFeed(trades=told, next_cursor=cursor)
 
-    async def stream(call: Call) -> EventStream:
-        after = call.params["after"]
-        # A client that comes back repeats the address it began with; the header says how far it got.
-        resumed = call.headers.get(LAST_EVENT_ID)
-        if resumed:
-            try:
-                after = event_id(resumed)
-            except ValueError as error:
-                raise bad_field("Last-Event-ID", str(error)) from None
-        subscription = await streams.subscribe(call.principal.user_id, after)
+    async def one(self, call: Call) -> SignalledRow:
+        row = await self.search.store.trade(call.params["tradeId"])
+        if row is None:
+            raise not_found("unknown_trade", "there is no such trade, or it is no longer kept")
+        [told] = await with_signals(self.search, call.principal.user_id, [row])
+        return told
+
+    async def stream(self, call: Call) -> EventStream:
+        subscription = await self.streams.subscribe(call.principal.user_id, resumed_after(call))
         return EventStream(subscription.chunk)
 
+
+def resumed_after(call: Call) -> int | None:
+    """Returns the last event that a client of the stream has seen. Raises a 400.
+
+    A client that comes back repeats the address it began with; the header says how far it got.
+    """
+    resumed = call.headers.get(LAST_EVENT_ID)
+    if not resumed:
+        after: int | None = call.params["after"]
+        return after
+    try:
+        return event_id(resumed)
+    except ValueError as error:
+        raise bad_field("Last-Event-ID", str(error)) from None
+
+
+def feed_routes(search: FeedSearch, streams: Streams, retention: RetentionConfig) -> list[ApiRoute]:
+    """Returns the routes of the feed. No page reaches back further than the longest retention."""
+    handlers = _Handlers(search, streams, retention)
     return [
         ApiRoute(
             method="GET",
             path="/api/v2/feed/trades",
-            handler=page,
+            handler=handlers.page,
             scope=Scope.READ,
             summary="Trades of the traders I follow, newest first; with `copied` or `strategy` those that strategies of "
             "mine copied. With other filters a page may be short, even empty, while there is a next one: "
@@ -103,13 +127,23 @@ def feed_routes(search: FeedSearch, streams: Streams, retention: RetentionConfig
         ApiRoute(
             method="GET",
             path="/api/v2/feed/stream",
-            handler=stream,
+            handler=handlers.stream,
             scope=Scope.READ,
             summary="The same trades as server-sent events, in the order in which they were stored; an event `resync` says "
             "that some were missed",
             answer=FeedRow,
             params=(whole("after", "id of the last event that was seen", at_least=0, at_most=SEQ_MAX),),
             streams=True,
+        ),
+        ApiRoute(
+            method="GET",
+            path="/api/v2/feed/trades/{tradeId}",
+            handler=handlers.one,
+            scope=Scope.READ,
+            summary="One stored trade as the feed shows it, with its PolySignal and which of my strategies copied it",
+            answer=SignalledRow,
+            params=(trade_id_param(in_path=True),),
+            refusals={404: "there is no such trade"},
         ),
     ]
 

@@ -8,13 +8,11 @@ import attrs
 import msgspec
 import trio
 
-from actors.rules.feed_events import event_id
 from actors.rules.feed_filter import FeedFilter
 from actors.rules.polysignal import PolySignal
 from engine.api.answer import encode
-from engine.api.errors import bad_field
 from engine.api.feed_filter_params import filter_of, filter_params
-from engine.api.feed_routes import LAST_EVENT_ID, SEQ_MAX, Streams
+from engine.api.feed_routes import SEQ_MAX, Streams, resumed_after
 from engine.api.feed_search import FeedSearch
 from engine.api.feed_stream import EventStream
 from engine.api.params import whole
@@ -128,14 +126,8 @@ def feed_card_routes(streams: Streams, search: FeedSearch, renderer: Renderer) -
     cards = CardStream(renderer, search)
 
     async def stream(call: Call) -> EventStream:
-        after, wanted, user_id = call.params["after"], filter_of(call.params), call.principal.user_id
-        resumed = call.headers.get(LAST_EVENT_ID)
-        if resumed:
-            try:
-                after = event_id(resumed)
-            except ValueError as error:
-                raise bad_field("Last-Event-ID", str(error)) from None
-        subscription = await streams.subscribe(user_id, after)
+        wanted, user_id = filter_of(call.params), call.principal.user_id
+        subscription = await streams.subscribe(user_id, resumed_after(call))
 
         async def chunk() -> bytes:
             return await cards.translated(await subscription.chunk(), user_id, wanted)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from urllib.parse import quote
 
 UNMARKED = "unmarked"
 """Of a value that nobody can tell just now."""
@@ -114,6 +115,14 @@ def time_ms(value: str | int | None) -> int | None:
 def short_wallet(wallet: str) -> str:
     """Returns the beginning and the end of an address."""
     return f"{wallet[:6]}…{wallet[-4:]}" if len(wallet) > 12 else wallet
+
+
+def market_link(slug: str | None, event_slug: str | None) -> str | None:
+    """Returns the address of a market at the venue; None when its name there is not known."""
+    if not slug:
+        return None
+    parts = ["https://polymarket.com/event", *[quote(part, safe="") for part in (event_slug, slug) if part]]
+    return "/".join(parts)
 
 
 def tone(value: Number) -> str:

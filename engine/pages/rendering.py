@@ -49,6 +49,7 @@ class Renderer:
             "tone": formats.tone,
             "when": renderer.when,
         }
+        environment.globals |= {"market_link": formats.market_link}
         environment.globals |= {"static": static.url, "UNMARKED": formats.UNMARKED, "UNKNOWN": formats.UNKNOWN}
         return renderer
 

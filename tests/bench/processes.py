@@ -108,7 +108,7 @@ class BlasterHandle:
 
     async def read_answers(self) -> None:
         """Serves `order`."""
-        async for line in _lines(self.process):
+        async for line in lines_of(self.process):
             answer = json.loads(line)
             self._answers[answer["id"]] = answer
             self._arrived.unpark_all()
@@ -121,7 +121,7 @@ async def blaster() -> AsyncIterator[BlasterHandle]:
     argv = [sys.executable, "-m", "tests.bench.blaster"]
     async with running(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, end_s=2) as process:
         first = {}
-        async for line in _lines(process):
+        async for line in lines_of(process):
             first = json.loads(line)
             break
         upstream_url = f"http://127.0.0.1:{first['upstream_port']}"
@@ -132,7 +132,8 @@ async def blaster() -> AsyncIterator[BlasterHandle]:
             nursery.cancel_scope.cancel()
 
 
-async def _lines(process: trio.Process) -> Any:
+async def lines_of(process: trio.Process) -> AsyncIterator[bytes]:
+    """Yields the lines that a process writes, without their ends."""
     assert process.stdout is not None
     data = bytearray()
     while chunk := await process.stdout.receive_some(1 << 16):

@@ -7,7 +7,7 @@ import attrs
 
 from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.feed_rows import COLUMNS, DESCRIPTIONS, EPOCH, feed_row, position_of
-from protocols.feed import FeedPage, FeedPosition, FeedQuery
+from protocols.feed import FeedPage, FeedPosition, FeedQuery, FeedRow
 from protocols.timestamps import LATEST_MS, utc_datetime
 
 # $1 user, $2 rows wanted, $3 earliest time, $4 and $5 position, $6 side, $7 wallets.
@@ -134,6 +134,9 @@ ORDER BY rows.trade_timestamp DESC, rows.trade_id DESC
 FEED_PAGE = PAGE_KEYS + PAGE_ROWS
 FEED_PAGE_OF_MARKET = MARKET_KEYS + PAGE_ROWS
 FEED_PAGE_OF_COPIES = COPIED_KEYS + PAGE_ROWS
+ONE_TRADE = "".join(
+    ("SELECT", COLUMNS, "FROM (SELECT * FROM trades_public WHERE trade_id = $1) AS trades", DESCRIPTIONS)
+)
 _MICROSECOND = timedelta(microseconds=1)
 _NEWER_THAN_ALL = FeedPosition(trade_us=LATEST_MS * 1000, trade_id="")
 
@@ -174,3 +177,12 @@ class PostgresFeedStore:
             followed=records[0]["followed"],
             trade_us=tuple((record["trade_timestamp"] - EPOCH) // _MICROSECOND for record in rows[: query.limit]),
         )
+
+    async def trade(self, trade_id: str) -> FeedRow | None:
+        """Returns one stored trade, whoever follows its trader. Raises `TransientError`."""
+
+        async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
+            return await raw.fetchrow(ONE_TRADE, trade_id)
+
+        record = await self.connection.run(work)
+        return None if record is None else feed_row(record)
