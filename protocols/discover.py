@@ -30,6 +30,9 @@ class TraderCard(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Users of this engine."""
     is_followed: bool
     """By the caller."""
+    sparkline: list[Decimal | None]
+    """Realised profit of each of the 14 UTC days that end with the anchor of the rankings, with today before there is one;
+    None where his closes are not known so far."""
 
 
 class LeaderRow(TraderCard, frozen=True, rename="camel", kw_only=True):
@@ -45,8 +48,6 @@ class LeaderRow(TraderCard, frozen=True, rename="camel", kw_only=True):
     """Of positions that he closed: the part that gained, as far as they are known here."""
     trades: int | None
     """As the venue counts them, else BUY trades that this engine has seen."""
-    sparkline: list[Decimal | None]
-    """Realised profit of each of the 14 days that end with `sparklineTo`; None where his closes are not known so far."""
 
 
 class WinnerRow(TraderCard, frozen=True, rename="camel", kw_only=True):

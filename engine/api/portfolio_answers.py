@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from actors.portfolio_desk import Portfolio
@@ -28,6 +29,7 @@ from protocols.portfolio import Row, TokenFacts
 from protocols.timestamps import utc_datetime
 
 DAY_MS = 86_400_000
+OPEN_ORDERS_MAX = 20
 _NANO = Decimal("1E-9")
 
 
@@ -75,7 +77,9 @@ def position_answer(valued: Valued, facts: TokenFacts | None, portfolio: Portfol
         settled_pnl=usd(one.settled_pnl), unrealized_pnl=_usd(valued.unrealized), value_usd=_usd(valued.value),
         **_price(price, portfolio.now_us), orders=len(one.orders),
         traders=sorted({order.trader for order in one.orders.values() if order.trader}),
-        unmatched_shares=usd(one.unmatched_shares), opened_at=moment(one.opened_us), last_at=moment(one.last_us),
+        unmatched_shares=usd(one.unmatched_shares),
+        open_orders=list(islice((order.order_id for order in one.orders.values() if order.shares_open), OPEN_ORDERS_MAX)),
+        opened_at=moment(one.opened_us), last_at=moment(one.last_us),
         official=None if official is None else _official(official),
     )  # fmt: skip
 

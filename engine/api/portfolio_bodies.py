@@ -116,6 +116,8 @@ class PositionAnswer(Struct):
     orders: int
     traders: list[str]
     unmatched_shares: Decimal
+    open_orders: list[str]
+    """Purchases of which something is left, the first 20."""
     opened_at: datetime
     last_at: datetime
     """Last fill, or the resolution."""

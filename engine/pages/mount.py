@@ -169,9 +169,9 @@ class PageMount:
                 api=self.api,
             )
             context = await page.load(visit)
-            return self.html(
-                scope, page.template, {"title": page.title, "nav": page.nav, "visit": visit, **context}, visitor
-            )
+            shown = {"title": page.title, "nav": page.nav, "visit": visit, **context}
+            # A page that has more to say of what is not there than an error page does.
+            return self.html(scope, page.template, shown, visitor, status=context.get("http_status", 200))
         except Exception as error:
             return self.failure(scope, self._refusal(page, error), visitor)
 

@@ -13,7 +13,8 @@ CARD = """
     coalesce(trader.profile_image, newest.trader_image) AS image,
     (SELECT count(*) FROM follows WHERE trader_wallet = page.wallet AND active) AS followers,
     (SELECT true FROM follows WHERE user_id = $1::text::uuid AND trader_wallet = page.wallet AND active LIMIT 1) IS TRUE
-        AS is_followed
+        AS is_followed,
+    days.sparkline
 """
 WHO = f"""
 LEFT JOIN LATERAL (
@@ -37,32 +38,11 @@ _ENOUGH_TRADES = """
 """
 
 
-def _of_niche(wallet: str, niche: str = "$4") -> str:
-    return _OF_NICHE.replace("WALLET", wallet).replace("NICHE", niche)
-
-
-def _filters(wallet: str) -> str:
-    return f"{_of_niche(wallet)} AND {_ENOUGH_TRADES}".replace("WALLET", wallet)
-
-
-# $5 today, $6 and $7 figure and wallet. A day without a close is a day without profit only once the venue's list of closed
-# positions has been read after its end.
-_LEADERS = f"""
-WITH anchor AS MATERIALIZED (
-    SELECT coalesce((SELECT anchor_date FROM wallet_rankings_state), $5::date) AS day
-)
-SELECT {CARD}, page.rank, page.rank_volume, page.pnl, page.volume, page.roi, page.win_rate,
-    coalesce(page.total_trades, (SELECT l_count FROM trader_global_stats WHERE wallet_address = page.wallet)) AS trades,
-    days.sparkline
-FROM (
-    SELECT wallet_address AS wallet, * FROM traders AS leader
-    WHERE is_active AND FIGURE IS NOT NULL
-        AND (FIGURE, wallet_address) < (coalesce($6::numeric, 'infinity'), coalesce($7::text, ''))
-        AND {_filters("leader.wallet_address")}
-    ORDER BY FIGURE DESC, wallet_address DESC LIMIT $2
-) AS page
-CROSS JOIN anchor
-{WHO}
+# A day without a close is a day without profit only once the venue's list of closed positions has been read after its end.
+_RECENT = """
+CROSS JOIN LATERAL (
+    SELECT coalesce((SELECT anchor_date FROM wallet_rankings_state), TODAY) AS day
+) AS anchor
 LEFT JOIN LATERAL (
     SELECT last_backfilled_at FROM wallet_pnl_state WHERE wallet_address = page.wallet LIMIT 1
 ) AS read ON true
@@ -76,6 +56,35 @@ CROSS JOIN LATERAL (
         WHERE wallet_address = page.wallet AND date = listed.day LIMIT 1
     ) AS daily ON true
 ) AS days
+"""
+
+
+def _recent(today: str) -> str:
+    """Returns the join that has `days.sparkline`: 14 days up to the anchor of the rankings, else up to today."""
+    return _RECENT.replace("TODAY", today)
+
+
+def _of_niche(wallet: str, niche: str = "$4") -> str:
+    return _OF_NICHE.replace("WALLET", wallet).replace("NICHE", niche)
+
+
+def _filters(wallet: str) -> str:
+    return f"{_of_niche(wallet)} AND {_ENOUGH_TRADES}".replace("WALLET", wallet)
+
+
+# $5 today, $6 and $7 figure and wallet.
+_LEADERS = f"""
+SELECT {CARD}, page.rank, page.rank_volume, page.pnl, page.volume, page.roi, page.win_rate,
+    coalesce(page.total_trades, (SELECT l_count FROM trader_global_stats WHERE wallet_address = page.wallet)) AS trades
+FROM (
+    SELECT wallet_address AS wallet, * FROM traders AS leader
+    WHERE is_active AND FIGURE IS NOT NULL
+        AND (FIGURE, wallet_address) < (coalesce($6::numeric, 'infinity'), coalesce($7::text, ''))
+        AND {_filters("leader.wallet_address")}
+    ORDER BY FIGURE DESC, wallet_address DESC LIMIT $2
+) AS page
+{WHO}
+{_recent("$5::date")}
 ORDER BY page.FIGURE DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 LEADERS = {
@@ -93,6 +102,7 @@ FROM (
     ORDER BY rank, wallet_address LIMIT $2
 ) AS page
 {WHO}
+{_recent("NULL::date")}
 LEFT JOIN LATERAL (
     SELECT pnl_sum AS pnl, rank FROM wallet_realized_pnl_rankings
     WHERE window_key = $5 || '_PREV' AND wallet_address = page.wallet LIMIT 1
@@ -114,6 +124,7 @@ FROM (
     ORDER BY trades DESC, wallet DESC LIMIT $2
 ) AS page
 {WHO}
+{_recent("($5::timestamptz AT TIME ZONE 'UTC')::date")}
 ORDER BY page.trades DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 # $5 today, $6 least number of days, $7 to $9 share, days and wallet.
@@ -133,6 +144,7 @@ FROM (
     ORDER BY share DESC, days DESC, wallet DESC LIMIT $2
 ) AS page
 {WHO}
+{_recent("$5::date")}
 ORDER BY page.share DESC, page.days DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 # $5 the moment, $6 the sort, $7 to $9 its figure, the other one, wallet. Strategies that copy everybody, or all of the
@@ -170,6 +182,7 @@ FROM (
     ORDER BY figure DESC, other DESC, wallet DESC LIMIT $2
 ) AS page
 {WHO}
+{_recent("($5::timestamptz AT TIME ZONE 'UTC')::date")}
 ORDER BY page.figure DESC, page.other DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 # Of these: $1 rows, $2 niche, $3 the end of the hour, $4 and $5 notional and trade id.

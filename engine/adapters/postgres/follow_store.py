@@ -7,6 +7,7 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import Connection, RunsWork, row_count
+from engine.adapters.postgres.trader_sources import trades_of
 
 ADD = """
 INSERT INTO follows AS old (user_id, trader_wallet, is_target)
@@ -79,13 +80,20 @@ ON CONFLICT (user_id, trader_wallet) DO UPDATE SET active = true, is_target = fa
 UNFOLLOW_AS_USER = """
 UPDATE follows SET active = false WHERE user_id = $1 AND active AND trader_wallet = ANY ($2::text[])
 """
-FOLLOWS_OF_USER = """
-SELECT follows.trader_wallet AS wallet, follows.is_target AS target, follows.created_at AS since, traders.display_name AS name,
-    traders.profile_image AS image
-FROM follows LEFT JOIN traders ON traders.wallet_address = follows.trader_wallet
-WHERE follows.user_id = $1 AND follows.active AND follows.trader_wallet > $2
-ORDER BY follows.trader_wallet LIMIT $3
-"""
+# Who is on no leaderboard is called as in his newest trade.
+FOLLOWS_OF_USER = f"""
+SELECT page.trader_wallet AS wallet, page.is_target AS target, page.created_at AS since,
+    coalesce(traders.display_name, newest.trader_name) AS name, coalesce(traders.profile_image, newest.trader_image) AS image
+FROM (
+    SELECT * FROM follows WHERE user_id = $1 AND active AND trader_wallet > $2 ORDER BY trader_wallet LIMIT $3
+) AS page
+LEFT JOIN traders ON traders.wallet_address = page.trader_wallet
+LEFT JOIN LATERAL (
+    SELECT trader_name, trader_image FROM trades_public WHERE {trades_of("page.trader_wallet")}
+    ORDER BY trade_timestamp DESC, trade_id DESC LIMIT 1
+) AS newest ON true
+ORDER BY page.trader_wallet
+"""  # noqa: S608 - constants only
 
 
 @attrs.define(eq=False)

@@ -1,0 +1,134 @@
+// Selling by hand: checked without sending, then placed once. Each drawer has one key, so that whatever is pressed or sent twice
+// is the same order.
+
+import { ask } from "./api.mjs";
+import { showRefusal } from "./forms.mjs";
+import { element } from "./html.mjs";
+import { cents } from "./prices.mjs";
+
+const POLL_MS = 2_000;
+const POLLS_MAX = 60;
+const usd = (value) => `${Number(value).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 })} USD`;
+/** Whether nobody can know if the order was taken: then only the very same order may be sent again. */
+const isUnknown = (error) => error.status === 0 || error.status === 408 || error.status >= 500 || error.code === "not_json";
+
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `sell-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+function bodyOf(form) {
+  const key = form.elements.orderIntentId;
+  key.value ||= newKey();
+  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
+}
+
+function say(part, text, isBad = false) {
+  part.querySelector("[data-fate]").replaceChildren(element("p", text, isBad ? "notice bad" : "notice"));
+}
+
+function lock(part, isLocked) {
+  for (const field of part.querySelector("[data-sell-form]").elements) field.disabled = isLocked;
+}
+
+const checked = new WeakMap(); // drawer part → the body that was checked
+
+async function check(part, form) {
+  const body = bodyOf(form);
+  for (const each of form.querySelectorAll(".wrong")) each.remove();
+  lock(part, true);
+  say(part, "Checking …");
+  try {
+    const told = await ask("POST", "/api/polymarket/orders/dry-run", body);
+    const facts = [
+      ["Shares", String(told.sizeShares)],
+      ["Takes at least, a share", cents(Number(told.limitPrice))],
+      ["Brings at least, if all is sold", `${usd(told.sizeShares * told.limitPrice)} before the fee`],
+    ];
+    part.querySelector("[data-checked-facts]").replaceChildren(...facts.map(([name, value]) => {
+      const row = document.createElement("div");
+      row.append(element("dt", name), element("dd", value));
+      return row;
+    }));
+    checked.set(part, body);
+    part.querySelector("[data-checked]").hidden = false;
+    const place = part.querySelector("[data-place]");
+    place.textContent = `Sell ${told.sizeShares} shares for at least ${cents(Number(told.limitPrice))} each`;
+    place.disabled = false;
+    say(part, "Nothing was sent yet.");
+    place.focus();
+  } catch (error) {
+    say(part, `It would not be placed: ${error.message}`, true);
+    if (error.field) showRefusal(form, error);
+  } finally {
+    lock(part, false);
+  }
+}
+
+function described(order) {
+  if (!order.isKnown) return "It was sent, and nobody knows yet whether the venue has it. Its status is asked for; do not place another one.";
+  const filled = Number(order.filledShares) ? ` ${order.filledShares} shares for ${usd(order.filledUsd)}.` : "";
+  const why = order.reason ? ` ${order.reason}${order.detail ? `: ${order.detail}` : ""}.` : "";
+  const words = {
+    PLACED: "It is on its way.",
+    PENDING: "The venue has it; it is not filled yet.",
+    PARTIAL: order.ended ? "A part was sold:" : "A part is sold, the rest is open:",
+    FILLED: "Sold:",
+    CANCELLED: "It was cancelled.",
+    REJECTED: "The order was refused.",
+    LOST: "Nobody can tell what became of it. Look at your account at the venue.",
+  };
+  return `${words[order.status] ?? order.status}${filled}${why}`;
+}
+
+async function place(part) {
+  const body = checked.get(part);
+  const button = part.querySelector("[data-place]");
+  if (!body || button.disabled) return;
+  button.disabled = true;
+  lock(part, true);
+  say(part, "Sending …");
+  try {
+    let order = await ask("POST", "/api/polymarket/orders/place", { ...body, confirm: true });
+    part.querySelector("[data-checked]").hidden = true;
+    for (let polls = 0; ; polls += 1) {
+      say(part, described(order), ["REJECTED", "LOST"].includes(order.status));
+      if (order.ended || !part.isConnected || polls >= POLLS_MAX) break;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      order = await ask("GET", `/api/polymarket/orders/${order.orderId}/status`).catch(() => order);
+    }
+    // The figures behind the drawer are of before.
+    if (order.ended) part.closest("dialog").addEventListener("close", () => location.reload());
+    else say(part, `${described(order)} It is no longer asked for here: see the page of live trading.`);
+  } catch (error) {
+    if (isUnknown(error) || error.status === 429) {
+      say(part, `${error.message} Nobody knows yet whether the order was taken. Sending it again is the same order, not a second one.`, true);
+      button.textContent = "Send the same order again";
+      button.disabled = false;
+    } else {
+      say(part, `It was not placed: ${error.message}`, true);
+      part.querySelector("[data-checked]").hidden = true;
+      lock(part, false);
+    }
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches?.("[data-sell-form]")) return;
+  // Before the handler of common forms: this one needs its key.
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  check(form.closest("[data-sell]"), form);
+}, true);
+document.addEventListener("input", (event) => {
+  const part = event.target.closest?.("[data-sell-form]")?.closest("[data-sell]");
+  if (part) {
+    checked.delete(part);
+    part.querySelector("[data-checked]").hidden = true;
+  }
+});
+document.addEventListener("click", (event) => {
+  const part = event.target.closest?.("[data-sell] [data-place]")?.closest("[data-sell]");
+  if (part) place(part);
+});
