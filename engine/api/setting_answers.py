@@ -52,4 +52,7 @@ def _answer(name: str, rule: Mapping[str, Any], default: Any) -> SettingAnswer:
 
 
 def _bound(value: Decimal | int | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
+    if value is None:
+        return None
+    number = Decimal(value)
+    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()

@@ -22,7 +22,7 @@ from engine.cli.demo_bots import BOTS, bot_counts, bot_sentences, make_bots
 from engine.cli.demo_live import OVERRIDES, DemoLive, live_sentences, open_demo_live
 from engine.cli.demo_user import DemoUser, demo_user
 from engine.cli.demo_venue import simulated_venue
-from engine.cli.first_login import way_in
+from engine.cli.first_login import WayIn, way_in
 from engine.cli.hosting import host_engine
 from engine.cli.main import Settings
 from engine.lifecycle import EngineHost, Running
@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 FOLLOWED_WALLETS = 12
 TARGET_WALLETS = 3
 SETTLE_TIMEOUT_S = 20.0
+ROWS_A_SCREEN = 50
+"""After so many the way to the pages is said again: it has scrolled away."""
 Fill = tuple[Any, ...]
 """(transaction hash, wallet, token id, side, micro-shares): identical fills share it."""
 ROWS = """
@@ -121,6 +123,8 @@ class _Demo:
     live: DemoLive | None = None
     result: dict[str, Any] | None = attrs.field(init=False, default=None)
     _shown_seq: int = attrs.field(init=False, default=0)
+    _shown_rows: int = attrs.field(init=False, default=0)
+    _way: WayIn | None = attrs.field(init=False, default=None)
 
     async def run(self, running: Running, host: EngineHost) -> None:
         """Runs until the time is over or somebody stops the engine."""
@@ -138,7 +142,10 @@ class _Demo:
                 f"Following {len(wallets)} traders of the simulated platform, {len(BOTS)} paper bots copy them; "
                 "Ctrl-C ends the demo.\n"
             )
-            self._say(await way_in(options, running, host.config.http, self.password))
+            if self.password is not None or not self.quiet:
+                self._way = await way_in(options, running, host.config.http, self.password)
+                self._say(self._way.said)
+                self._way.open_on_desktop()
             await _post(control, "/play", {"action": "resume"})
             async with demo_user(options, running) as user:
                 await self._watch(options, user, host)
@@ -190,6 +197,9 @@ class _Demo:
             self._shown_seq = row["ingest_seq"]
             what = f"{row['side']:<4} {row['size']:>12.2f} × {row['price']:.3f}  {row['outcome'] or '?'}"
             self._say(f"{row['trader_wallet'][:10]}…  {what:<40} {row['market_title'] or ''}")
+            self._shown_rows += 1
+            if self._way is not None and self._shown_rows % ROWS_A_SCREEN == 0:
+                self._say(f"\n{self._way.said}")
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -1,8 +1,10 @@
 """The login URL that a person who starts an engine gets, so that the first visit needs no password."""
 
+import os
 import secrets
 import sys
 
+import attrs
 import click
 import trio
 
@@ -28,14 +30,29 @@ def first_login_url(running: Running, http: HttpConfig) -> str | None:
     return f"http://{_host(http)}:{running.http_port}{login_path(key)}"
 
 
-async def way_in(options: DatabaseOptions, running: Running, http: HttpConfig, password: str | None) -> str:
-    """Returns a sentence about how to see the pages of a demo. Raises `click.ClickException` for a password that is too weak.
+@attrs.frozen(kw_only=True)
+class WayIn:
+    """How somebody gets to the pages."""
+
+    url: str = attrs.field(repr=False)
+    said: str = attrs.field(repr=False)
+    """A sentence for people."""
+
+    def open_on_desktop(self) -> None:
+        """Opens the pages in a browser where somebody looks on and there is a desktop."""
+        if sys.stdout.isatty() and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            click.launch(self.url)
+
+
+async def way_in(options: DatabaseOptions, running: Running, http: HttpConfig, password: str | None) -> WayIn:
+    """Returns how to see the pages of a demo. Raises `click.ClickException` for a password that is too weak.
 
     Where orders are placed, simulated or not, nobody gets in without a password: one is made if none is given.
     """
     url = first_login_url(running, http) if password is None else None
     if url is not None:
-        return f"Open {url} to look around as the user {ADMIN_NAME}; it works once, within 15 minutes.\n"
+        said = f"Open {url} to look around as the user {ADMIN_NAME}; it works once, within 15 minutes.\n"
+        return WayIn(url=url, said=said)
     text = password or secrets.token_urlsafe(PASSWORD_RANDOM_BYTES)
     if (problem := password_problem(text, ADMIN_NAME)) is not None:
         raise click.ClickException(f"--password: {problem}")
@@ -44,8 +61,8 @@ async def way_in(options: DatabaseOptions, running: Running, http: HttpConfig, p
         row = await passwords.password(ADMIN_NAME)
         assert row is not None
         await passwords.set_password(row.user_id, await Argon2Hasher().hash(text), revision=row.revision)
-    said = "the password that you gave" if password else f"the password {text}"
-    return f"Open http://{_host(http)}:{running.http_port}/ and log in as {ADMIN_NAME} with {said}.\n"
+    home, which = f"http://{_host(http)}:{running.http_port}/", "that you gave" if password else text
+    return WayIn(url=home, said=f"Open {home} and log in as {ADMIN_NAME} with the password {which}.\n")
 
 
 def _host(http: HttpConfig) -> str:

@@ -1,6 +1,7 @@
 """Settings of strategies as a form: in groups that belong together, each with its value, range, default and meaning."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -127,4 +128,4 @@ def _label(name: str) -> str:
 
 
 def _number(value: Any) -> str:
-    return "" if value is None else f"{value:f}"
+    return "" if value is None else f"{Decimal(value):f}"

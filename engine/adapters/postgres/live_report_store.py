@@ -44,7 +44,10 @@ ORDER BY s.strategy_id
 # The paper twin's result beside ours: (pnl - ft) / |ft| x 100 (domain.md §4.10).
 ORDERS = """
 SELECT o.lt_order_id::text AS order_id, o.strategy_id, o.account, o.origin, o.side, o.status, o.ended, o.outcome, o.reason,
-    o.detail, o.cause, o.attempt, o.condition_id, o.token_id, o.token_label, o.market_title, o.ft_trader_wallet AS trader,
+    o.detail, o.cause, o.attempt, o.condition_id, o.token_id,
+    coalesce(o.token_label, (SELECT outcome FROM market_tokens AS t WHERE t.token_id = o.token_id)) AS token_label,
+    coalesce(o.market_title, (SELECT title FROM markets AS m WHERE m.condition_id = o.condition_id)) AS market_title,
+    o.ft_trader_wallet AS trader,
     o.order_hash, o.order_type, o.signal_price, o.limit_price, o.size_shares, o.spend_usd, o.lock_usd, o.filled_shares,
     o.filled_usd / nullif(o.filled_shares, 0) AS average_price, o.filled_usd, o.fee_usd, o.shares_open, o.cost_open,
     o.realized_usd, o.signal_at, o.signed_at, o.placed_at, o.ended_at, o.created_at, f.pnl AS ft_pnl,

@@ -30,7 +30,7 @@ function sum() {
 for (const row of rows) {
   watch(row.dataset.condition, (market) => {
     const price = priceOf(market, row.dataset.token);
-    row.querySelector("[data-now]").textContent = cents(price);
+    row.querySelector("[data-now-price]").textContent = cents(price);
     const worth = price === null ? null : price * Number(row.dataset.shares);
     if (worth === null) worths.delete(row);
     else worths.set(row, worth);
