@@ -1,6 +1,7 @@
 """What a user sees and does, and what must never happen beside it."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,18 @@ from typing import Any
 import attrs
 import axe_playwright_python
 from browser.demo_site import PASSWORD, DemoSite
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = {"resultTypes": ["violations"]}
+PATIENCE_MS = 20_000
+"""For what takes milliseconds on a machine that has nothing else to do."""
+BOXES = """() => Object.fromEntries([...document.querySelectorAll(
+  "h1, h2, main section, main .stats > div, main table, main tbody tr, main form, [data-trade]"
+)].map((one, place) => {
+  const { left, top, width, height } = one.getBoundingClientRect();
+  return [`${place} ${one.tagName} ${one.dataset.trade ?? one.id}`, [left, top, width, height].map(Math.round)];
+}))"""
 SERIOUS = ("serious", "critical")
 
 
@@ -28,25 +37,24 @@ class Eyes:
     @classmethod
     @contextmanager
     def opened(
-        cls, browser: Browser, demo: DemoSite, *, theme: str, width: int, user: str = "admin"
+        cls, browser: Browser, demo: DemoSite, *, theme: str, width: int, user: str | None = "admin"
     ) -> Iterator["Eyes"]:
         context = browser.new_context(
             base_url=demo.address,
             color_scheme=theme,
             viewport={"width": width, "height": 900},
             reduced_motion="reduce",
-            storage_state=demo.sessions.get(user),
+            storage_state=demo.sessions.get(user or ""),
         )
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         eyes = cls(page, demo.address, width)
         page.on("console", lambda message: eyes._heard(message))
         page.on("pageerror", lambda error: eyes.wrong.append(f"{page.url}: {error}"))
         try:
-            if user not in demo.sessions:
+            if user is not None and user not in demo.sessions:
                 page.goto("/login?next=/settings")
-                page.fill("#user_name", user)
-                page.fill("#password", PASSWORD)
-                page.click("main button[type=submit]")
+                eyes.log_in(user, PASSWORD)
                 page.wait_for_url("**/settings")
                 demo.sessions[user] = context.storage_state()
             yield eyes
@@ -59,6 +67,42 @@ class Eyes:
         assert answer is not None
         assert answer.status == 200, f"{path}: {answer.status}\n{self.page.inner_text('main')}"
         return self.page
+
+    def log_in(self, user: str, password: str) -> None:
+        """Fills the form of the login and sends it, by keyboard."""
+        self.page.fill("#user_name", user)
+        self.page.fill("#password", password)
+        self.page.press("#password", "Enter")
+
+    def acts(self, button: Locator, *, yes: str | None = None) -> None:
+        """Presses a button by keyboard, answers its question with the button `yes`, and waits for what the page says then."""
+        button.focus()
+        button.press("Enter")
+        if yes is not None:
+            self.page.locator("dialog[open]").get_by_role("button", name=yes, exact=True).press("Enter")
+
+    def is_told(self, text: str) -> None:
+        """Waits until the page says something in its corner."""
+        expect(self.page.locator("[data-toasts]")).to_contain_text(text, timeout=PATIENCE_MS)
+
+    def comes(self, happened: Callable[[], object]) -> bool:
+        """Looks twice a second whether something has happened, for as long as a test is patient."""
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while time.monotonic() < end:
+            if happened():
+                return True
+            self.page.wait_for_timeout(500)
+        return False
+
+    def boxes(self) -> dict[str, list[float]]:
+        """Returns where everything with a name of its own stands, to the pixel."""
+        found: dict[str, list[float]] = self.page.evaluate(BOXES)
+        return found
+
+    def forgives(self, *texts: str) -> None:
+        """Forgets messages that contain one of the texts: what the test has provoked."""
+        left = [one for one in self.wrong if not any(text in one for text in texts)]
+        self.wrong[:] = left
 
     def has_no_barriers(self) -> None:
         """Holds the page against the accessibility rules, and against its own width."""
