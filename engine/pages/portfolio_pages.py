@@ -90,7 +90,7 @@ async def _rows(visit: Visit, tab: str, filters: Mapping[str, str | None]) -> An
 
 
 def _page_of_traders(answer: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
-    """Returns a page of the list, which the API tells at once. The cursor is the wallet before it, `-` where nobody is named."""
+    """Returns a page of the list, which the API tells at once. The cursor is the wallet before it, `-` for nobody."""
     traders: Sequence[Mapping[str, Any]] = answer["traders"]
     begin = 0
     if cursor is not None:

@@ -133,5 +133,6 @@ def _leads_where_it_did(key: str, plain: str, hostile: str) -> None:
         return
     own = plain[: first.start()]
     where = own.partition(" ")[2] if key == "data-api" else own
-    assert where.startswith(OWN) and where != "/", (key, plain)
+    assert where != "/", (key, plain)
+    assert where.startswith(OWN), (key, plain)
     assert hostile.startswith(own), (key, hostile)
