@@ -6,25 +6,18 @@ to be installed. POLYCOPY_TEST_DEMO: the address of a demo that runs already, st
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from browser.demo_site import DemoSite, demo_site
-from browser.looking import Eyes
+from browser.looking import CHOICE, FLAGS, LOOKS, Eyes, chromium_path
 from playwright.sync_api import Browser, sync_playwright
-
-CHOICE = os.environ.get("POLYCOPY_TEST_BROWSER", "")
-LOOKS = [("light", 1_440), ("dark", 360), ("light", 360), ("dark", 1_440)]
-# As root there is no sandbox to be had; without the other flags the browser calls home at every start.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = os.environ.get("POLYCOPY_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = chromium_path()
     if path is None:
         if CHOICE == "all":
             pytest.fail("POLYCOPY_TEST_BROWSER=all, and no chromium is installed")
