@@ -138,9 +138,8 @@ class Eyes:
         """Holds the page against the accessibility rules, and against its own width. Contrasts take most of the time."""
         page = self.page
         page.evaluate(AXE)
-        found: dict[str, Any] = page.evaluate(
-            "(options) => axe.run(document, options)", RULES if contrast else {**RULES, **BUT_CONTRAST}
-        )
+        rules = RULES if contrast else {**RULES, **BUT_CONTRAST}
+        found: dict[str, Any] = page.evaluate("(options) => axe.run(document, options)", rules)
         serious = [
             f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
             for one in found["violations"]
