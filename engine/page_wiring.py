@@ -1,6 +1,10 @@
 """Puts the pages together with the engine that they show."""
 
+from urllib.parse import urlsplit
+
+from config.login_urls import is_loopback
 from engine.pages.mount import LiveBanner, PageMount
+from engine.pages.page import Page
 from engine.pages.rendering import Renderer
 from engine.pages.static_files import StaticFiles
 from engine.wiring import Engine
@@ -10,7 +14,7 @@ from protocols.clock import WallClock
 def page_mount(engine: Engine, clock: WallClock) -> PageMount:
     """Returns the pages of an engine, which serve nothing before they are installed. Raises `OSError`."""
     static = StaticFiles.read()
-    return PageMount(renderer=Renderer.open(static, clock), static=static, live=lambda: _banner(engine))
+    return PageMount(renderer=Renderer(static, clock), static=static, live=lambda: _banner(engine))
 
 
 def _banner(engine: Engine) -> LiveBanner | None:
@@ -20,5 +24,14 @@ def _banner(engine: Engine) -> LiveBanner | None:
         return None
     halt = live.book.registry.table.halt
     return LiveBanner(
-        accounts=tuple(sorted(engine.config.live.accounts)), halt=None if halt is None else f"{halt.reason} ({halt.by})"
+        accounts=tuple(sorted(engine.config.live.accounts)),
+        is_simulated=is_loopback(urlsplit(engine.config.venue.clob_url).hostname or ""),
+        halt=None if halt is None else f"{halt.reason} ({halt.by})",
     )
+
+
+def every_page() -> list[Page]:
+    """Returns all pages; loads what draws them."""
+    from engine.pages.site import all_pages
+
+    return all_pages()

@@ -48,10 +48,10 @@ from engine.config_desk import ConfigDesk
 from engine.engine_watch import EngineWatch
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
+from engine.page_wiring import every_page
 from engine.pages.feed_cards import feed_card_routes
 from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
-from engine.pages.site import all_pages
 from engine.reload import Reloader
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
@@ -107,7 +107,7 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         context.mount.install(routes, gate)
         forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
         entrance = Entrance(login=services.web_login, door=door, forms=forms)
-        context.pages.install(all_pages(), routes, gate, login_pages(context.pages, entrance))
+        context.pages.install(every_page, routes, gate, login_pages(context.pages, entrance))
         engine.entrance = entrance
         engine.services = services
         try:

@@ -220,6 +220,14 @@ class FtReports(Protocol):
         """Returns what a strategy decided among the last decisions, newest first."""
         ...
 
+    async def signal_page(
+        self, number: int, before: int | None, decisions_max: int, rows_max: int
+    ) -> tuple[list[SignalRow], int | None]:
+        """Returns what it decided among `decisions_max` decisions of all strategies before a place, newest first, and the
+        place before which the next page begins; None: there are no more decisions. A page may be empty and not the last.
+        """
+        ...
+
     async def ranks(self, by: str, *, after: tuple[Decimal, str] | None, rows_max: int) -> list[RankRow]:
         """Returns strategies by `return`, `winRate`, `pnl` or `sharpe`, highest first; those without the figure not."""
         ...

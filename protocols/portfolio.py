@@ -77,6 +77,10 @@ class OfficialResult:
     synced_us: int
 
 
+ORDER_KINDS = ("live", "manual", "recorded")
+"""By a live strategy, by hand, made elsewhere."""
+
+
 @attrs.frozen(kw_only=True)
 class PortfolioQuery:
     """Whose copies, and which of them."""
@@ -191,8 +195,10 @@ class PortfolioStore(Protocol):
         """Returns what the venue says of tokens in the user's wallets, each once."""
         ...
 
-    async def orders(self, query: PortfolioQuery, *, before: OrderCursor | None, rows_max: int) -> Sequence[Row]:
-        """Returns copied orders that were filled, newest first."""
+    async def orders(
+        self, query: PortfolioQuery, *, before: OrderCursor | None, rows_max: int, kind: str | None = None
+    ) -> Sequence[Row]:
+        """Returns copied orders that were filled, newest first; with one of `ORDER_KINDS` only those."""
         ...
 
     async def trader_names(self, wallets: Collection[str]) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from engine.api.ft_access import (
     wallet_id_param,
 )
 from engine.api.ft_bodies import SnapshotAnswer, snapshot_answer, wallet_figures
-from engine.api.params import choice
+from engine.api.params import choice, whole
 from engine.api.route import ApiRoute, Call, Struct
 from protocols.clock import WallClock
 from protocols.ft_reports import FtReports, OrderQuery, OrderRow, SignalRow, StrategyStanding
@@ -71,6 +71,14 @@ class BotAnswer(Struct):
     """What it decided, newest first: at most 50 among the last 2,000 decisions of all bots."""
 
 
+class SignalPage(Struct):
+    """What a bot decided, newest first."""
+
+    signals: list[SignalRow]
+    next_cursor: str | None
+    """A page may be short or empty and have a next one: each looks at 2,000 decisions of all bots."""
+
+
 @attrs.define(eq=False)
 class _Handlers:
     reports: FtReports
@@ -104,6 +112,13 @@ class _Handlers:
             trades=await self.reports.orders(OrderQuery(wallet_id=wallet_id, rows_max=TRADES_MAX)),
             signals=await self.reports.signals(standing.strategy.number, DECISIONS_LOOKED_AT, SIGNALS_MAX),
         )
+
+    async def signals(self, call: Call) -> SignalPage:
+        standing = await own_standing(self.reports, call, call.params["walletId"])
+        rows, after = await self.reports.signal_page(
+            standing.strategy.number, call.params["cursor"], DECISIONS_LOOKED_AT, call.params["limit"]
+        )
+        return SignalPage(signals=rows, next_cursor=None if after is None else str(after))
 
     def _card(self, standing: StrategyStanding) -> BotCard:
         settings, figures = standing.strategy.settings, wallet_figures(standing, self.clock.now_ms())
@@ -152,6 +167,20 @@ def bots_read_routes(reports: FtReports, snapshots: SnapshotReports, clock: Wall
             params=(
                 wallet_id_param(required=True, in_path=True),
                 moment_param("since", "beginning of the curve; without it 30 days ago"),
+            ),
+            refusals=UNKNOWN,
+        ),
+        ApiRoute(
+            method="GET",
+            path="/api/v2/bots/{walletId}/signals",
+            handler=handlers.signals,
+            scope=Scope.READ,
+            summary="What one bot decided, newest first: taken or why not",
+            answer=SignalPage,
+            params=(
+                wallet_id_param(required=True, in_path=True),
+                limit_param(50, 200, "signals"),
+                whole("cursor", "nextCursor of the page before", at_least=1, at_most=2**63 - 1),
             ),
             refusals=UNKNOWN,
         ),

@@ -114,7 +114,7 @@ def feed_routes(search: FeedSearch, streams: Streams, retention: RetentionConfig
             scope=Scope.READ,
             summary="Trades of the traders I follow, newest first; with `copied` or `strategy` those that strategies of "
             "mine copied. With other filters a page may be short, even empty, while there is a next one: "
-            "4,000 trades are looked at",
+            "2,000 trades are looked at",
             answer=SignalledFeed,
             params=(
                 whole("limit", "trades on a page", at_least=1, at_most=PAGE_MAX, default=PAGE_DEFAULT),

@@ -11,8 +11,8 @@ from protocols.clock import WallClock
 from protocols.feed import FeedFactStore, FeedPage, FeedPosition, FeedQuery, FeedRow, FeedStore, TradeCopy
 from protocols.paper import DecisionMarkets
 
-STRETCH_ROWS, STRETCHES = 250, 16
-"""A search looks at 4,000 trades and says how far it got, so that its cost does not grow with how rare a thing is."""
+STRETCH_ROWS, STRETCHES = 250, 8
+"""A search looks at 2,000 trades and says how far it got, so that its cost does not grow with how rare a thing is."""
 
 
 class SignalStore(Protocol):

@@ -27,7 +27,7 @@ from engine.api.portfolio_copy_routes import portfolio_copy_routes
 from engine.api.route import ApiRoute, Call
 from protocols.clock import WallClock
 from protocols.feed import FeedPosition
-from protocols.portfolio import CopyRecords, FindAccounts, PortfolioStore, Row
+from protocols.portfolio import ORDER_KINDS, CopyRecords, FindAccounts, PortfolioStore, Row
 from protocols.users import Scope
 
 MICROSECOND = timedelta(microseconds=1)
@@ -62,7 +62,9 @@ class _Handlers:
 
     async def trades(self, call: Call) -> TradePage:
         query, limit = await self.access.query(call), call.params["pageSize"]
-        rows = await self.store.orders(query, before=call.params["cursor"], rows_max=limit + 1)
+        rows = await self.store.orders(
+            query, before=call.params["cursor"], rows_max=limit + 1, kind=call.params["kind"]
+        )
         page = rows[:limit]
         # What became of an order is told by all fills of its token, and by no others.
         tokens = {row["token_id"] for row in page}
@@ -101,6 +103,7 @@ def portfolio_routes(
     path, filters = "/api/portfolio", filter_params()
     state = choice("state", "only open or only closed ones", "open", "closed")
     size = whole("pageSize", "orders on a page", at_least=TRADES_MIN, at_most=TRADES_MAX, default=TRADES_DEFAULT)
+    kind = choice("kind", "only orders of live strategies, by hand, or recorded ones", *ORDER_KINDS)
     read: dict[str, Any] = {"method": "GET", "scope": Scope.READ, "refusals": REFUSALS}
     return [
         ApiRoute(path=path + "/stats", handler=handlers.stats, answer=StatsAnswer, params=filters,
@@ -108,7 +111,8 @@ def portfolio_routes(
         ApiRoute(path=path + "/positions", handler=handlers.positions, answer=PositionPage,
                  params=(*filters, state, limit_param(50, 500, "positions"), _place_cursor()),
                  summary="Copied positions, those that changed last first; the venue's own result beside ours", **read),
-        ApiRoute(path=path + "/trades", handler=handlers.trades, answer=TradePage, params=(*filters, size, trade_cursor()),
+        ApiRoute(path=path + "/trades", handler=handlers.trades, answer=TradePage,
+                 params=(*filters, kind, size, trade_cursor()),
                  summary="Copied orders that were filled, newest first, with what became of each", **read),
         ApiRoute(path=path + "/realized-pnl", handler=handlers.realized, answer=RealizedAnswer, params=filters,
                  summary="Realised gains by UTC day", **read),

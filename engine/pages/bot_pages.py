@@ -88,14 +88,14 @@ async def _days(visit: Visit, wallet_id: str, _detail: Mapping[str, Any]) -> Map
 
 
 async def _signals(visit: Visit, wallet_id: str, _detail: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = await visit.ask(f"/api/v2/bots/{wallet_id}")
+    found = await visit.ask(f"/api/v2/bots/{wallet_id}/signals", limit=PAGE_ORDERS, cursor=visit.query.get("cursor"))
     kind = visit.query.get("kind") or ""
     signals = [
         {**one, "isTaken": one["reason"] in TAKEN, "text": reason_text(one["reason"])} for one in found["signals"]
     ]
     if kind in ("taken", "skipped"):
         signals = [one for one in signals if one["isTaken"] == (kind == "taken")]
-    return {"signals": signals, "kind": kind}
+    return {"signals": signals, "kind": kind, "cursor": found["nextCursor"]}
 
 
 async def _settings(visit: Visit, _wallet_id: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:

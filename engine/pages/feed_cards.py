@@ -60,6 +60,7 @@ class CardStream:
         new = [event for event in events if _is_trade(event) and _head(event) not in self._cards]
         drawn = {_head(event): self._cards[_head(event)] for event in events if _head(event) in self._cards}
         if new:
+            await self.renderer.prepare(CARD)
             async with self._drawing:
                 drawn |= await self._drawn(new)
         passing = await self._passing([one.row for one in drawn.values()], user_id, wanted)

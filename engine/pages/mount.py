@@ -57,9 +57,11 @@ THEME_COOKIE = "polycopy_theme"
 
 @attrs.frozen(kw_only=True)
 class LiveBanner:
-    """Real money is on: what the executor itself says."""
+    """Orders are sent: what the executor itself says."""
 
     accounts: tuple[str, ...]
+    is_simulated: bool = False
+    """The venue is on this machine: no money is real there."""
     halt: str | None
     """By whom entries were stopped, and why."""
 
@@ -73,31 +75,42 @@ class PageMount:
     api: InProcessApi = attrs.field(factory=InProcessApi)
     live: Callable[[], LiveBanner | None] = lambda: None
     _router: Router | None = attrs.field(init=False, default=None)
+    _pages: Callable[[], Sequence[Page]] | None = attrs.field(init=False, default=None)
+    _others: Sequence[Route] = attrs.field(init=False, default=())
+    _opening: trio.Lock = attrs.field(init=False, factory=trio.Lock)
     _gate: Gate | None = attrs.field(init=False, default=None)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
-    def install(self, pages: Sequence[Page], api: Sequence[ApiRoute], gate: Gate, others: Sequence[Route] = ()) -> None:
-        """Serves `pages` over the routes of the API, and `others` that are open to everybody, from now on."""
-        self._gate = gate
+    def install(
+        self,
+        pages: Callable[[], Sequence[Page]],
+        api: Sequence[ApiRoute],
+        gate: Gate,
+        others: Sequence[Route] = (),
+    ) -> None:
+        """Serves `pages` over the routes of the API, and `others` that are open to everybody, from now on.
+
+        `pages` is called, in a thread, when somebody opens the first one: what draws them is not loaded before.
+        """
+        self._gate, self._pages, self._others, self._router = gate, pages, others, None
         self.api.install(api)
-        routes = [Route(page.path, self._endpoint(page)) for page in pages]
-        self._router = Router([*others, *routes], redirect_slashes=False, default=self._missing)
 
     def remove(self) -> None:
         """Serves nothing but its styles any more."""
-        self._router = self._gate = None
+        self._router = self._gate = self._pages = None
         self.api.remove()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         path = scope["path"]
+        await self.renderer.prepare("error.html")
         if path.startswith(PREFIX):
             answer = self.static.answer(path, Headers(scope=scope)) or self.failure(scope, _NO_PAGE)
             await answer(scope, receive, send)
-        elif self._router is None:
+        elif (router := await self._opened()) is None:
             await self.failure(scope, _STARTING)(scope, receive, send)
         else:
-            await self._router(scope, receive, send)
+            await router(scope, receive, send)
 
     def failure(self, scope: Scope, error: ApiError, visitor: Visitor | None = None) -> Response:
         """Returns the page that says what is wrong."""
@@ -126,6 +139,14 @@ class PageMount:
         }
         text = self.renderer.page(template, {**frame, **context})
         return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
+
+    async def _opened(self) -> Router | None:
+        async with self._opening:
+            if self._router is None and self._pages is not None:
+                pages = await trio.to_thread.run_sync(self._pages)
+                routes = [*self._others, *(Route(page.path, self._endpoint(page)) for page in pages)]
+                self._router = Router(routes, redirect_slashes=False, default=self._missing)
+            return self._router
 
     async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.failure(scope, _NO_PAGE, self._visitor_or_none(scope))(scope, receive, send)
@@ -168,6 +189,7 @@ class PageMount:
                 query_lists={name: tuple(query.getlist(name)) for name in query},
                 api=self.api,
             )
+            await self.renderer.prepare(page.template)
             context = await page.load(visit)
             shown = {"title": page.title, "nav": page.nav, "visit": visit, **context}
             # A page that has more to say of what is not there than an error page does.

@@ -22,6 +22,8 @@ TABS = (
 PERIODS = (("1D", 1), ("7D", 7), ("30D", 30), ("1Y", 365), ("ALL", None))
 """Names, and days up to today; the names are those of the summaries of the API."""
 PERIOD_DEFAULT = "30D"
+SHORT_DAYS = 30
+"""Periods up to this one are drawn in full, longer ones from the first day with a copy on."""
 REASONS = {
     "fees": "The venue counts prices alone; ours has the fees in it.",
     "fills outside the engine": "The venue counts fills that this engine did not make, or sales of what it did not buy.",
@@ -29,6 +31,7 @@ REASONS = {
     "not synced since": "Something happened after the venue was asked last.",
     "unexplained": "Nothing that is known explains it.",
 }
+KINDS = (("live", "Live strategies"), ("manual", "By hand"), ("recorded", "Recorded"))
 SOURCES = {
     "quote": "a quote, at most 3 s old",
     "current_price": "the price kept with the copy",
@@ -69,7 +72,8 @@ async def _portfolio(visit: Visit) -> Mapping[str, Any]:
         "periods": [name for name, _ in PERIODS],
         "rows": rows,
         "filters": filters,
-        "is_filtered": any(filters.values()),
+        "is_filtered": any(filters.values()) or bool(visit.query.get("kind")),
+        "kinds": KINDS,
         "accounts": sorted(accounts | {filters["account"]} - {None}),
         "strategies": strategies["strategies"] if strategies else [],
         "is_trading": bool(live) and live["isTrading"],
@@ -83,14 +87,16 @@ async def _portfolio(visit: Visit) -> Mapping[str, Any]:
 async def _rows(visit: Visit, tab: str, filters: Mapping[str, str | None]) -> Any:
     cursor = visit.query.get("cursor")
     if tab == "trades":
-        return await visit.ask("/api/portfolio/trades", pageSize=ROWS, cursor=cursor, **filters)
+        return await visit.ask(
+            "/api/portfolio/trades", pageSize=ROWS, cursor=cursor, kind=visit.query.get("kind") or None, **filters
+        )
     if tab == "traders":
         return _page_of_traders(await visit.ask("/api/portfolio/top-traders", **filters), cursor)
     return await visit.ask("/api/portfolio/positions", state=tab, limit=ROWS, cursor=cursor, **filters)
 
 
 def _page_of_traders(answer: Mapping[str, Any], cursor: str | None) -> Mapping[str, Any]:
-    """Returns a page of the list, which the API tells at once. The cursor is the wallet before it, `-` for nobody."""
+    """Returns a page of the list, which the API tells at once. The cursor is the wallet before it, or `-` for nobody."""
     traders: Sequence[Mapping[str, Any]] = answer["traders"]
     begin = 0
     if cursor is not None:
@@ -114,13 +120,27 @@ async def _auto_closes(visit: Visit) -> Mapping[tuple[str, str], Sequence[Mappin
 
 def _charts(realized: Mapping[str, Any], period: str) -> Mapping[str, Any] | None:
     """Returns the gains within a period by day and added up, or None when nothing was realised in it."""
-    days, today = days_of(realized["daily"]), date.fromisoformat(realized["asOf"][:10])
+    days, today = dict(days_of(realized["daily"])), date.fromisoformat(realized["asOf"][:10])
     length = dict(PERIODS)[period]
-    within: Days = [one for one in days if length is None or one[0] > today - timedelta(days=length)]
-    if not within:
+    if not days:
         return None
-    total = sum((gained for _, gained in within), Decimal(0))
-    return {"by_day": days_chart(within), "added_up": total_chart(within), "total": total, "days": len(within)}
+    begin = min(days)
+    if length is not None and length <= SHORT_DAYS:
+        begin = today - timedelta(days=length - 1)
+    elif length is not None:
+        begin = max(begin, today - timedelta(days=length - 1))
+    # On a day without a fill or a resolution nothing was realised: here, unlike with traders, that is known.
+    every = [begin + timedelta(days=number) for number in range((today - begin).days + 1)]
+    within: Days = [(day, days.get(day, Decimal(0))) for day in every]
+    busy = [days[day] for day in every if day in days]
+    if not busy:
+        return None
+    return {
+        "by_day": days_chart(within),
+        "added_up": total_chart(within),
+        "total": sum(busy, Decimal(0)),
+        "days": len(busy),
+    }
 
 
 def _query_text(**params: object) -> str:

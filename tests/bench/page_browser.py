@@ -46,13 +46,19 @@ def main(port: str, password: str) -> None:
 
 def _load(page: Page, address: str) -> list[float]:
     page.goto(address)
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    _until(page, "performance.getEntriesByName('first-contentful-paint').length > 0")
     times: list[float] = page.evaluate(TIMES)
     return times
 
 
+def _until(page: Page, condition: str) -> None:
+    """`wait_for_function` needs `eval`, which the page's policy forbids."""
+    while not page.evaluate(condition):
+        page.wait_for_timeout(20)
+
+
 def _watched(page: Page) -> dict[str, float]:
-    page.wait_for_function("document.querySelector('[data-feed-state]').textContent === 'Live'")
+    _until(page, "document.querySelector('[data-feed-state]').textContent === 'Live'")
     page.evaluate(WATCH)
     enough = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), enough.set()), daemon=True).start()

@@ -14,6 +14,7 @@ from engine.adapters.serving import open_serving_adapters
 from engine.adapters.system_clock import SystemClock
 from engine.api.browser import SAFE_METHODS
 from engine.api.mount import ApiMount
+from engine.page_wiring import page_mount
 from engine.reload import Reloader
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
@@ -39,6 +40,7 @@ async def every_route(database):
     )
     context = ServingContext(
         mount=ApiMount(),
+        pages=page_mount(engine, clock),
         reloader=Reloader(LiveConfig(config), lambda: config),
         price_age=_NoObserver(),
         clock=clock,

@@ -214,7 +214,7 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
         context.mount.install(routes, gate)
         forms = FormTokens(door=door, clock=clock, secret_rng=context.secret_rng)
         entrance = Entrance(login=services.web_login, door=door, forms=forms)
-        pages.install(all_pages(), routes, gate, login_pages(pages, entrance))
+        pages.install(all_pages, routes, gate, login_pages(pages, entrance))
         yield PageWorld(
             app=EngineApp(Starlette(), context.mount, pages),
             engine=engine,

@@ -9,10 +9,12 @@ from pages.strategy_rows import cells, live_config, make_bot, make_live
 from protocols.users import Scope
 
 TABS = ("overview", "trades", "days", "signals", "settings", "versions")
-ORDER = """
-INSERT INTO ft_orders (order_id, wallet_id, version, source_trade_id, trader_address, condition_id, token_id, token_label,
-    market_title, outcome, signal_price, entry_price, size, shares, fee, entry_model, edge_pct, conviction, trader_win_rate,
-    shares_open, cost_open, order_time, decided_at)
+DECISIONS = """
+INSERT INTO decisions (trade_day, trade_id, part, trade_time, decided_at, members, snapshot, strategies, versions, reasons,
+    bankrolls)
+SELECT current_date, 'trade-' || n, 'now', now(), now(), '{}', '{"side": "BUY", "price": "0.5", "wallet": "0x1", "title": "T"}',
+    ARRAY[$1::integer], ARRAY[1], ARRAY[CASE WHEN n % 5 = 0 THEN 'taken' ELSE 'price_out_of_range' END], ARRAY[NULL::numeric]
+FROM generate_series(1, $2::integer) AS n ORDER BY n
 """
 
 
@@ -157,3 +159,33 @@ async def test_templates_are_offered_to_whoever_may_trade(world, ann):
     assert cells(page, "data-api") == ["POST /api/ft/wallets"] * 2
     reader = await world.get("/v2/new-bot", await world.visitor("bob"))
     assert (reader.status, cells(reader, "data-api")) == (200, [])
+
+
+async def test_the_signal_log_is_walked_whole_and_says_why(world, ann):
+    await make_bot(world, ann)
+    [row] = await world.rows.run("SELECT number FROM ft_wallets WHERE wallet_id = 'BOT'")
+    await world.rows.run(DECISIONS, row["number"], 130)
+    found, path = [], "/v2/bots/BOT?tab=signals"
+    while path:
+        page = await world.get(path, ann)
+        found += [one for one in cells(page, "data-drawer") if "/why/" in one]
+        more = [value for value in cells(page, "href") if "cursor=" in value]
+        path = f"/v2/bots/BOT{more[0]}" if more else None
+    assert found == [f"/v2/feed/why/trade-{number}" for number in range(130, 0, -1)]
+    text = (await world.get("/v2/bots/BOT?tab=signals", ann)).text
+    assert "Price outside its range" in text
+    assert "Copied" in text
+    taken = await world.get("/v2/bots/BOT?tab=signals&kind=taken", ann)
+    assert cells(taken, "data-drawer") == [f"/v2/feed/why/trade-{n}" for n in range(130, 80, -5)]
+
+
+async def test_a_page_of_signals_may_be_empty_and_not_the_last(world, ann):
+    await make_bot(world, ann)
+    await world.rows.run(DECISIONS, -1, 2_100)
+    first = json.loads((await world.get("/api/v2/bots/BOT/signals", ann)).html)
+    assert first["signals"] == []
+    assert first["nextCursor"] is not None
+    last = json.loads((await world.get(f"/api/v2/bots/BOT/signals?cursor={first['nextCursor']}", ann)).html)
+    assert last == {"signals": [], "nextCursor": None}
+    assert "No signals on this page" in (await world.get("/v2/bots/BOT?tab=signals", ann)).text
+    assert (await world.get("/api/v2/bots/BOT/signals", await world.visitor("bob"))).status == 404

@@ -58,7 +58,7 @@ class Facts:
 def card_stream(facts=None):
     facts = facts or Facts()
     search = FeedSearch(store=None, facts=facts, markets=None, signals=facts, clock=SystemClock())
-    return CardStream(Renderer.open(StaticFiles.read(), SystemClock()), search), facts
+    return CardStream(Renderer(StaticFiles.read(), SystemClock()), search), facts
 
 
 @asynccontextmanager

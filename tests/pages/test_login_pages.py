@@ -49,10 +49,10 @@ async def opened(database, **options):
     async with login_server(database, **options) as server:
         await server.add_user()
         static = StaticFiles.read()
-        mount = PageMount(renderer=Renderer.open(static, SystemClock()), static=static)
+        mount = PageMount(renderer=Renderer(static, SystemClock()), static=static)
         forms = FormTokens(door=server.gate.door, clock=SystemClock(), secret_rng=secret_random())
         entrance = Entrance(login=server.login, door=server.gate.door, forms=forms)
-        mount.install(settings_pages(), [], server.gate, login_pages(mount, entrance))
+        mount.install(settings_pages, [], server.gate, login_pages(mount, entrance))
         transport = httpx.ASGITransport(app=mount)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             yield Browser(http, server)

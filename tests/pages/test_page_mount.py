@@ -49,12 +49,14 @@ class Site:
 
 def site(load, *, scopes=(Scope.READ,), routes=(), live=lambda: None, **fields):
     static = StaticFiles.read()
-    mount = PageMount(renderer=Renderer.open(static, SystemClock()), static=static, live=live)
+    mount = PageMount(renderer=Renderer(static, SystemClock()), static=static, live=live)
     made = Site(mount, {secret_digest(SECRET): principal(*scopes)})
     page = Page(
         **{"path": "/thing/{name}", "template": "error.html", "title": "Thing", "nav": "feed", "load": load} | fields
     )
-    mount.install([page], list(routes), gate_of({}, door=BrowserDoor(find=lambda digest: made.sessions.get(digest))))
+    mount.install(
+        lambda: [page], list(routes), gate_of({}, door=BrowserDoor(find=lambda digest: made.sessions.get(digest)))
+    )
     return made
 
 
@@ -147,8 +149,12 @@ async def test_the_banner_says_what_the_executor_says():
     answer = await made.get("/thing/x")
     assert "Real money is on (main)" in answer.text
     assert "Entries are halted: &lt;script&gt;" in answer.text
+    banners[-1] = LiveBanner(accounts=("main",), halt=None, is_simulated=True)
+    answer = await made.get("/thing/x")
+    assert "Orders are sent to a simulator on this machine (main)" in answer.text
+    assert "Real money" not in answer.text
     banners.pop()
-    assert "Real money" not in (await made.get("/thing/x")).text
+    assert "data-live-banner" not in (await made.get("/thing/x")).text
 
 
 async def test_before_the_database_and_after_it_pages_say_so_and_styles_are_there():

@@ -15,16 +15,6 @@ async def world(database, aio):
         yield one
 
 
-async def market(world, number=1, **changes):
-    await world.market(number, **changes)
-    names = changes.get("outcomes", ["Yes", "No"])
-    tokens = [
-        {"token_id": token(number, index), "condition_id": condition(number), "outcome": name, "outcome_index": index}
-        for index, name in enumerate(names)
-    ]
-    await world.rows.put("market_tokens", tokens)
-
-
 def copy(user, number, **changes):
     """A recorded purchase of ten shares of Yes at 30 cents."""
     made = {
@@ -67,7 +57,7 @@ async def test_an_empty_portfolio_says_what_to_do_next(world):
 
 async def test_figures_are_those_of_the_api_with_their_definitions(world):
     ann = await world.visitor()
-    await market(world)
+    await world.market()
     sold = copy(ann, 1, side="SELL", price="0.5", size="4", filled_size="4")
     await world.rows.put("orders", [copy(ann, 3), copy(ann, 2), sold])
     page = await world.get("/portfolio", ann)
@@ -76,7 +66,9 @@ async def test_figures_are_those_of_the_api_with_their_definitions(world):
     assert stats["unrealizedPnl"] == 1.6
     for text in ("+0.80", "+1.60", "+2.40", "6.00"):
         assert text in page.text
-    assert page.text.count("proceeds less cost, fees included") == 2  # shown on hover, and told to screen readers
+    meanings = [one["title"] for _, one in page.elements if one.get("class") == "term"]
+    assert any("proceeds less cost, fees included" in one for one in meanings)
+    assert len(meanings) >= 11
     places = {one["data-total"]: one["data-value"] for _, one in page.elements if "data-total" in one}
     assert {name: float(value) for name, value in places.items()} == {
         name: stats[name] for name in ("totalPnl", "unrealizedPnl", "openValueUsd")
@@ -89,7 +81,7 @@ async def test_figures_are_those_of_the_api_with_their_definitions(world):
 
 async def test_what_has_no_price_is_unmarked_and_in_no_gain(world):
     ann = await world.visitor()
-    await market(world, outcome_prices=None)
+    await world.market(outcome_prices=None)
     await world.rows.put("orders", [copy(ann, 1)])
     page = await world.get("/portfolio", ann)
     assert "cost 3.00 USD, in no gain" in page.text
@@ -108,7 +100,7 @@ async def test_official_and_ours_stand_side_by_side_with_reasons(world):
 async def test_lists_of_more_than_a_thousand_are_read_to_their_end(world):
     ann = await world.visitor()
     for number in range(1, 8):
-        await market(world, number)
+        await world.market(number)
     rows = [
         copy(ann, n, market_id=condition(n % 7 + 1), token_id=token(n % 7 + 1), copied_trader_wallet=wallet(n))
         for n in range(1, 1_102)
@@ -125,7 +117,7 @@ async def test_lists_of_more_than_a_thousand_are_read_to_their_end(world):
 
 async def test_a_position_closes_all_of_its_copies_and_a_trade_its_own(world):
     ann = await world.visitor()
-    await market(world)
+    await world.market()
     await world.rows.put("orders", [copy(ann, 2), copy(ann, 1)])
     page = await world.get("/portfolio", ann)
     button = next(one for _, one in page.elements if one.get("data-open") == "close")
@@ -145,7 +137,8 @@ async def test_a_position_closes_all_of_its_copies_and_a_trade_its_own(world):
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 async def test_hostile_names_are_text(world, name):
     ann = await world.visitor()
-    await market(world, title=name, outcomes=[name, "No"])
+    await world.market(title=name)
+    await world.rows.run("UPDATE market_tokens SET outcome = $1 WHERE token_id = $2", name, token(1))
     await world.rows.put("orders", [copy(ann, 1, outcome=name, copied_market_title=name)])
     await world.rows.put("traders", [{"wallet_address": wallet(7), "display_name": name}])
     for tab in ("open", "trades", "traders"):
@@ -156,7 +149,7 @@ async def test_hostile_names_are_text(world, name):
 
 async def test_filters_and_periods_are_in_the_address_and_stay_there(world):
     ann = await world.visitor()
-    await market(world)
+    await world.market()
     await world.rows.put("orders", [copy(ann, 1)])
     page = await world.get("/portfolio?tab=trades&period=7D&strategyId=MIRROR", ann)
     assert "Nothing fits" in page.text
@@ -168,14 +161,14 @@ async def test_filters_and_periods_are_in_the_address_and_stay_there(world):
 
 async def test_one_sees_ones_own_copies_alone(world):
     ann, bob = await world.visitor("ann"), await world.visitor("bob")
-    await market(world)
+    await world.market()
     await world.rows.put("orders", [copy(ann, 1)])
     assert rows_of(await world.get("/portfolio?tab=trades", bob)) == []
 
 
 async def test_the_form_of_a_copy_made_elsewhere_is_what_the_api_takes(world):
     ann = await world.visitor()
-    await market(world)
+    await world.market()
     page = await world.get(f"/portfolio/record?conditionId={condition(1)}&outcome=Yes&price=0.4", ann)
     fields = {
         one["name"]: one.get("value", "")
@@ -184,7 +177,7 @@ async def test_the_form_of_a_copy_made_elsewhere_is_what_the_api_takes(world):
     }
     assert (fields["conditionId"], fields["price"]) == (condition(1), "0.4")
     fields |= {"shares": "2.5", "orderId": "recorded-0001", "side": "SELL", "at": "2026-01-02T03:04:05Z"}
-    body = {name: value for name, value in fields.items() if value}
+    body = {name: value for name, value in fields.items() if value and name != "csrf"}
     answer = await world.ask("POST", "/api/portfolio/orders", ann, json=body)
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"orderId": "recorded-0001", "isNew": True}
@@ -202,3 +195,13 @@ async def test_selling_needs_the_right_to_trade_and_an_engine_that_trades(world)
     assert page.shows("<b>")
     assert "does not trade live, so it cannot sell" in page.text
     assert not re.search(r"data-place", page.html)
+
+
+async def test_recorded_copies_are_found_among_all_others(world):
+    ann = await world.visitor()
+    await world.market()
+    await world.rows.put("orders", [copy(ann, 1)])
+    assert rows_of(await world.get("/portfolio?tab=trades&kind=recorded", ann)) == ["recorded-00001"]
+    page = await world.get("/portfolio?tab=trades&kind=live", ann)
+    assert (rows_of(page), "Nothing fits" in page.text) == ([], True)
+    assert (await world.get("/portfolio?tab=trades&kind=other", ann)).status == 400

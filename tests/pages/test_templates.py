@@ -19,7 +19,7 @@ def static():
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_compiles_and_its_files_exist(static, name):
-    Renderer.open(static, SystemClock()).environment.get_template(name)
+    Renderer(static, SystemClock()).environment.get_template(name)
     for file in re.findall(r"static\('([^']+)'\)", (DIRECTORY / name).read_text()):
         assert file in static.files
 

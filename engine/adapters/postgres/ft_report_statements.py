@@ -92,11 +92,17 @@ GROUP BY ended.condition_id, markets.condition_id
 """
 # Bounded by decisions that are looked at, not by those found.
 SIGNALS = """
-SELECT trade_id, part, decided_at, reasons[array_position(strategies, $1)] AS reason,
+SELECT seq, trade_id, part, decided_at, reasons[array_position(strategies, $1)] AS reason,
     coalesce(snapshot #>> '{market,title}', snapshot ->> 'title') AS title, snapshot ->> 'side' AS side,
     (snapshot ->> 'price')::numeric AS price, snapshot ->> 'wallet' AS trader
-FROM (SELECT * FROM decisions ORDER BY seq DESC LIMIT $2) AS latest
+FROM (SELECT * FROM decisions WHERE seq < $4 ORDER BY seq DESC LIMIT $2) AS latest
 WHERE strategies @> ARRAY[$1::integer] ORDER BY seq DESC LIMIT $3
+"""
+# Where as many decisions end, and how many there are.
+SIGNALS_END = """
+SELECT min(seq) AS seq, count(*) AS looked_at FROM (
+    SELECT seq FROM decisions WHERE seq < $2 ORDER BY seq DESC LIMIT $1
+) AS latest
 """
 # $1 what it is ranked by, $2 and $3 the place after which the page begins, $4 rows.
 RANKS = """

@@ -29,6 +29,8 @@ from protocols.ft_reports import (
 )
 from protocols.timestamps import utc_datetime
 
+SEQ_END = 2**63 - 1
+
 TAGS_MAX = 50
 _ORDER_FIELDS = tuple(field.name for field in msgspec.structs.fields(OrderRow) if field.name != "state")
 
@@ -72,7 +74,21 @@ class PostgresFtReports:
 
     async def signals(self, number: int, decisions_max: int, rows_max: int) -> list[SignalRow]:
         """Returns what a strategy decided among the last decisions, newest first."""
-        return [SignalRow(**row) for row in await self._rows(sql.SIGNALS, number, decisions_max, rows_max)]
+        return (await self.signal_page(number, None, decisions_max, rows_max))[0]
+
+    async def signal_page(
+        self, number: int, before: int | None, decisions_max: int, rows_max: int
+    ) -> tuple[list[SignalRow], int | None]:
+        """Returns what a strategy decided among so many decisions, and where the next page begins."""
+        before = SEQ_END if before is None else before
+        rows = [dict(row) for row in await self._rows(sql.SIGNALS, number, decisions_max, rows_max + 1, before)]
+        places = [row.pop("seq") for row in rows]
+        if len(rows) > rows_max:
+            after = places[rows_max - 1]
+        else:
+            [end] = await self._rows(sql.SIGNALS_END, decisions_max, before)
+            after = end["seq"] if end["looked_at"] == decisions_max else None
+        return [SignalRow(**row) for row in rows[:rows_max]], after
 
     async def ranks(self, by: str, *, after: tuple[Decimal, str] | None, rows_max: int) -> list[RankRow]:
         """Returns strategies by a figure, highest first."""

@@ -120,7 +120,7 @@ SELECT wallet, coalesce(
 """
 USER_ID = "SELECT id::text FROM profiles WHERE user_name = $1"
 # A page of copied orders that were filled, newest first. $1, $2, $3, $4 as above, $5 and $6 the last one of the page before,
-# $7 rows. Each part is bounded by itself and walks its own index.
+# $7 rows, $8 the kind, null for all. Each part is bounded by itself and walks its own index.
 _OF_LIVE = """
     SELECT o.lt_order_id::text COLLATE "C" AS order_id, CASE WHEN o.is_manual THEN 'manual' ELSE 'live' END AS kind,
         CASE WHEN o.is_manual THEN NULL ELSE o.strategy_id END AS strategy_id, o.account, o.strategy_id AS scope,
@@ -152,7 +152,7 @@ _OF_RECORDED = """
             coalesce(o.price_when_copied, o.price, round(o.amount_invested / nullif(held.shares, 0), 18)) AS price
     ) AS one
     WHERE o.copy_user_id = $1::text::uuid AND one.shares > 0 AND one.price IS NOT NULL AND $4::text IS NULL
-        AND ($3::text IS NULL OR o.lt_strategy_id = $3)
+        AND ($3::text IS NULL OR o.lt_strategy_id = $3) AND ($8::text IS NULL OR $8 = 'recorded')
         AND ($5::timestamptz IS NULL OR (o.created_at <= $5 AND (o.created_at < $5 OR o.order_id < $6)))
     ORDER BY o.created_at DESC, o.order_id DESC LIMIT $7
 """
@@ -160,7 +160,8 @@ ORDERS = f"""
 SELECT * FROM (
     SELECT found.* FROM (
         SELECT strategy_id FROM lt_strategies WHERE user_id = $1::text::uuid AND ($3::text IS NULL OR strategy_id = $3)
-        UNION ALL SELECT unnest($2::text[]) WHERE $3::text IS NULL OR $3 = ANY ($2)
+            AND ($8::text IS NULL OR $8 = 'live')
+        UNION ALL SELECT unnest($2::text[]) WHERE ($3::text IS NULL OR $3 = ANY ($2)) AND ($8::text IS NULL OR $8 = 'manual')
     ) AS own (strategy_id) CROSS JOIN LATERAL ({_OF_LIVE}) AS found
     WHERE $3::text IS NULL OR found.scope = $3
     UNION ALL

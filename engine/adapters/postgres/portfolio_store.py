@@ -72,11 +72,13 @@ class PostgresPortfolios:
 
         return {row["token_id"]: OfficialResult(**row) for row in await self.connection.run(work)}
 
-    async def orders(self, query: PortfolioQuery, *, before: OrderCursor | None, rows_max: int) -> Sequence[Row]:
-        """Returns copied orders that were filled, newest first."""
+    async def orders(
+        self, query: PortfolioQuery, *, before: OrderCursor | None, rows_max: int, kind: str | None = None
+    ) -> Sequence[Row]:
+        """Returns copied orders that were filled, newest first; with a kind only those."""
         at = None if before is None else moment_of(before.at_us)
         order_id = None if before is None else before.order_id
-        values = (query.user_id, _by_hand(query), query.strategy_id, query.account, at, order_id, rows_max)
+        values = (query.user_id, _by_hand(query), query.strategy_id, query.account, at, order_id, rows_max, kind)
         return [dict(row) for row in await self._rows(sql.ORDERS, *values)]
 
     async def trader_names(self, wallets: Collection[str]) -> Mapping[str, str]:

@@ -142,7 +142,7 @@ async function place(part) {
 
 function described(order) {
   if (!order.isKnown) return "It was sent, and nobody knows yet whether the venue has it. Its status is asked for; do not place another one.";
-  const filled = Number(order.filledShares) ? ` ${order.filledShares} shares for ${usd(order.filledUsd)}.` : "";
+  const filled = Number(order.filledShares) ? ` ${Number(order.filledShares).toLocaleString("en-US", { maximumFractionDigits: 2 })} shares for ${usd(order.filledUsd)}.` : "";
   const why = order.reason ? ` ${order.reason}${order.detail ? `: ${order.detail}` : ""}.` : "";
   const words = {
     PLACED: "It is on its way.",

@@ -118,3 +118,7 @@ const template = document.querySelector("[data-template]");
 template?.addEventListener("change", () => {
   for (const one of document.querySelectorAll("[data-template-shown]")) one.open = one.dataset.templateShown === template.value;
 });
+
+// On a telephone the tab that is open may lie beside the screen.
+const tab = document.querySelector('.tabs [aria-current="page"]');
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
