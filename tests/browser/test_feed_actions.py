@@ -159,5 +159,5 @@ def test_a_copy_made_elsewhere_is_recorded(hands):
     page.fill("#shares", "10")
     expect(page.locator("[data-sum]")).to_contain_text("4.20")
     hands.acts(page.get_by_role("button", name="Record it"))
-    page.wait_for_url("**/portfolio?tab=trades")
+    page.wait_for_url(re.compile(r"/portfolio\?tab=trades"))
     hands.is_told("recorded")
