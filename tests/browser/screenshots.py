@@ -74,7 +74,7 @@ def take_for_readme(browser: Browser, site: DemoSite) -> None:
         for name, path in README.items():
             eyes.go(found[path])
             eyes.page.wait_for_timeout(SETTLE_MS)
-            eyes.page.screenshot(path=PICTURES / f"{name}.png", clip={"x": 0, "y": 0, "width": 1_440, "height": 810})
+            eyes.page.screenshot(path=PICTURES / f"{name}.png", clip={"x": 0, "y": 0, "width": 1_440, "height": 680})
 
 
 def main() -> None:
