@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -17,6 +18,7 @@ from engine.adapters.postgres.migrate import migrate
 
 RECORDED = Path(__file__).parents[2] / "shared"
 WORKERS_MAX = 4
+BROWSER = "tests/browser/"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -28,6 +30,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if only_files or looks_closely or options.markexpr != "not slow":
         return 0
     return min(len(os.sched_getaffinity(0)) + 1, WORKERS_MAX)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file at a time, but all that need a browser together: they share one demo and its browser."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return BROWSER if file.startswith(BROWSER) else file
+
+    return Files(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The stream of the feed as drawn cards: the same trades as `/api/v2/feed/stream`, each drawn once for everybody."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -26,6 +27,7 @@ from protocols.users import Scope
 KEPT_CARDS = 512
 RETRY_S = 1.0
 CARD = "feed_card.html"
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _document = msgspec.json.Decoder(float_hook=Decimal).decode
 _row = msgspec.json.Decoder(FeedRow).decode
 
@@ -95,8 +97,9 @@ class CardStream:
             told = SignalledRow(**msgspec.structs.asdict(row), signal=signals.get(row.trade_id), copied_by=mine)
             text = self.renderer.page(CARD, {"trade": _document(encode(told)), "is_new": True})
             self.drawn += 1
-            # A line break within data begins another line of it (WHATWG HTML, section 9.2.6).
-            return head + b"".join([b"\ndata: " + line.encode() for line in text.splitlines() if line.strip()])
+            # A line break within data begins another line of it (WHATWG HTML, section 9.2.6). Only these are line breaks there:
+            # names have others, of Unicode, which stay.
+            return head + b"".join([b"\ndata: " + line.encode() for line in _LINE_BREAK.split(text)])
 
         owners = {owner for owner, _ in copies}
         own = {owner: event(*[copy for one, copy in copies if one == owner]) for owner in owners}

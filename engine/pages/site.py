@@ -18,14 +18,14 @@ def all_pages() -> list[Page]:
     """Returns the pages. Their addresses are unlike each other."""
     return [
         *feed_pages(),
-        *portfolio_pages(),
-        *discover_pages(),
-        *trader_pages(),
         *bot_pages(),
         *ft_pages(),
         # Before the live pages, of which one takes any word after /lt/.
         *log_pages(),
         *live_pages(),
+        *portfolio_pages(),
+        *discover_pages(),
+        *trader_pages(),
         *job_pages(),
         *engine_pages(),
         *settings_pages(),

@@ -1,30 +1,23 @@
 """Real headless Chromium before an engine with everything on, live trading of simulated money too.
 
 POLYCOPY_TEST_BROWSER: unset, one theme and width where a browser is installed; `all`, every theme and width, and one has
-to be installed.
+to be installed. POLYCOPY_TEST_DEMO: the address of a demo that runs already, started by `browser.demo_site`.
 """
 
 import asyncio
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from browser.demo_site import DemoSite, demo_site
-from browser.looking import Eyes
+from browser.looking import CHOICE, FLAGS, LOOKS, Eyes, chromium_path
 from playwright.sync_api import Browser, sync_playwright
-
-CHOICE = os.environ.get("POLYCOPY_TEST_BROWSER", "")
-LOOKS = [("light", 1_440), ("dark", 360), ("light", 360), ("dark", 1_440)]
-# As root there is no sandbox to be had; without the other flags the browser calls home at every start.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = os.environ.get("POLYCOPY_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = chromium_path()
     if path is None:
         if CHOICE == "all":
             pytest.fail("POLYCOPY_TEST_BROWSER=all, and no chromium is installed")
@@ -48,14 +41,56 @@ def plain_loops() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[DemoSite]:
+    running = os.environ.get("POLYCOPY_TEST_DEMO")
+    if running:
+        yield DemoSite(running, [])
+        return
     with demo_site() as site:
         yield site
 
 
+@pytest.fixture(scope="session")
+def windows(chromium: Browser, demo: DemoSite) -> Iterator[Callable[[str, int], Eyes]]:
+    """Windows of a logged-in user, one for each look, kept between tests."""
+    with ExitStack() as stack:
+        opened: dict[tuple[str, int], Eyes] = {}
+
+        def window(theme: str, width: int) -> Eyes:
+            if (theme, width) not in opened:
+                opened[theme, width] = stack.enter_context(Eyes.opened(chromium, demo, theme=theme, width=width))
+            return opened[theme, width]
+
+        yield window
+
+
+def seeing(window: Eyes) -> Iterator[Eyes]:
+    """The window, which must not have seen anything wrong afterwards."""
+    window.wrong.clear()
+    yield window
+    assert window.wrong == []
+
+
 @pytest.fixture(params=LOOKS if CHOICE == "all" else LOOKS[:1], ids=lambda look: f"{look[0]}-{look[1]}")
-def eyes(request: pytest.FixtureRequest, chromium: Browser, demo: DemoSite) -> Iterator[Eyes]:
-    """A browser that is logged in, and sees what goes wrong."""
-    theme, width = request.param
-    with Eyes.opened(chromium, demo, theme=theme, width=width) as eyes:
+def eyes(request: pytest.FixtureRequest, windows: Callable[[str, int], Eyes]) -> Iterator[Eyes]:
+    """A browser that is logged in, and sees what goes wrong; each theme in each width."""
+    yield from seeing(windows(*request.param))
+
+
+@pytest.fixture(params=LOOKS[:2] if CHOICE == "all" else LOOKS[:1], ids=lambda look: f"{look[0]}-{look[1]}")
+def hands(request: pytest.FixtureRequest, windows: Callable[[str, int], Eyes]) -> Iterator[Eyes]:
+    """The same for whoever acts: each theme and each width once."""
+    yield from seeing(windows(*request.param))
+
+
+@pytest.fixture
+def once(windows: Callable[[str, int], Eyes]) -> Iterator[Eyes]:
+    """The same for what no theme and no width can change."""
+    yield from seeing(windows(*LOOKS[0]))
+
+
+@pytest.fixture
+def stranger(chromium: Browser, demo: DemoSite) -> Iterator[Eyes]:
+    """A browser of somebody who is not in."""
+    with Eyes.opened(chromium, demo, theme="light", width=1_440, user=None) as eyes:
         yield eyes
         assert eyes.wrong == []

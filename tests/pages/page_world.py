@@ -17,8 +17,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from html import escape
-from html.parser import HTMLParser
 from typing import Any
 
 import attrs
@@ -26,6 +24,7 @@ import httpx
 import trio
 from engine_api.api_server import PLENTY
 from engine_postgres.profile_world import ProfileWorld, condition, wallet
+from pages.drawn_page import Drawn
 from starlette.applications import Starlette
 
 from config.live import LiveConfig
@@ -35,9 +34,15 @@ from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.adapters.system_clock import SystemClock
 from engine.api.app import EngineApp
 from engine.api.browser import CSRF_HEADER, HTTP_COOKIE, BrowserDoor
+from engine.api.engine_routes import engine_watch_routes
+from engine.api.entrance import Entrance
+from engine.api.form_tokens import FormTokens
 from engine.api.gate import Gate
 from engine.api.mount import ApiMount
+from engine.api.route import ApiRoute
+from engine.engine_watch import EngineWatch
 from engine.page_wiring import page_mount
+from engine.pages.login_pages import login_pages
 from engine.pages.site import all_pages
 from engine.reload import Reloader
 from engine.runtime.loop_lag import LoopLag
@@ -74,41 +79,6 @@ NOWHERE = "http://127.0.0.1:9"
 """Nothing listens there: whoever asks the venue is told at once that it does not answer."""
 
 
-@attrs.frozen(kw_only=True)
-class Drawn:
-    """What a browser got."""
-
-    status: int
-    headers: httpx.Headers
-    html: str
-
-    @property
-    def text(self) -> str:
-        """What a reader sees, spaces as one."""
-        parser = _Text()
-        parser.feed(self.html)
-        return " ".join("".join(parser.found).split())
-
-    @property
-    def elements(self) -> list[tuple[str, dict[str, str]]]:
-        """Every element with its attributes, in the order of the page."""
-        parser = _Text()
-        parser.feed(self.html)
-        return parser.elements
-
-    def shows(self, value: str) -> bool:
-        """Whether a value stands on the page as text, escaped if it has to be."""
-        return escape(value, quote=False) in self.html.replace("&#34;", '"').replace("&#39;", "'")
-
-    def is_harmless(self) -> bool:
-        """Whether no markup of `HOSTILE` became elements, and nothing of it an attribute that runs."""
-        names = {name for name, _ in self.elements}
-        handlers = [key for _, attributes in self.elements for key in attributes if key.startswith("on")]
-        links = [attributes.get(key, "") for _, attributes in self.elements for key in ("href", "src", "action")]
-        inline = [one for one in self.elements if one[0] == "script" and "src" not in one[1]]
-        return not handlers and not inline and "textarea" not in names and not any(map(_runs, links))
-
-
 @attrs.define(eq=False, kw_only=True)
 class PageWorld:
     """An engine without sources that serves pages."""
@@ -119,6 +89,7 @@ class PageWorld:
     services: Services
     rows: ProfileWorld
     sessions: dict[bytes, Principal]
+    routes: list[ApiRoute]
 
     @property
     def config(self) -> EngineConfig:
@@ -225,7 +196,8 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
         is_money_real=False,
     )
     sessions: dict[bytes, Principal] = {}
-    gate = Gate(lambda _digest: None, PLENTY, door=BrowserDoor(find=sessions.get))
+    door = BrowserDoor(find=sessions.get)
+    gate = Gate(lambda _digest: None, PLENTY, door=door)
     async with (
         open_serving_adapters(config, database, engine.traffic, clock) as io,
         open_connection(database, "test rows") as connection,
@@ -235,9 +207,14 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
         await nursery.start(services.price_cache.run)
         await nursery.start(services.feed_hub.run)
         engine.services = services
-        routes = engine_routes(engine, io, services, context)
+        routes = [
+            *engine_routes(engine, io, services, context),
+            *engine_watch_routes(EngineWatch(engine=engine, clock=clock)),
+        ]
         context.mount.install(routes, gate)
-        pages.install(all_pages, routes, gate)
+        forms = FormTokens(door=door, clock=clock, secret_rng=context.secret_rng)
+        entrance = Entrance(login=services.web_login, door=door, forms=forms)
+        pages.install(all_pages, routes, gate, login_pages(pages, entrance))
         yield PageWorld(
             app=EngineApp(Starlette(), context.mount, pages),
             engine=engine,
@@ -245,6 +222,7 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
             services=services,
             rows=ProfileWorld(connection),
             sessions=sessions,
+            routes=routes,
         )
         nursery.cancel_scope.cancel()
 
@@ -265,29 +243,6 @@ def _nowhere(config: EngineConfig) -> EngineConfig:
     return attrs.evolve(config, venue=venue)
 
 
-def _runs(link: str) -> bool:
-    return link.strip().lower().startswith(("javascript:", "data:", "vbscript:"))
-
-
 class _NoObserver:
     def observe(self, value: float) -> None:
         pass
-
-
-class _Text(HTMLParser):
-    """Collects text and elements; what a browser does not show is left out."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[str] = []
-        self.elements: list[tuple[str, dict[str, str]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        self.found.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.found.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        self.found.append(data)

@@ -36,6 +36,14 @@ def test_a_template_needs_no_inline_script_or_style_and_escapes_everything(name)
         assert re.search(r"data-api=|method=\"(?:get|post|dialog)\"", form), form
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_what_scrolls_is_reached_by_keyboard_and_has_a_name(name):
+    for box in re.findall(r"<div class=\"table[^>]*>", (DIRECTORY / name).read_text()):
+        assert 'tabindex="0"' in box, box
+        assert 'role="region"' in box, box
+        assert re.search(r"aria-label(ledby)?=", box), box
+
+
 def test_pages_have_addresses_and_templates_of_their_own():
     pages = all_pages()
     assert len({page.path for page in pages}) == len(pages)

@@ -12,9 +12,11 @@ document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {
   document.cookie = `polycopy_theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
 });
 
-// Where the navigation scrolls sideways, the page that is shown is in sight.
-const current = document.querySelector('.nav a[aria-current="page"]');
-if (current) current.closest(".nav").scrollLeft = current.offsetLeft - 24;
+// Where the navigation or tabs scroll sideways, the page that is shown is in sight.
+for (const current of document.querySelectorAll(':is(.nav, .tabs) a[aria-current="page"]')) {
+  const box = current.closest(".nav, .tabs");
+  box.scrollLeft += current.getBoundingClientRect().left - box.getBoundingClientRect().left - 24;
+}
 
 // <button data-drawer="/path" data-label="…"> opens a piece of a page beside the page.
 document.addEventListener("click", (event) => {

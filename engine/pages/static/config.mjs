@@ -2,7 +2,7 @@
 
 import { ask } from "./api.mjs";
 import { confirmed } from "./dialogs.mjs";
-import { showRefusal } from "./forms.mjs";
+import { clearProblems, showRefusal } from "./forms.mjs";
 
 const form = document.querySelector("[data-config]");
 const bar = document.querySelector("[data-save-bar]");
@@ -34,6 +34,7 @@ form.addEventListener("input", (event) => {
 });
 form.addEventListener("reset", () => {
   toDefault.clear();
+  clearProblems(form);
   setTimeout(refresh);
 });
 form.addEventListener("click", (event) => {
@@ -48,7 +49,7 @@ form.addEventListener("submit", async (event) => {
   const wanted = changes();
   const listed = Object.entries(wanted).map(([path, value]) => `${path} = ${value === null ? "its default" : value}`);
   if (!(await confirmed(`Write to the file: ${listed.join("; ")}?`, { yes: "Write" }))) return;
-  for (const each of form.querySelectorAll(".wrong")) each.remove();
+  clearProblems(form);
   try {
     const done = await ask("PATCH", "/api/admin/config", { changes: wanted, version: form.dataset.version });
     const waits = done.needsRestart.map((one) => one.path);

@@ -88,7 +88,8 @@ function show(engine) {
   if (engine.stream) {
     say(figure("stream"), `${engine.stream.connected ? "connected" : "not connected"}, ${engine.stream.reconnects} reconnects`);
   }
-  badge(figure("live"), engine.live.on ? "real money is on" : "off", engine.live.on ? "bad" : "");
+  const alarm = document.querySelector("[data-live-banner].simulated") ? "warn" : "bad"; // as the banner has it
+  badge(figure("live"), engine.live.on ? "orders are sent" : "off", engine.live.on ? alarm : "");
   engine.channels.forEach(showChannel);
   engine.actors.forEach(showActor);
   for (const one of engine.upstream) {

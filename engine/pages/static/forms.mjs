@@ -51,7 +51,8 @@ export function requestOf(form) {
   return { method, path, body: Object.keys(body).length || form.dataset.body === "always" ? body : undefined };
 }
 
-function clearProblems(form) {
+/** Takes away what was said of fields. */
+export function clearProblems(form) {
   for (const each of form.querySelectorAll(".wrong")) each.remove();
   for (const each of form.querySelectorAll("[aria-invalid]")) {
     each.removeAttribute("aria-invalid");
