@@ -155,7 +155,7 @@ class PricesConfig:
     """The price cache: what upstream costs does not grow with users."""
 
     ttl_ms: int = whole(
-        2_200, at_least=250, at_most=3_000, doc="age from which the price of an open market is asked for again"
+        2_000, at_least=250, at_most=3_000, doc="age from which the price of an open market is asked for again"
     )
     batch_window_ms: float = number(5, at_least=0, at_most=100, doc="wait for more markets that go into the same call")
     markets_max: int = whole(2_000, at_least=100, at_most=100_000, doc="markets kept in memory")

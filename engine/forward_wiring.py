@@ -112,7 +112,7 @@ def forward_testing(
     books = BookDesk(upstream=io.books)
     maker = DecisionMaker(book=PaperBook(), markets=market_desk, records=records, holdings=holdings, clock=clock)
     if live is not None:
-        maker.mirrors, maker.warm = live.registry.mirrors, live.executor.desk.warm
+        maker.mirrors, maker.warm = live.registry.mirrors, live.executor.desk.glance.warm
     told = _Told()
     room = DecisionRoom(maker=maker, scores=scores, books=books, kept=kept, config=settings, decided=told)
     tester = ForwardTester(

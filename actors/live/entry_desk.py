@@ -1,7 +1,7 @@
 """Turns a claim into a signed order, or says why not: stake, risk rules, price, rounding, signature."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
@@ -11,10 +11,11 @@ import trio
 from actors.live.book_reader import BookReader
 from actors.live.breaker import Breaker
 from actors.live.commitments import Reserved
+from actors.live.entry_glance import EntryGlance
 from actors.live.live_book import LiveBook
 from actors.rules.live.exits import DUST_SHARES
 from actors.rules.live.pricing import Refusal, entry_plan, exit_plan, manual_plan
-from actors.rules.live.risk import EntryFacts, RiskReport, RiskState, early_failure, first_failure, risk_reports
+from actors.rules.live.risk import EntryFacts, RiskReport, first_failure, risk_reports
 from actors.rules.live.sizing import stake_for
 from protocols.clock import WallClock
 from protocols.decisions import Inputs
@@ -56,28 +57,12 @@ class EntryDesk:
     breaker: Breaker
     accounts: Mapping[str, TradingAccount]
     clock: WallClock
+    glance: EntryGlance = attrs.field(init=False)
     _fetched: dict[str, _Fetched] = attrs.field(init=False, factory=dict)
     """By order_id: what had to be waited for."""
 
-    def is_ready(self, intent: LiveIntent) -> bool:
-        """Returns whether a claim can be judged without waiting; has its book and terms fetched if not."""
-        if self._age_limit_passed(intent) is not None or self._fails_early(intent) is not None:
-            return True
-        if (
-            self.reader.at_hand(intent.token_id) is not None
-            and self.reader.terms_at_hand(intent.condition_id) is not None
-        ):
-            return True
-        self.reader.warm(intent.token_id, intent.condition_id)
-        return False
-
-    def warm(self, intents: Iterable[LiveIntent]) -> None:
-        """Has book and terms fetched for claims that are about to be committed; never waits.
-
-        Many decisions claim more than the rules let through: only what could be bought now is worth a call.
-        """
-        for intent in intents:
-            self.is_ready(intent)
+    def __attrs_post_init__(self) -> None:
+        self.glance = EntryGlance(book=self.book, reader=self.reader, breaker=self.breaker, clock=self.clock)
 
     async def fetch(self, intent: LiveIntent) -> None:
         """Waits for book and terms of a claim, two seconds at most; what does not come is missing when it is judged."""
@@ -107,10 +92,10 @@ class EntryDesk:
         if account_name is None or account is None:
             return self._declined(intent, "NO_ACCOUNT", f"the engine has no account {account_name}")
         strategy = self.book.strategies.get(intent.strategy_id)
-        too_old = self._age_limit_passed(intent)
+        too_old = self.glance.age_limit_passed(intent)
         if too_old is not None:
             return self._declined(intent, "SIGNAL_AGE", too_old)
-        early = self._fails_early(intent)
+        early = self.glance.fails_early(intent)
         if early is not None:
             return self._failed(intent, early)
         found = self._found(intent, fetched)
@@ -168,37 +153,8 @@ class EntryDesk:
             return self._failed(intent, failure)
         return plan
 
-    def _fails_early(self, intent: LiveIntent) -> RiskReport | None:
-        """What no price can change is judged before the venue is asked for a book."""
-        strategy = self.book.strategies.get(intent.strategy_id)
-        if intent.origin is not OrderOrigin.COPY or strategy is None:
-            return None
-        return early_failure(strategy.settings, self._state(intent, strategy))
-
     def _risk(self, intent: LiveIntent, strategy: LiveStrategy, facts: EntryFacts) -> list[RiskReport]:
-        return risk_reports(strategy.settings, strategy.ft_settings, self._state(intent, strategy), facts)
-
-    def _state(self, intent: LiveIntent, strategy: LiveStrategy) -> RiskState:
-        """The state without the order itself (D6)."""
-        book, id_, now_ms = self.book, strategy.strategy_id, self.clock.now_ms()
-        table = book.registry.table
-        balance = book.balances.get(id_)
-        return RiskState(
-            halted=None if table.halt is None else f"by {table.halt.by}: {table.halt.reason}",
-            paused=not strategy.enters,
-            breaker=self.breaker.stops(id_, strategy.account, trio.current_time()),
-            drift=Decimal(0) if balance is None else balance.drift,
-            available=book.available(id_),
-            locked=book.locked(id_),
-            equity=Decimal(0) if balance is None else balance.equity,
-            peak_equity=Decimal(0) if balance is None else balance.peak_equity,
-            day=book.day(id_, now_ms),
-            pending=book.pending(id_),
-            account_spendable=book.spendable(strategy.account),
-            market_exposure=book.exposure(id_, condition_id=intent.condition_id),
-            event_exposure=book.exposure(id_, event_slug=intent.event_slug),
-            entries_last_minute=book.entries_last_minute(id_, now_ms),
-        )
+        return risk_reports(strategy.settings, strategy.ft_settings, self.glance.state(intent, strategy), facts)
 
     def _exit(self, intent: LiveIntent, order_book: OrderBook, terms: MarketTerms, account: str) -> OrderPlan | Refusal:
         """An earlier attempt that was taken for lost may have sold meanwhile: no more is sold than is held."""
@@ -236,14 +192,6 @@ class EntryDesk:
         age_s = (self.clock.now_ms() - max(intent.signal_ms, intent.decided_ms)) / 1000
         patience_s = strategy.settings.max_signal_age_s if strategy is not None else 30
         return UNPRICED if age_s <= patience_s else self._declined(intent, reason, f"{detail} for {age_s:.0f} s")
-
-    def _age_limit_passed(self, intent: LiveIntent) -> str | None:
-        """Returns how old an entry is that nobody would make any more, so that nothing is asked for it; else None."""
-        strategy = self.book.strategies.get(intent.strategy_id)
-        if intent.origin is not OrderOrigin.COPY or strategy is None:
-            return None
-        age_s, limit_s = (self.clock.now_ms() - intent.signal_ms) / 1000, strategy.settings.max_signal_age_s
-        return f"{age_s:.3f}; allowed: {limit_s}" if age_s > limit_s else None
 
     def _failed(self, intent: LiveIntent, report: RiskReport) -> Declined:
         return self._declined(intent, report.rule, f"{report.value}; allowed: {report.limit}")

@@ -125,7 +125,7 @@ class Executor:
         for intent in self._pick():
             self._busy.add((intent.strategy_id, intent.condition_id))
             self._picked.add(intent.order_id)
-            if self.desk.is_ready(intent):
+            if self.desk.glance.is_ready(intent):
                 self._ready.append(intent)
             else:
                 nursery.start_soon(self._fetch, intent)

@@ -38,7 +38,7 @@ def warmed(*, spent: int = 0, age_s: float = 0.0, halt: Halt | None = None) -> W
                     event_slug=None, usd=Decimal(1), at_ms=world.clock.now_ms(),
                 )
             )  # fmt: skip
-        world.executor.desk.warm([claim(world, number, age_s) for number in range(10)])
+        world.executor.desk.glance.warm([claim(world, number, age_s) for number in range(10)])
         await trio.sleep(0.5)
 
     return world.run(main)

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 
 import click
-from documents.pages import Page
+from documents.document_pages import Page
 
 from engine.cli.main import main
 

@@ -2,8 +2,8 @@
 
 import pytest
 from documents.commands import calls_in, problem_of
+from documents.document_pages import page_of
 from documents.known_names import is_column, is_setting, is_variable, metric_names
-from documents.pages import page_of
 
 
 @pytest.mark.parametrize(

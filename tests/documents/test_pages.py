@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 from documents.commands import calls_in, command_lines, problem_of
+from documents.document_pages import ROOT, page_of, pages
 from documents.known_names import SECTIONS, is_column, is_setting, is_variable, metric_names
-from documents.pages import ROOT, page_of, pages
 
 PAGES = pages()
 IDS = [page.name for page in PAGES]

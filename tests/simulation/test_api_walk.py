@@ -102,6 +102,8 @@ async def known_things(world, engine):
         "account": "main",
         "strategyId": "LT_WALK",
         "orderId": "00000000-0000-4000-8000-000000000000",
+        "traceId": trades[0]["tradeId"],
+        "sessionId": "00000000-0000-4000-8000-000000000000",
     }
 
 
