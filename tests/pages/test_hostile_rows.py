@@ -1,6 +1,8 @@
 """Texts that mean harm, in the database as venue, browsers and users bring them: on the pages they are text, all of it."""
 
+import gzip
 import hashlib
+import json
 import re
 from html import unescape
 
@@ -177,3 +179,33 @@ async def test_errors_of_the_audit(world):
     assert condition(1) not in html
     await world.rows.run("UPDATE coverage_wallets SET last_error = 'x'")
     await the_same_with_plain_names(world, "/coverage", root, html)
+
+
+def recorded_texts(folder) -> list[str]:
+    """Names, titles and outcomes of the recordings that are not plain letters, each once."""
+    found = {}
+    for path in sorted(
+        [*folder.glob("data/**/*.jsonl.gz"), *folder.glob("data/**/*.json"), *folder.glob("payloads/**/*.json")]
+    ):
+        text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+        for match in re.finditer(r'"(?:name|pseudonym|title|outcome|question)": ?("(?:[^"\\]|\\.)*")', text):
+            try:
+                value = json.loads(match[1])
+            except ValueError:
+                continue
+            if value and (not value.isascii() or set(value) & set("<>&\"'{}")):
+                found[value] = None
+    return list(found)
+
+
+async def test_names_of_the_recordings(world, recorded):
+    root = await world.visitor("root", *Scope)
+    texts = recorded_texts(recorded)[:600]
+    assert len(texts) > 20
+    rows = [
+        feed_trade(number, age_s=number / 10, trader_name=text, market_title=text, outcome=text)
+        for number, text in enumerate(texts)
+    ]
+    await world.trades(rows, followed_by=root)
+    html = await every_page(world, "/v2/feed", root)
+    assert missing(html, texts) == []
