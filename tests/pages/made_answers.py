@@ -6,7 +6,7 @@ field is tried without anybody thinking of it.
 
 import enum
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from engine.api.answer import encode
 from engine.api.route import ApiRoute, Call
 
 AT = datetime(2026, 7, 23, 18, 3, 9, tzinfo=UTC)
+Place = tuple[str, int]
 ITEMS = 2
 """In each list."""
 _TIME = re.compile(r"(at|slot|until|since|timestamp|date|day|at_utc|expires|end|start)$", re.IGNORECASE)
@@ -27,11 +28,15 @@ _ADDRESS_OF_PAGE = "/v2/feed"
 
 @attrs.define(eq=False)
 class MadeAnswers:
-    """`texts` are given out in turn; `given` are those that were. `fixed` has what must be as it is, by name of the field."""
+    """`texts` says what stands in which place; `given` is what did. `fixed` has what must be as it is, by name of the field.
 
-    texts: Iterator[str]
+    A place is a route and a number within its answers: pages ask several routes at the same time, in no order.
+    """
+
+    texts: Callable[[Place], str]
     fixed: Mapping[str, Any] = attrs.field(factory=dict)
-    given: list[str] = attrs.field(factory=list)
+    given: dict[Place, str] = attrs.field(factory=dict)
+    _route: str = attrs.field(init=False, default="")
 
     def routes(self, routes: Sequence[ApiRoute], real: Sequence[str] = ()) -> list[ApiRoute]:
         """Returns the routes with made answers; those of `real` paths keep their handlers."""
@@ -42,6 +47,7 @@ class MadeAnswers:
 
     def _handler(self, route: ApiRoute) -> Callable[[Call], Any]:
         async def handler(_call: Call) -> bytes:
+            self._route = route.path
             return encode(self.value(inspect.type_info(route.answer), route.path))
 
         return handler
@@ -52,8 +58,9 @@ class MadeAnswers:
             return str(self.fixed[name])
         if _TIME.search(name):
             return AT.isoformat().replace("+00:00", "Z")
-        self.given.append(next(self.texts))
-        return self.given[-1]
+        place = (self._route, sum(route == self._route for route, _ in self.given))
+        self.given[place] = self.texts(place)
+        return self.given[place]
 
     def value(self, kind: Any, name: str) -> Any:
         """Returns something of a type that msgspec knows."""

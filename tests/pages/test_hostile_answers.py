@@ -52,17 +52,19 @@ class Drawing:
 
 async def tried(drawing: Drawing) -> None:
     """Draws until every payload stood where the page shows a text whole, or often enough."""
-    plain, marks = await drawing.drawn(f"Q{number}q" for number in itertools.count())
-    shown = [place for place, mark in enumerate(marks) if f">{mark}<" in plain]
+    numbers = itertools.count()
+    plain, marks = await drawing.drawn(lambda _place: f"Q{next(numbers)}q")
+    places = sorted(marks)
+    shown = [place for place in places if f">{marks[place]}<" in plain]
     left: Sequence[str] = PAYLOADS
     for number in range(ROUNDS_MAX):
         # No two alike: some pages look one thing up by the name of another.
-        texts = [f"{text}{place}" for place, text in enumerate(random.Random(number).choices(PAYLOADS, k=len(marks)))]
-        for place, text in zip(shown, left, strict=False):
-            texts[place] = text
-        hostile, given = await drawing.drawn(iter(texts))
+        chosen = random.Random(number).choices(PAYLOADS, k=len(places))
+        texts = {place: f"{text}{index}" for index, (place, text) in enumerate(zip(places, chosen, strict=True))}
+        texts |= dict(zip(shown, left, strict=False))
+        hostile, given = await drawing.drawn(texts.__getitem__)
         assert given == texts
-        seen = assert_same_shape(plain, hostile, dict(zip(marks, texts, strict=True)))
+        seen = assert_same_shape(plain, hostile, {marks[place]: texts[place] for place in places})
         left = [text for text in left if text not in seen]
         if not left or not shown:
             return
