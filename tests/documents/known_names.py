@@ -24,7 +24,7 @@ SETTINGS = {info.path for info in settings()} | {f"{info.path}_file" for info in
 FREE = {path for path, _ in free_settings()} | {f"{path}_file" for path, info in free_settings() if info.is_secret}
 SECTIONS = {path.partition(".")[0] for path in SETTINGS}
 # Read by the program without being a setting.
-OTHER_VARIABLES = {"POLYCOPY_CONFIG", "POLYCOPY_LIVE"}
+OTHER_VARIABLES = {"POLYCOPY_CONFIG", "POLYCOPY_LIVE", "POLYCOPY_TEST_BROWSER"}
 _PLACEHOLDER = "POLYCOPY_SECTION__KEY"
 
 

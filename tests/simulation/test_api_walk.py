@@ -9,7 +9,7 @@ from simulation.ingest_world import ingest_world
 
 MAY_ASK = {"/api/polymarket/price", "/api/polymarket/price/stream", "/api/polymarket/book"}
 """Whoever misses a price or a book asks the venue, and nobody else does."""
-LIVE_ONLY = {"/api/polymarket/orders/open", "/api/polymarket/orders/{orderId}/status"}
+LIVE_ONLY = {"/api/lt/trace/{traceId}", "/api/polymarket/orders/open", "/api/polymarket/orders/{orderId}/status"}
 """Answered by an engine that trades live, which this one does not: it says so."""
 ANSWER_MAX_S = 6
 SURFACES = ("rtds", "clob_ws", "clob", "gamma", "data")
