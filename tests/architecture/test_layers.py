@@ -1,4 +1,5 @@
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,11 @@ TOP_LEVEL = {"protocols", "config", "actors", "engine", "tests", "pyproject.toml
 FILES = sorted(path.relative_to(ROOT) for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
-def imported_modules(path: Path) -> set[str]:
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
     nodes = list(ast.walk(ast.parse((ROOT / path).read_text())))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return names | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return frozenset(names | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)})
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

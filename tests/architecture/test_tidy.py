@@ -1,5 +1,6 @@
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ FILES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT 
 TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))
 
 
+@lru_cache(maxsize=2)
 def tree_of(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text())
 
@@ -36,14 +38,12 @@ def called_name(node: ast.Call) -> str:
     return ast.unparse(node.func)
 
 
-@pytest.mark.parametrize("path", FILES + TESTS, ids=str)
-def test_a_file_holds_one_idea(path):
+def a_file_holds_one_idea(path):
     lines = len((ROOT / path).read_text().splitlines())
     assert lines <= LONGER_FILES.get(str(path), FILE_LINES_MAX)
 
 
-@pytest.mark.parametrize("path", FILES + TESTS, ids=str)
-def test_a_function_fits_on_a_screen(path):
+def a_function_fits_on_a_screen(path):
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
@@ -55,10 +55,9 @@ def test_the_ratchet_only_tightens():
         assert FILE_LINES_MAX < len((ROOT / name).read_text().splitlines()) <= allowed
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_time_and_chance_come_in_through_ports(path):
+def time_and_chance_come_in_through_ports(path):
     if str(path) in CLOCK_AND_CHANCE:
-        pytest.skip("the port itself")
+        return
     calls = {called_name(node) for node in calls_of(path)}
     unseeded = {called_name(node) for node in calls_of(path) if not node.args and not node.keywords}
     assert not unseeded & {"Random", "random.Random"}
@@ -66,8 +65,7 @@ def test_time_and_chance_come_in_through_ports(path):
     assert not calls & forbidden
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_sql_is_never_formatted(path):
+def sql_is_never_formatted(path):
     for node in ast.walk(tree_of(path)):
         if (
             isinstance(node, ast.Call)
@@ -82,24 +80,21 @@ def test_sql_is_never_formatted(path):
             assert not formatted, f"line {node.lineno}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_nobody_prints(path):
+def nobody_prints(path):
     calls = {called_name(node) for node in calls_of(path)}
     assert "print" not in calls
     if not str(path).startswith("engine/cli/") and path.name != "command.py":
         assert not {name for name in calls if name in ("click.echo", "sys.stdout.write")}
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_asyncio_stays_behind_one_module(path):
+def asyncio_stays_behind_one_module(path):
     if str(path) in ("engine/adapters/postgres/database.py", "engine/adapters/postgres/eager_loop.py"):
-        pytest.skip("the module itself, and the loop below it")
+        return
     names = {alias.name for node in ast.walk(tree_of(path)) if isinstance(node, ast.Import) for alias in node.names}
     assert not names & {"asyncio", "trio_asyncio"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_public_things_say_what_they_are(path):
+def public_things_say_what_they_are(path):
     tree = tree_of(path)
     assert ast.get_docstring(tree), "the file"
     for node in tree.body:
@@ -107,9 +102,30 @@ def test_public_things_say_what_they_are(path):
             assert ast.get_docstring(node), node.name
 
 
-@pytest.mark.parametrize("path", [*FILES, *TESTS, Path("README.md"), Path("pyproject.toml")], ids=str)
-def test_no_machine_or_registry_is_named(path):
+def no_machine_or_registry_is_named(path):
     text = (ROOT / path).read_text()
     assert not re.search(
         r"/work/|pypi\.org|registry\.npmjs|deb\.debian\.org|files\.pythonhosted", text.replace(__name__, "")
     ) or (path.name == "test_tidy.py")
+
+
+RULES_OF_ALL = (a_file_holds_one_idea, a_function_fits_on_a_screen, no_machine_or_registry_is_named)
+RULES_OF_OURS = (
+    time_and_chance_come_in_through_ports,
+    sql_is_never_formatted,
+    nobody_prints,
+    asyncio_stays_behind_one_module,
+    public_things_say_what_they_are,
+)
+"""One test a file, so that it is read once."""
+
+
+@pytest.mark.parametrize("path", FILES + TESTS, ids=str)
+def test_a_file_keeps_to_the_rules_of_the_house(path):
+    for rule in RULES_OF_ALL + (RULES_OF_OURS if path.parts[0] in PACKAGES else ()):
+        rule(path)
+
+
+@pytest.mark.parametrize("path", [Path("README.md"), Path("pyproject.toml")], ids=str)
+def test_no_machine_is_named_at_the_top(path):
+    no_machine_or_registry_is_named(path)

@@ -44,6 +44,8 @@ def demo_site(*options: str) -> Iterator[DemoSite]:
         "engine.cli.main",
         "demo",
         "--live-sim",
+        "--rate",
+        "0.5",
         "--seconds",
         "3600",
         "--password",

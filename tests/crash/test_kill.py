@@ -141,7 +141,7 @@ async def before(world: IngestWorld, wallets: list[str], began_s: int) -> set[Fi
 
 @pytest.mark.timeout(300)
 async def test_kills_lose_and_double_nothing():
-    await kills(20, seed=11)
+    await kills(10, seed=11)
 
 
 @pytest.mark.slow
