@@ -16,7 +16,12 @@ WHERE NOT is_resolved AND EXISTS (
 )
 ORDER BY refresh_asked_at, condition_id LIMIT $2
 """
-ASKED = "UPDATE markets SET refresh_asked_at = now() WHERE condition_id = ANY ($1::text[])"
+# Locked in the order of their ids, see `insert_markets`.
+ASKED = """
+UPDATE markets SET refresh_asked_at = now() WHERE condition_id IN (
+    SELECT condition_id FROM markets WHERE condition_id = ANY ($1::text[]) ORDER BY condition_id FOR NO KEY UPDATE
+)
+"""
 
 
 @attrs.define(eq=False)

@@ -89,7 +89,11 @@ class PostgresMarketStore:
 
 
 async def insert_markets(raw: asyncpg.Connection, markets: Sequence[Market]) -> None:
-    """Writes markets and their tokens within a transaction of the caller's."""
+    """Writes markets and their tokens within a transaction of the caller's.
+
+    In the order of their ids, as everybody who locks several markets does: two writers of the same ones never block each other.
+    """
+    markets = sorted(markets, key=lambda market: market.condition_id)
     rows = [_market_row(market) for market in markets]
     tokens = [
         (token.token_id, market.condition_id, token.outcome, token.outcome_index)

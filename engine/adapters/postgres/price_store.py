@@ -83,6 +83,8 @@ class PostgresPriceStore:
 
     async def write(self, writes: Sequence[PriceWrite]) -> None:
         """Updates rows with one statement; markets without a row are left out. Raises `TransientError`, `RejectedError`."""
+        # In the order of their ids, see `insert_markets`.
+        writes = sorted(writes, key=lambda write: write.condition_id)
         columns: list[list[Any]] = [
             [write.condition_id for write in writes],
             [_json_prices(write.outcome_prices) for write in writes],
