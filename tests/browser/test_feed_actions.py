@@ -22,7 +22,7 @@ def test_trades_come_by_themselves_and_what_is_read_stays_where_it_is(hands):
     page = live(hands)
     count = len(page.locator(CARD).all())
     page.mouse.wheel(0, 700)
-    page.wait_for_function("scrollY > 300")
+    assert hands.comes(lambda: page.evaluate("scrollY") > 300)
     newest = page.locator(CARD).first.get_attribute("data-trade")
     inside = page.evaluate(
         "() => [...document.querySelectorAll('[data-trade]')].find((one) => one.getBoundingClientRect().top > 60).dataset.trade"
