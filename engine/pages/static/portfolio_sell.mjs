@@ -4,22 +4,12 @@
 import { ask } from "./api.mjs";
 import { showRefusal } from "./forms.mjs";
 import { element } from "./html.mjs";
+import { described, follow, mayHaveBeenTaken, newKey, SAME_AGAIN, usd } from "./placed_order.mjs";
 import { cents } from "./prices.mjs";
-
-const POLL_MS = 2_000;
-const POLLS_MAX = 60;
-const usd = (value) => `${Number(value).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 })} USD`;
-/** Whether nobody can know if the order was taken: then only the very same order may be sent again. */
-const isUnknown = (error) => error.status === 0 || error.status === 408 || error.status >= 500 || error.code === "not_json";
-
-function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `sell-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
 
 function bodyOf(form) {
   const key = form.elements.orderIntentId;
-  key.value ||= newKey();
+  key.value ||= newKey("sell");
   return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
 }
 
@@ -65,21 +55,7 @@ async function check(part, form) {
   }
 }
 
-function described(order) {
-  if (!order.isKnown) return "It was sent, and nobody knows yet whether the venue has it. Its status is asked for; do not place another one.";
-  const filled = Number(order.filledShares) ? ` ${order.filledShares} shares for ${usd(order.filledUsd)}.` : "";
-  const why = order.reason ? ` ${order.reason}${order.detail ? `: ${order.detail}` : ""}.` : "";
-  const words = {
-    PLACED: "It is on its way.",
-    PENDING: "The venue has it; it is not filled yet.",
-    PARTIAL: order.ended ? "A part was sold:" : "A part is sold, the rest is open:",
-    FILLED: "Sold:",
-    CANCELLED: "It was cancelled.",
-    REJECTED: "The order was refused.",
-    LOST: "Nobody can tell what became of it. Look at your account at the venue.",
-  };
-  return `${words[order.status] ?? order.status}${filled}${why}`;
-}
+const fateOf = (order) => described(order, "sold", String(order.filledShares));
 
 async function place(part) {
   const body = checked.get(part);
@@ -89,20 +65,15 @@ async function place(part) {
   lock(part, true);
   say(part, "Sending …");
   try {
-    let order = await ask("POST", "/api/polymarket/orders/place", { ...body, confirm: true });
+    const placed = await ask("POST", "/api/polymarket/orders/place", { ...body, confirm: true });
     part.querySelector("[data-checked]").hidden = true;
-    for (let polls = 0; ; polls += 1) {
-      say(part, described(order), ["REJECTED", "LOST"].includes(order.status));
-      if (order.ended || !part.isConnected || polls >= POLLS_MAX) break;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      order = await ask("GET", `/api/polymarket/orders/${order.orderId}/status`).catch(() => order);
-    }
+    const order = await follow(placed, (one, isBad) => say(part, fateOf(one), isBad), () => part.isConnected);
     // The figures behind the drawer are of before.
     if (order.ended) part.closest("dialog").addEventListener("close", () => location.reload());
-    else say(part, `${described(order)} It is no longer asked for here: see the page of live trading.`);
+    else say(part, `${fateOf(order)} It is no longer asked for here: see the page of live trading.`);
   } catch (error) {
-    if (isUnknown(error) || error.status === 429) {
-      say(part, `${error.message} Nobody knows yet whether the order was taken. Sending it again is the same order, not a second one.`, true);
+    if (mayHaveBeenTaken(error)) {
+      say(part, `${error.message} ${SAME_AGAIN}`, true);
       button.textContent = "Send the same order again";
       button.disabled = false;
     } else {

@@ -3,25 +3,18 @@
 
 import { ask } from "./api.mjs";
 import { element } from "./html.mjs";
+import { described, follow, mayHaveBeenTaken, newKey, SAME_AGAIN, usd } from "./placed_order.mjs";
 import { cents } from "./prices.mjs";
 
-const POLL_MS = 2_000;
-const POLLS_MAX = 60;
 const PRICE_MAX = 0.9999;
 const STATES = new WeakMap(); // dialog part → what it is doing
 
-function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `copy-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
-
 function stateOf(part) {
-  if (!STATES.has(part)) STATES.set(part, { key: newKey(), body: null, isPlacing: false });
+  if (!STATES.has(part)) STATES.set(part, { key: newKey("copy"), body: null, isPlacing: false });
   return STATES.get(part);
 }
 
 const number = (text) => Number(String(text).trim().replace(",", "."));
-const usd = (value) => `${Number(value).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 })} USD`;
 
 /** Returns the highest tick that is not above best price and slippage. */
 export function limitPrice(ask_, slippagePct, tick) {
@@ -112,8 +105,6 @@ async function check(part) {
   }
 }
 
-/** Whether nobody can know if the order was taken: then only the very same order may be sent again. */
-const isUnknown = (error) => error.status === 0 || error.status === 408 || error.status >= 500 || error.code === "not_json";
 
 async function place(part) {
   const state = stateOf(part);
@@ -124,10 +115,13 @@ async function place(part) {
   lock(part, true);
   say(part, "Sending …");
   try {
-    await follow(part, await ask("POST", "/api/polymarket/orders/place", { ...state.body, confirm: true }));
+    const placed = await ask("POST", "/api/polymarket/orders/place", { ...state.body, confirm: true });
+    part.querySelector("[data-checked]").hidden = true;
+    const order = await follow(placed, (one, isBad) => say(part, fateOf(one), isBad), () => part.isConnected);
+    if (!order.ended && part.isConnected) say(part, `${fateOf(order)} It is no longer asked for here: see the page of live trading.`);
   } catch (error) {
-    if (isUnknown(error) || error.status === 429) {
-      say(part, `${error.message} Nobody knows yet whether the order was taken. Sending it again is the same order, not a second one.`, true);
+    if (mayHaveBeenTaken(error)) {
+      say(part, `${error.message} ${SAME_AGAIN}`, true);
       button.textContent = "Send the same order again";
       button.disabled = false;
     } else {
@@ -140,34 +134,8 @@ async function place(part) {
   }
 }
 
-function described(order) {
-  if (!order.isKnown) return "It was sent, and nobody knows yet whether the venue has it. Its status is asked for; do not place another one.";
-  const filled = Number(order.filledShares) ? ` ${Number(order.filledShares).toLocaleString("en-US", { maximumFractionDigits: 2 })} shares for ${usd(order.filledUsd)}.` : "";
-  const why = order.reason ? ` ${order.reason}${order.detail ? `: ${order.detail}` : ""}.` : "";
-  const words = {
-    PLACED: "It is on its way.",
-    PENDING: "The venue has it; it is not filled yet.",
-    PARTIAL: order.ended ? "A part was bought:" : "A part is bought, the rest is open:",
-    FILLED: "Bought:",
-    CANCELLED: "It was cancelled.",
-    REJECTED: "The order was refused.",
-    LOST: "Nobody can tell what became of it. Look at your account at the venue.",
-  };
-  return `${words[order.status] ?? order.status}${filled}${why}`;
-}
-
-/** Shows what became of an order until that is certain, or for two minutes. */
-async function follow(part, first) {
-  part.querySelector("[data-checked]").hidden = true;
-  let order = first;
-  for (let polls = 0; ; polls += 1) {
-    say(part, described(order), ["REJECTED", "LOST"].includes(order.status));
-    if (order.ended || !part.isConnected) return;
-    if (polls >= POLLS_MAX) break;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    order = await ask("GET", `/api/polymarket/orders/${order.orderId}/status`).catch(() => order);
-  }
-  say(part, `${described(order)} It is no longer asked for here: see the page of live trading.`);
+function fateOf(order) {
+  return described(order, "bought", Number(order.filledShares).toLocaleString("en-US", { maximumFractionDigits: 2 }));
 }
 
 document.addEventListener("submit", (event) => {
