@@ -108,7 +108,6 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
         entrance = Entrance(login=services.web_login, door=door, forms=forms)
         context.pages.install(every_page, routes, gate, login_pages(context.pages, entrance))
-        engine.entrance = entrance
         engine.services = services
         try:
             yield services

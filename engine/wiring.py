@@ -30,7 +30,6 @@ from actors.target_registry import TargetRegistry
 from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
-from engine.api.entrance import Entrance
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.live_ports import LivePorts
 from engine.live_wiring import LiveTrading, live_trading
@@ -115,8 +114,6 @@ class Engine:
     traffic: Traffic
     actors: Actors | None = None
     services: Services | None = None
-    entrance: Entrance | None = None
-    """What pages let people in with; None as long as `services` is."""
     graph: Graph | None = None
 
     @property
