@@ -103,10 +103,13 @@ class PageMount:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         path = scope["path"]
+        file = self.static.answer(path, Headers(scope=scope)) if path.startswith(PREFIX) else None
+        if file is not None:
+            await file(scope, receive, send)
+            return
         await self.renderer.prepare("error.html")
         if path.startswith(PREFIX):
-            answer = self.static.answer(path, Headers(scope=scope)) or self.failure(scope, _NO_PAGE)
-            await answer(scope, receive, send)
+            await self.failure(scope, _NO_PAGE)(scope, receive, send)
         elif (router := await self._opened()) is None:
             await self.failure(scope, _STARTING)(scope, receive, send)
         else:
