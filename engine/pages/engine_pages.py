@@ -5,9 +5,9 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
 
 from engine.api.engine_bodies import ActorNode, ChannelEdge
+from engine.pages.charts.markup import drawn
 from engine.pages.charts.meter import meter
 from engine.pages.graph_svg import graph_svg
 from engine.pages.page import Page, Visit
@@ -35,9 +35,8 @@ async def _engine(visit: Visit) -> Mapping[str, Any]:
     channels = msgspec.convert(engine["channels"], list[ChannelEdge], strict=False)
     return {
         "engine": engine,
-        # Our own drawing, with every text escaped.
-        "graph": Markup(graph_svg(actors, channels)),  # noqa: S704
-        "heap": Markup(meter(engine["heapBytes"], max(1, engine["heapLimitBytes"]), label="memory")),  # noqa: S704
+        "graph": drawn(graph_svg(actors, channels)),
+        "heap": drawn(meter(engine["heapBytes"], max(1, engine["heapLimitBytes"]), label="memory")),
     }
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from engine.pages.charts.bar_chart import bar_chart
 from engine.pages.charts.compared_lines import compared_lines
 from engine.pages.charts.line_chart import line_chart
-from engine.pages.charts.markup import Point
+from engine.pages.charts.markup import Point, drawn
 from engine.pages.formats import time_ms
 
 Row = Mapping[str, Any]
@@ -19,7 +19,7 @@ def equity_chart(snapshots: Sequence[Row]) -> Markup:
     """Returns what a strategy was worth, with its starting balance dashed. A moment without prices is a gap."""
     worth: list[Point] = [(_ms(one["snapshotAt"]), _sum(one["startingBalance"], one["totalPnl"])) for one in snapshots]
     start: list[Point] = [(_ms(one["snapshotAt"]), one["startingBalance"]) for one in snapshots]
-    return _drawn(
+    return drawn(
         line_chart(
             worth, title="Equity over time", name="Equity", baseline=start, baseline_name="Starting balance", area=False
         )
@@ -28,13 +28,13 @@ def equity_chart(snapshots: Sequence[Row]) -> Markup:
 
 def days_chart(days: Sequence[Row], field: str = "pnl", title: str = "Profit by day") -> Markup:
     """Returns bars of days."""
-    return _drawn(bar_chart([(_ms(f"{one['day']}T00:00:00+00:00"), one[field]) for one in days], title=title))
+    return drawn(bar_chart([(_ms(f"{one['day']}T00:00:00+00:00"), one[field]) for one in days], title=title))
 
 
 def total_chart(days: Sequence[Row], field: str, title: str) -> Markup:
     """Returns a sum over days."""
     points: list[Point] = [(_ms(f"{one['day']}T00:00:00+00:00"), one[field]) for one in days]
-    return _drawn(line_chart(points, title=title, with_zero=True, area=True))
+    return drawn(line_chart(points, title=title, with_zero=True, area=True))
 
 
 def compared_chart(curves: Sequence[tuple[str, Sequence[Row]]]) -> Markup:
@@ -42,12 +42,7 @@ def compared_chart(curves: Sequence[tuple[str, Sequence[Row]]]) -> Markup:
     series = [
         (name, [(_ms(one["snapshotAt"]), _share(one["returnPct"])) for one in snapshots]) for name, snapshots in curves
     ]
-    return _drawn(compared_lines(series, title="Return over time"))
-
-
-def _drawn(svg_text: str) -> Markup:
-    # The charts escape every text that they are given (charts/markup.py).
-    return Markup(svg_text)  # noqa: S704
+    return drawn(compared_lines(series, title="Return over time"))
 
 
 def _ms(text: str) -> int:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from engine.pages.charts.bar_chart import bar_chart
 from engine.pages.charts.line_chart import line_chart
-from engine.pages.charts.markup import Point
+from engine.pages.charts.markup import Point, drawn
 from engine.pages.charts.sparkline import sparkline
 
 Days = Sequence[tuple[date, Decimal]]
@@ -22,7 +22,7 @@ def days_of(rows: Sequence[Mapping[str, Any]]) -> Days:
 
 def days_chart(days: Days) -> Markup:
     """Returns a bar for each day."""
-    return _drawn(bar_chart([(_ms(day), gained) for day, gained in days], title="Realised by day"))
+    return drawn(bar_chart([(_ms(day), gained) for day, gained in days], title="Realised by day"))
 
 
 def total_chart(days: Days) -> Markup:
@@ -33,7 +33,7 @@ def total_chart(days: Days) -> Markup:
     for day, gained in days:
         total += gained
         points.append((_ms(day + timedelta(days=1)), total))
-    return _drawn(line_chart(points, title="Realised, added up", with_zero=True, area=True))
+    return drawn(line_chart(points, title="Realised, added up", with_zero=True, area=True))
 
 
 def recent_days(values: Sequence[Decimal | None]) -> Markup | None:
@@ -44,13 +44,8 @@ def recent_days(values: Sequence[Decimal | None]) -> Markup | None:
     for value in values:
         total += value or 0
         line.append(None if value is None else total)
-    return _drawn(sparkline(line, label=f"Realised over {len(values)} days, added up"))
+    return drawn(sparkline(line, label=f"Realised over {len(values)} days, added up"))
 
 
 def _ms(day: date) -> int:
     return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
-
-
-def _drawn(svg_text: str) -> Markup:
-    # The charts escape every text that they are given (charts/markup.py).
-    return Markup(svg_text)  # noqa: S704
