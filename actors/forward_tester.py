@@ -132,7 +132,9 @@ class ForwardTester:
                     decisions.append(self.maker.late_member(part, runners, trade))
             elif self.room.is_full:
                 decisions.append(self.maker.buy(part, runners, [trade], members=needs.aggregates, extras=NOTHING))
-            elif not self.room.has_queue(trade, part, needs) and (extras := self.room.at_hand(trade, needs)) is not None:
+            elif (
+                not self.room.has_queue(trade, part, needs) and (extras := self.room.at_hand(trade, needs)) is not None
+            ):
                 decisions.append(self.maker.buy(part, runners, [trade], members=False, extras=extras))
             else:
                 self.room.add(Pending(laned=laned, part=part, needs=needs, runners=runners))

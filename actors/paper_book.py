@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import attrs
 
-from actors.rules.exact import EXACT, MICRO_USD, half_up
 from actors.rules.paper.orders import as_open
 from actors.strategy_positions import StrategyPositions
 from protocols.decisions import Decision, PaperOrder
@@ -78,9 +77,11 @@ class PaperBook:
         self._positions.watch(wallet_ids, [*self._open.values(), *coming, *doubted])
 
     def positions(self, wallet_id: str, condition_id: str, event_slug: str | None) -> list[OpenOrder]:
-        """Returns what a watched strategy holds in a market and its event: open, on its way or in doubt, less what is sold."""
-        orders = (self._less_closing(one) for one in self._positions.near(wallet_id, condition_id, event_slug))
-        return [order for order in orders if order.shares > 0]
+        """Returns what a watched strategy holds in a market and its event: open, on its way or in doubt.
+
+        What is being sold is held until the sale is committed: only then nothing can keep it from being sold.
+        """
+        return self._positions.near(wallet_id, condition_id, event_slug)
 
     def open_pairs(self) -> list[tuple[str, str]]:
         """Returns every (trader, token) with open orders."""
@@ -232,11 +233,7 @@ class PaperBook:
 
     def _less_closing(self, order: OpenOrder) -> OpenOrder:
         closing = self._closing.get(order.order_id)
-        if closing is None:
-            return order
-        shares = max(_ZERO, order.shares - closing)
-        cost = half_up(EXACT.divide(EXACT.multiply(order.cost, shares), order.shares), MICRO_USD)
-        return attrs.evolve(order, shares=shares, cost=cost)
+        return order if closing is None else attrs.evolve(order, shares=max(_ZERO, order.shares - closing))
 
     def _add(self, order: OpenOrder) -> None:
         self._open[order.order_id] = order

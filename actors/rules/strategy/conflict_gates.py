@@ -130,15 +130,15 @@ CONFLICT_GATES: tuple[ConflictGate, ...] = (
         reason=Reason.SIDE_LIMIT,
         is_on=lambda settings: settings.max_targets_per_side is not None,
         fails=_beyond_side,
-        value=lambda _, stand: f"{stand.beside} other targets",
-        limit=lambda settings, _: f"{settings.max_targets_per_side} with this one",
+        value=lambda _, stand: f"others copied on this outcome: {stand.beside}",
+        limit=lambda settings, _: f"fewer than {settings.max_targets_per_side}",
     ),
     ConflictGate(
         reason=Reason.EVENT_EXPOSURE,
         is_on=lambda settings: settings.max_event_exposure_usd is not None,
         fails=_event_is_full,
         value=lambda _, stand: f"{stand.event_usd.normalize():f} USD open in the event",
-        limit=lambda settings, _: f"{settings.max_event_exposure_usd} USD, with at least {least_stake(settings)} more",
+        limit=lambda settings, _: f"{settings.max_event_exposure_usd} USD, at least {least_stake(settings)} of it left",
     ),
 )
 """In their order. Nobody's sale comes here."""

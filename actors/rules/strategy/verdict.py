@@ -88,7 +88,11 @@ def explain(
     cut = cut_to_room(settings, stake, stand)
     verdict = staked(settings, traits, bankroll, stand)
     for reason, value, limit in (
-        (Reason.ZERO_STAKE, cut, "more than 0 USD" if cut == stake else f"cut from {stake} to the room of the event"),
+        (
+            Reason.ZERO_STAKE,
+            cut,
+            "more than 0 USD" if cut == stake else f"more than 0 USD; cut from {stake} for the event",
+        ),
         (Reason.INSUFFICIENT_CASH, bankroll, f"at least {cut} USD"),
     ):
         passed = verdict.reason is not reason
@@ -113,9 +117,7 @@ def _conflicts(
     return reports
 
 
-def _fee_is_too_much(
-    settings: StrategySettings, traits: TradeTraits, bankroll: Decimal | None, stand: Stand
-) -> bool:
+def _fee_is_too_much(settings: StrategySettings, traits: TradeTraits, bankroll: Decimal | None, stand: Stand) -> bool:
     """Returns whether there was room for the stake, but with its fee for less than the least that is staked."""
     if bankroll is None:
         return False
