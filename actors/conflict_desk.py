@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from actors.paper_book import PaperBook
+from actors.rules.live.signals import Mirrors
 from actors.rules.strategy.crowds import crowd_of
 from actors.rules.strategy.stands import stand_of
 from actors.rules.strategy_index import Needs, Runner, StrategyIndex
 from actors.sides_desk import SidesDesk
 from protocols.conflicts import Circle, Crowd, Stand
 from protocols.decisions import Inputs
+from protocols.live.holdings import LiveHoldings, NoLiveHoldings
 from protocols.trades import Trade
 
 
@@ -25,6 +27,7 @@ class Crowds:
 
 
 NOBODY_ASKED = Crowds()
+NO_LIVE = NoLiveHoldings()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -33,6 +36,8 @@ class ConflictDesk:
 
     book: PaperBook
     sides: SidesDesk
+    live: LiveHoldings = NO_LIVE
+    mirrors: Mirrors = lambda _: ()
     _circles: dict[str, Circle] = attrs.field(init=False, factory=dict)
     """By wallet_id."""
 
@@ -77,7 +82,24 @@ class ConflictDesk:
 
         def of(runner: Runner) -> Stand:
             wallet_id = runner.strategy.wallet_id
-            orders = self.book.positions(wallet_id, inputs.condition_id, event_slug) if runner.needs.order else ()
-            return stand_of(orders, inputs, crowds.places.get(wallet_id))
+            if not runner.needs.order:
+                return stand_of((), inputs, crowds.places.get(wallet_id))
+            orders = self.book.positions(wallet_id, inputs.condition_id, event_slug)
+            return stand_of(orders, inputs, crowds.places.get(wallet_id), self._mirrored(wallet_id, inputs))
 
         return of
+
+    def _mirrored(self, wallet_id: str, inputs: Inputs) -> list[tuple[str, str]]:
+        """Trader and token of what mirrors of a strategy hold in a market, are buying, or are about to be told to buy."""
+        mirrors = {strategy.strategy_id for strategy in self.mirrors(wallet_id)}
+        if not mirrors:
+            return []
+        place = (wallet_id, inputs.condition_id)
+        held = [(one.trader, one.token_id) for one in self.live.copies() if (one.wallet_id, one.condition_id) == place]
+        intents = (intent for decision in self.book.in_flight.values() for intent in decision.intents)
+        coming = [
+            (one.trader, one.token_id)
+            for one in intents
+            if one.strategy_id in mirrors and one.condition_id == inputs.condition_id and one.trader
+        ]
+        return held + coming

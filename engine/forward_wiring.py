@@ -125,6 +125,7 @@ def forward_testing(
     )
     if live is not None:
         maker.mirrors, maker.warm = live.registry.mirrors, live.executor.desk.glance.warm
+        maker.conflicts.mirrors, maker.conflicts.live = live.registry.mirrors, live.book
     told = _Told()
     room = DecisionRoom(maker=maker, scores=scores, books=books, kept=kept, config=settings, decided=told)
     tester = ForwardTester(

@@ -5,21 +5,18 @@ from decimal import Decimal
 import msgspec
 import pytest
 import trio
-from property.deciding_world import DecidingWorld, VirtualWall, market, trade
+from property.deciding_world import DecidingWorld, VirtualWall, market
+from property.disagreeing import FIRST, LISTED, OTHER, A, B, C, one, reason
 from property.made_decisions import TOKEN, strategy
-from property.made_trades import NOON_S, condition, wallet
+from property.made_trades import NOON_S, condition
 
 from engine.adapters.memory.paper_ledger import MemoryPaperLedger
 from protocols.decisions import Book, Inputs
 from protocols.errors import TransientError
 from protocols.paper import Payouts
-from protocols.strategies import Aggregation, ConflictPolicy, EntryModel, TargetMode
+from protocols.strategies import Aggregation, ConflictPolicy, EntryModel
 from protocols.trades import LanedTrade
 
-A, B, C = wallet(1), wallet(2), wallet(3)
-LISTED = {"target_mode": TargetMode.LIST, "target_traders": (A, B, C), "entry_model": EntryModel.OBSERVED}
-OTHER = "987"
-FIRST = LISTED | {"conflict_policy": ConflictPolicy.FIRST}
 MAJORITY = LISTED | {"conflict_policy": ConflictPolicy.MAJORITY}
 NET = LISTED | {"conflict_policy": ConflictPolicy.NET}
 
@@ -30,10 +27,6 @@ class NoFills(MemoryPaperLedger):
     async def market_fills(self, *_args, **_kwargs):
         await trio.lowlevel.checkpoint()
         raise TransientError("database down")
-
-
-def one(number, who, token=TOKEN, shares=25, **changes):
-    return trade(number, wallet=who, token_id=token, size_micro=shares * 1_000_000, **changes)
 
 
 def played(*steps, bots, world=None, **options):
@@ -48,11 +41,6 @@ def played(*steps, bots, world=None, **options):
                 await trio.sleep(step)
 
     return made.run(play)
-
-
-def reason(made, number, bot=1):
-    [found] = [reasons[bot] for reasons in made.reasons(f"trade-{number}").values() if bot in reasons]
-    return found
 
 
 def inputs_of(made, number, part="sides"):

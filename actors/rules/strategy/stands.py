@@ -11,22 +11,25 @@ from protocols.paper import OpenOrder
 from protocols.strategies import StrategySettings
 
 
-def stand_of(orders: Iterable[OpenOrder], inputs: Inputs, crowd: int | None = None) -> Stand:
+def stand_of(
+    orders: Iterable[OpenOrder], inputs: Inputs, crowd: int | None = None, mirrored: Iterable[tuple[str, str]] = ()
+) -> Stand:
     """Returns what the open orders of a strategy are to a trade; those of other markets and events do not matter.
 
-    A market belongs to its event, and to itself where nobody knows its event.
+    A market belongs to its event, and to itself where nobody knows its event. `mirrored` is what is held with money in this
+    market: trader and token. It may be there without a paper order, and counts as one but for its cost.
     """
     event_slug = None if inputs.market is None else inputs.market.event_slug
-    against, beside, event_usd = set[str](), set[str](), ZERO
+    event_usd, held = ZERO, list(mirrored)
     for order in orders:
         is_same_market = order.condition_id == inputs.condition_id
         if is_same_market or (event_slug is not None and order.event_slug == event_slug):
             event_usd = EXACT.add(event_usd, order.cost)
-        if is_same_market and order.trader != inputs.wallet:
-            if order.token_id == inputs.token_id:
-                beside.add(order.trader)
-            else:
-                against.add(order.token_id)
+        if is_same_market:
+            held.append((order.trader, order.token_id))
+    others = [(trader, token_id) for trader, token_id in held if trader != inputs.wallet]
+    against = {token_id for _, token_id in others if token_id != inputs.token_id}
+    beside = {trader for trader, token_id in others if token_id == inputs.token_id}
     return Stand(against=tuple(sorted(against)), beside=len(beside), event_usd=event_usd, crowd=crowd)
 
 
