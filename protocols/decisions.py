@@ -257,7 +257,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What strategies decided about a trade. Sequences are parallel."""
 
     part: str
-    """`now`, or what these strategies had to wait for: such as `book`, `model`, `tx`, `w30+book`."""
+    """`now`, or what these strategies had to wait for: such as `book500`, `model`, `w30+book500`, `sides+order`."""
     trade_id: str
     trade_ms: int
     decided_ms: int
