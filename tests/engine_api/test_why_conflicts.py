@@ -4,12 +4,16 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from engine_adapters.paper_worlds import order, traded
+from engine_adapters.paper_worlds import StillClock, order, traded
 from engine_api.api_server import TOKEN, USER_ID, gate_of, serving_routes
-from engine_api.test_why_routes import BEARERS, USERS, decide, open_gates, why
+from engine_api.test_why_routes import BEARERS, USERS, decide, diagnose, open_gates, why
 from engine_postgres.ft_world import ft_world
 
+from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
+from engine.adapters.postgres.ft_report_store import PostgresFtReports
+from engine.adapters.postgres.trader_record_store import PostgresTraderRecords
 from engine.adapters.postgres.why_store import PostgresWhyStore
+from engine.api.ft_admin_routes import ft_admin_routes
 from engine.api.why_routes import why_routes
 from protocols.conflicts import Crowd, Side, Stand
 from protocols.decisions import MarketInput
@@ -103,3 +107,22 @@ async def test_stands_that_are_not_understood_are_a_note_and_no_failure(api, wor
     assert found["gates"] is None
     assert "not understood" in found["note"]
     assert msgspec.json.encode(told)
+
+
+async def test_a_diagnosis_judges_by_what_the_strategy_had_when_it_decided(world):
+    raw = world.connection
+    routes = ft_admin_routes(
+        reports=PostgresFtReports(connection=raw, clock=StillClock()), facts=PostgresWhyStore(raw),
+        markets=PostgresDecisionMarkets(raw), records=PostgresTraderRecords(raw), settle_now=lambda: None,
+        clock=StillClock(),
+    )  # fmt: skip
+    policy = open_gates(conflict_policy=ConflictPolicy.MAJORITY)
+    plain, asked, _ = [await world.strategy(name, USER_ID, **policy) for name in ("PLAIN", "ASKED", "NEWER")]
+    await decide(world, LANED, [(plain, "taken", "1000")], orders=[order(LANED, "PLAIN")], market=MARKET)
+    await decide(
+        world, LANED, [(asked, "conflict_majority", None)], stands=(Stand(crowd=0),), market=MARKET,
+        crowds=(Crowd(sides=SIDES),), part="sides",
+    )  # fmt: skip
+    async with serving_routes(*routes, gate=gate_of(BEARERS)) as client:
+        would = {name: (await diagnose(client, LANED, name))["would"] for name in ("PLAIN", "ASKED", "NEWER")}
+    assert would == {"PLAIN": "taken", "ASKED": "conflict_majority", "NEWER": "taken"}

@@ -115,6 +115,11 @@ def _gates(
         return None, f"what was kept is not understood by this version of the program: {error}"
 
 
+def stand_in(decision: StoredDecision, number: int) -> Stand | None:
+    """Returns what policies of a strategy looked at; None where they did not. Raises `msgspec.MsgspecError`."""
+    return _stand(decision, decision.strategies.index(number)) if number in decision.strategies else None
+
+
 def _stand(decision: StoredDecision, place: int) -> Stand | None:
     stands = () if decision.stands is None else _STANDS.decode(decision.stands)
     return stands[place] if place < len(stands) else None
