@@ -9,6 +9,7 @@ import attrs
 import msgspec
 import trio
 
+from actors.conflict_desk import NOBODY_ASKED, ConflictDesk, Crowds
 from actors.holding_desk import HoldingDesk
 from actors.market_desk import MarketDesk
 from actors.paper_book import PaperBook
@@ -55,6 +56,7 @@ class DecisionMaker:
     markets: MarketDesk
     records: RecordDesk
     holdings: HoldingDesk
+    conflicts: ConflictDesk
     clock: WallClock
     mirrors: Mirrors = lambda _: ()
     """Live strategies that mirror a paper strategy: none unless money may be spent."""
@@ -77,7 +79,8 @@ class DecisionMaker:
     ) -> Decision:
         """Returns the decision of strategies about a BUY, or several that are one; what it spends is reserved."""
         self._take_back((trades[0].trade_id, part))
-        inputs = self._inputs(trades, members=members, extras=extras)
+        crowds = self.conflicts.crowds(runners, trades)
+        inputs = self._inputs(trades, members=members, extras=extras, crowds=crowds)
         ids = inputs.members or (inputs.trade_id,)
         decision = decide(
             runners,
@@ -86,6 +89,7 @@ class DecisionMaker:
             self.book.available,
             lambda runner: any(_copy(runner.strategy.number, id_) in self._copied for id_ in ids),
             self._on_error,
+            self.conflicts.stands(inputs, crowds),
         )
         intents = intents_of(decision, inputs, runners, self.mirrors, trades[0].seen_s)
         if intents:
@@ -109,7 +113,9 @@ class DecisionMaker:
 
     def wants_book(self, runners: Sequence[Runner], trades: Sequence[Trade], *, members: bool, extras: Extras) -> bool:
         """Returns whether some strategy would buy if the book lets it."""
-        return wants_fill(runners, self._inputs(trades, members=members, extras=extras), self.book.available)
+        crowds = self.conflicts.crowds(runners, trades)
+        inputs = self._inputs(trades, members=members, extras=extras, crowds=crowds)
+        return wants_fill(runners, inputs, self.book.available, self.conflicts.stands(inputs, crowds))
 
     def sale(self, part: str, runners: Sequence[Runner], trade: Trade, *, book: Book | None) -> Decision:
         """Returns the decision of strategies about a SELL; the shares that it sells are reserved."""
@@ -137,7 +143,9 @@ class DecisionMaker:
         """Returns the inputs as they stand now, for who is asked for a score."""
         return self._inputs(trades, members=members, extras=NOTHING)
 
-    def _inputs(self, trades: Sequence[Trade], *, members: bool, extras: Extras) -> Inputs:
+    def _inputs(
+        self, trades: Sequence[Trade], *, members: bool, extras: Extras, crowds: Crowds = NOBODY_ASKED
+    ) -> Inputs:
         first = trades[0]
         total = summed(trades)
         market = self._market_at_hand(first)
@@ -161,6 +169,7 @@ class DecisionMaker:
             book=extras.book,
             portfolio_usd=extras.portfolio_usd,
             holding_micro=self.holdings.before(first) if is_sale else None,
+            crowds=crowds.found,
         )
 
     def _market_at_hand(self, trade: Trade) -> MarketInput | None:

@@ -36,10 +36,14 @@ class Pending:
     runners: Sequence[Runner]
     after: Sequence["Pending"] = ()
     """What has to be decided before, since it is about the same trader and token."""
+    before: Sequence["Pending"] = ()
+    """Whose turn comes first, since it may buy in the same market or event."""
     members: list[Trade] = attrs.field(factory=list)
     group: GroupKey | None = None
     hurry: trio.Event = attrs.field(factory=trio.Event)
     """Set when an aggregate is to be decided as it is."""
+    overtakes: trio.Event = attrs.field(factory=trio.Event)
+    """Set when a sale waits for it: then it does not wait for its turn."""
     done: trio.Event = attrs.field(factory=trio.Event)
     failures: int = 0
 
@@ -72,6 +76,8 @@ class DecisionRoom:
     _waiting: dict[tuple[str, str], Pending] = attrs.field(init=False, factory=dict)
     _by_pair: dict[Pair, list[Pending]] = attrs.field(init=False, factory=dict)
     _groups: dict[GroupKey, Pending] = attrs.field(init=False, factory=dict)
+    _queues: dict[tuple[str, str], Pending] = attrs.field(init=False, factory=dict)
+    """Who came last, by part and market or event, of parts that decide one after the other."""
     _closed_groups: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(CLOSED_GROUPS_MAX))
     _nursery: trio.Nursery | None = attrs.field(init=False, default=None)
 
@@ -91,7 +97,7 @@ class DecisionRoom:
 
     def at_hand(self, trade: Trade, needs: Needs) -> Extras | None:
         """Returns what a decision on a BUY needs beyond the trade, if nothing of it has to be waited for, else None."""
-        if needs.book_delay_ms is not None or not self.maker.is_ready(trade):
+        if needs.book_delay_ms is not None or not self._is_ready(trade, needs):
             return None
         extras = NOTHING
         if needs.portfolio:
@@ -109,12 +115,20 @@ class DecisionRoom:
         """Returns whether a decision is waiting; not for a member of an aggregate other than its first."""
         return (trade_id, part) in self._waiting
 
+    def has_queue(self, trade: Trade, part: str, needs: Needs) -> bool:
+        """Returns whether something waits that has to be decided before a BUY."""
+        return needs.order and any(key in self._queues for key in _queue_keys(trade, part))
+
     def waiting_for(self, pair: Pair) -> list[Pending]:
         """Returns what waits for a trader and token, oldest first."""
         return list(self._by_pair.get(pair, ()))
 
     def add(self, pending: Pending) -> None:
         """Begins to wait."""
+        if pending.needs.order:
+            keys = _queue_keys(pending.trade, pending.part)
+            pending.before = [self._queues[key] for key in keys if key in self._queues]
+            self._queues.update(dict.fromkeys(keys, pending))
         self._waiting[pending.trade.trade_id, pending.part] = pending
         self._by_pair.setdefault(pending.pair, []).append(pending)
         if self._nursery is not None:
@@ -163,6 +177,9 @@ class DecisionRoom:
     def _remove(self, pending: Pending) -> None:
         self._close_group(pending)
         del self._waiting[pending.trade.trade_id, pending.part]
+        for key in _queue_keys(pending.trade, pending.part):
+            if self._queues.get(key) is pending:
+                del self._queues[key]
         self._by_pair[pending.pair].remove(pending)
         if not self._by_pair[pending.pair]:
             del self._by_pair[pending.pair]
@@ -186,7 +203,18 @@ class DecisionRoom:
             extras = attrs.evolve(extras, book=await self.books.depth(pending.trade.token_id))
             # Meanwhile what is known of the market may have become too old.
             await self._basics(pending)
+        await self._turn(pending)
         return self.maker.buy(pending.part, pending.runners, trades, members=members, extras=extras)
+
+    async def _turn(self, pending: Pending) -> None:
+        """Waits until those that came before have decided: what they buy counts. A sale is never kept waiting by it."""
+        for earlier in pending.before:
+            if earlier.done.is_set() or pending.overtakes.is_set():
+                continue
+            async with trio.open_nursery() as nursery:
+                for event in (earlier.done, pending.overtakes):
+                    nursery.start_soon(_cancel_after, event, nursery.cancel_scope)
+        pending.before = ()
 
     async def _sale(self, pending: Pending) -> Decision:
         wallet, token_id = pending.pair
@@ -214,13 +242,18 @@ class DecisionRoom:
     async def _basics(self, pending: Pending) -> None:
         """Waits for market and trader, within the age that some strategy still accepts."""
         trade, now_s = pending.trade, trio.current_time()
-        if self.maker.is_ready(trade):
+        if self._is_ready(trade, pending.needs):
             return
         age_s = (self.maker.clock.now_ms() - trade.trade_ms) / 1000
         oldest_s = max(runner.settings.max_trade_age_s for runner in pending.runners)
         wait_s = max(0.0, min(self.config.market_wait_s, oldest_s - age_s))
         await self.maker.records.fetch([trade.wallet], deadline_s=now_s + RECORD_WAIT_S)
+        if pending.needs.sides:
+            await self.maker.conflicts.sides.fetch(trade.condition_id, deadline_s=now_s + RECORD_WAIT_S)
         await self.maker.markets.wait_for([trade.condition_id], deadline_s=now_s + wait_s)
+
+    def _is_ready(self, trade: Trade, needs: Needs) -> bool:
+        return self.maker.is_ready(trade) and self.maker.conflicts.knows(needs, trade.condition_id)
 
     async def _extras(self, pending: Pending, trades: Sequence[Trade], *, members: bool) -> Extras:
         extras = Extras()
@@ -236,3 +269,13 @@ class DecisionRoom:
 def _written_before(trade: Trade) -> Trade:
     """Returns the trade without its arrival: its row went to the writer then, and what is late now is the decision."""
     return msgspec.structs.replace(trade, seen_s=math.nan)
+
+
+def _queue_keys(trade: Trade, part: str) -> list[tuple[str, str]]:
+    places = (trade.condition_id, trade.event_slug)
+    return [(part, place) for place in places if place is not None]
+
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()

@@ -117,6 +117,7 @@ class ForwardTester:
         """Decides what can be decided now, lets the rest wait, and puts the trade into `out`."""
         trade = laned.trade
         self.maker.holdings.note(trade)
+        self.maker.conflicts.note(trade)
         decisions = self._sale(laned) if trade.side == "SELL" else self._buy(laned)
         out.append(DecidedTrade(trade, laned.lane, tuple(decisions)) if decisions else laned)
 
@@ -131,7 +132,9 @@ class ForwardTester:
                     decisions.append(self.maker.late_member(part, runners, trade))
             elif self.room.is_full:
                 decisions.append(self.maker.buy(part, runners, [trade], members=needs.aggregates, extras=NOTHING))
-            elif (extras := self.room.at_hand(trade, needs)) is not None:
+            elif (
+                not self.room.has_queue(trade, part, needs) and (extras := self.room.at_hand(trade, needs)) is not None
+            ):
                 decisions.append(self.maker.buy(part, runners, [trade], members=False, extras=extras))
             else:
                 self.room.add(Pending(laned=laned, part=part, needs=needs, runners=runners))
@@ -147,6 +150,7 @@ class ForwardTester:
             holders |= {runner.strategy.wallet_id for pending in earlier for runner in pending.runners}
             for pending in earlier:
                 pending.hurry.set()
+                pending.overtakes.set()
         decisions = []
         for part, runners in self._sale_parts(trade.wallet, holders):
             if self._is_dealt_with(trade.trade_id, part):
@@ -257,6 +261,7 @@ class ForwardTester:
         changes = self.maker.book.changes(wallet_ids)
         accounts = await self.store.accounts(wallet_ids) if wallet_ids else []
         self.maker.book.load(accounts, changes)
+        self.maker.conflicts.follow(index)
         self._index = index
 
     def _failed(self, message: str, error: TransientError) -> None:

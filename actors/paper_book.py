@@ -1,12 +1,13 @@
 """What every strategy has of virtual money, at hand: cash, what is reserved, what is open."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import attrs
 
 from actors.rules.paper.orders import as_open
+from actors.strategy_positions import StrategyPositions
 from protocols.decisions import Decision, PaperOrder
 from protocols.paper import Account, OpenOrder, SettledOrder
 from protocols.receipts import ClosedShares, Receipt
@@ -52,6 +53,10 @@ class PaperBook:
     """Shares of open orders that decisions on their way sell."""
     _settled_early: dict[str, SettledOrder] = attrs.field(init=False, factory=dict)
     """Settled in the database before the receipt of the order came."""
+    _positions: StrategyPositions = attrs.field(init=False, factory=StrategyPositions)
+    """Open, on their way, or in doubt."""
+    _doubted: dict[str, dict[str, OpenOrder]] = attrs.field(init=False, factory=dict)
+    """By watched strategy: orders of which nobody knows whether they were made."""
 
     def available(self, wallet_id: str) -> Decimal | None:
         """Returns a strategy's bankroll in USD; None while its account has not been read."""
@@ -64,6 +69,19 @@ class PaperBook:
         found = [*self._by_pair.get(pair, {}).values(), *self._coming.get(pair, {}).values()]
         orders = (self._less_closing(order) for order in found)
         return [order for order in orders if order.shares > 0]
+
+    def watch(self, wallet_ids: Collection[str]) -> None:
+        """Keeps at hand what these strategies hold in single markets and events."""
+        coming = [order for orders in self._coming.values() for order in orders.values()]
+        doubted = [order for orders in self._doubted.values() for order in orders.values()]
+        self._positions.watch(wallet_ids, [*self._open.values(), *coming, *doubted])
+
+    def positions(self, wallet_id: str, condition_id: str, event_slug: str | None) -> list[OpenOrder]:
+        """Returns what a watched strategy holds in a market and its event: open, on its way or in doubt.
+
+        What is being sold is held until the sale is committed: only then nothing can keep it from being sold.
+        """
+        return self._positions.near(wallet_id, condition_id, event_slug)
 
     def open_pairs(self) -> list[tuple[str, str]]:
         """Returns every (trader, token) with open orders."""
@@ -84,6 +102,8 @@ class PaperBook:
             known = self.accounts.get(account.wallet_id)
             if known is not None and (account.wallet_id in busy or known.changes != changes.get(account.wallet_id)):
                 continue
+            for order in self._doubted.pop(account.wallet_id, {}).values():
+                self._let_go(order)
             self._take(account, known, open_orders.get(account.wallet_id, {}))
 
     def _take(self, account: Account, known: PaperAccount | None, at_hand: Mapping[str, OpenOrder]) -> None:
@@ -119,7 +139,9 @@ class PaperBook:
         self.in_flight[decision.key] = decision
         for order in decision.orders:
             self.accounts[order.wallet_id].reserved += order.cost
-            self._coming.setdefault((order.trader, order.token_id), {})[order.order_id] = as_open(order)
+            coming = as_open(order)
+            self._coming.setdefault((order.trader, order.token_id), {})[order.order_id] = coming
+            self._positions.add(coming)
         for close in decision.closes:
             self._closing[close.order_id] = self._closing.get(close.order_id, _ZERO) + close.shares
 
@@ -133,6 +155,7 @@ class PaperBook:
             if not receipt.applied:
                 for order in decision.orders:
                     self.accounts[order.wallet_id].doubted += order.cost
+                    self._doubt(as_open(order))
             else:
                 for order in decision.orders:
                     if order.order_id not in receipt.left_out:
@@ -153,7 +176,7 @@ class PaperBook:
         for order in decision.orders:
             self.accounts[order.wallet_id].reserved -= order.cost
             pair = (order.trader, order.token_id)
-            del self._coming[pair][order.order_id]
+            self._let_go(self._coming[pair].pop(order.order_id))
             if not self._coming[pair]:
                 del self._coming[pair]
         for close in decision.closes:
@@ -191,16 +214,35 @@ class PaperBook:
             account.cash += order.payout
             account.changes += 1
 
+    def _doubt(self, order: OpenOrder) -> None:
+        if order.wallet_id in self._positions.watched and order.order_id not in self._open:
+            self._doubted.setdefault(order.wallet_id, {})[order.order_id] = order
+            self._positions.add(order)
+
+    def _let_go(self, order: OpenOrder) -> None:
+        """Forgets a position, unless it is held for another reason, too."""
+        if order.wallet_id not in self._positions.watched:
+            return
+        elsewhere = (
+            self._open,
+            self._doubted.get(order.wallet_id, {}),
+            self._coming.get((order.trader, order.token_id), {}),
+        )
+        if not any(order.order_id in orders for orders in elsewhere):
+            self._positions.remove(order)
+
     def _less_closing(self, order: OpenOrder) -> OpenOrder:
         closing = self._closing.get(order.order_id)
         return order if closing is None else attrs.evolve(order, shares=max(_ZERO, order.shares - closing))
 
     def _add(self, order: OpenOrder) -> None:
         self._open[order.order_id] = order
+        self._positions.add(order)
         self._by_pair.setdefault((order.trader, order.token_id), {})[order.order_id] = order
 
     def _remove(self, order_id: str) -> None:
         order = self._open.pop(order_id)
+        self._let_go(order)
         pair = (order.trader, order.token_id)
         del self._by_pair[pair][order_id]
         if not self._by_pair[pair]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from actors.book_desk import BookDesk
+from actors.conflict_desk import ConflictDesk
 from actors.decision_maker import DecisionMaker
 from actors.decision_room import DecisionRoom
 from actors.forward_tester import AUDIT_S, NO_LIVE, ForwardTester
@@ -20,6 +21,7 @@ from actors.paper_book import PaperBook
 from actors.record_desk import RecordDesk
 from actors.score_desk import ScoreDesk
 from actors.settler import Settler
+from actors.sides_desk import SidesDesk
 from actors.strategy_registry import StrategyRegistry
 from config.schema import EngineConfig
 from engine.live_wiring import LiveTrading
@@ -69,6 +71,7 @@ class ForwardTesting:
     markets: MarketDesk
     records: RecordDesk
     holdings: HoldingDesk
+    sides: SidesDesk
     scores: ScoreDesk
     books: BookDesk
     tester: ForwardTester
@@ -87,6 +90,7 @@ class ForwardTesting:
             Child(name="market_desk", run=self.markets.run),
             Child(name="record_desk", run=self.records.run),
             Child(name="holding_desk", run=self.holdings.run),
+            Child(name="sides_desk", run=self.sides.run),
             Child(name="settler", run=self.settler.run),
         )
 
@@ -110,9 +114,18 @@ def forward_testing(
     holdings = HoldingDesk(store=io.paper, venue=io.trader_holdings, clock=clock)
     scores = ScoreDesk(scorer=io.scorer, timeout_ms=settings.score_timeout_ms)
     books = BookDesk(upstream=io.books)
-    maker = DecisionMaker(book=PaperBook(), markets=market_desk, records=records, holdings=holdings, clock=clock)
+    sides, book = SidesDesk(store=io.paper, clock=clock, rng=rng), PaperBook()
+    maker = DecisionMaker(
+        book=book,
+        markets=market_desk,
+        records=records,
+        holdings=holdings,
+        conflicts=ConflictDesk(book=book, sides=sides),
+        clock=clock,
+    )
     if live is not None:
         maker.mirrors, maker.warm = live.registry.mirrors, live.executor.desk.glance.warm
+        maker.conflicts.mirrors, maker.conflicts.live = live.registry.mirrors, live.book
     told = _Told()
     room = DecisionRoom(maker=maker, scores=scores, books=books, kept=kept, config=settings, decided=told)
     tester = ForwardTester(
@@ -145,6 +158,7 @@ def forward_testing(
         markets=market_desk,
         records=records,
         holdings=holdings,
+        sides=sides,
         scores=scores,
         books=books,
         tester=tester,

@@ -10,6 +10,7 @@ from decimal import Decimal
 import attrs
 import msgspec
 
+from protocols.conflicts import Crowd, Stand
 from protocols.live.exits import ExitSignal
 from protocols.live.orders import LiveIntent
 from protocols.trades import LanedTrade
@@ -54,6 +55,16 @@ class Reason(enum.StrEnum):
     LOW_ML_SCORE = "low_ml_score"
     PORTFOLIO_UNKNOWN = "portfolio_unknown"
     """PROPORTIONAL of the portfolio, and nobody knows what the leader's is worth."""
+    CONFLICT_FIRST = "conflict_first"
+    """It holds another outcome of the market already, from another target."""
+    CONFLICT_MAJORITY = "conflict_majority"
+    """Not more of its targets stand on this outcome than on any other, or nobody knows."""
+    CONFLICT_NET = "conflict_net"
+    """Not more of its targets' money stands on this outcome than on any other, or nobody knows."""
+    SIDE_LIMIT = "side_limit"
+    """As many of its targets as are allowed are copied on this outcome already."""
+    EVENT_EXPOSURE = "event_exposure"
+    """The event holds as much of its money as is allowed."""
     ZERO_STAKE = "zero_stake"
     """The formula stakes nothing, as Kelly does without an edge."""
     INSUFFICIENT_CASH = "insufficient_cash"
@@ -178,6 +189,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     portfolio_usd: Decimal | None = None
     holding_micro: int | None = None
     """Of a SELL: what the trader held before, in micro-shares; None when nobody knows."""
+    crowds: tuple[Crowd, ...] | None = None
+    """Of a BUY: how targets stand in the market, once for strategies with the same targets; None: nobody asked or knew."""
 
 
 class PaperOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,6 +227,8 @@ class PaperOrder(msgspec.Struct, frozen=True, kw_only=True):
     conviction: Decimal
     trade_ms: int
     decided_ms: int
+    event_slug: str | None = None
+    """Of the market, as it was known then."""
 
     @property
     def cost(self) -> Decimal:
@@ -242,7 +257,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What strategies decided about a trade. Sequences are parallel."""
 
     part: str
-    """`now`, or what these strategies had to wait for: such as `book`, `model`, `tx`, `w30+book`."""
+    """`now`, or what these strategies had to wait for: such as `book500`, `model`, `w30+book500`, `sides+order`."""
     trade_id: str
     trade_ms: int
     decided_ms: int
@@ -259,6 +274,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     closes: tuple[PaperClose, ...] = ()
     intents: tuple[LiveIntent, ...] = ()
     """Of live strategies that mirror one of `strategies`: claims that are committed with the decision."""
+    stands: tuple[Stand | None, ...] = ()
+    """What policies for conflicts looked at, where a decision got that far; empty where no strategy has one."""
     exit_signal: ExitSignal | None = None
     """Of a SELL: what live strategies that hold what was sold have to sell."""
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import attrs
 
+from protocols.conflicts import MarketFills
 from protocols.decisions import Book, Inputs, MarketInput, Score, TraderRecord
 from protocols.trades import Trade
 
@@ -64,6 +65,7 @@ class OpenOrder:
     """Of the open shares: stake and fee, USD."""
     realized: Decimal = Decimal(0)
     """Profit of what was sold of it before."""
+    event_slug: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +108,7 @@ class SeenFill:
     trade_ms: int
 
 
-class PaperStore(Protocol):
+class PaperStore(MarketFills, Protocol):
     """What the forward tester reads and keeps besides decisions. All methods raise `TransientError`."""
 
     async def accounts(self, wallet_ids: Sequence[str]) -> list[Account]:

@@ -97,6 +97,19 @@ class Aggregation(enum.StrEnum):
     """Fills of one wallet, token and side within `aggregate_window_s` of the first."""
 
 
+class ConflictPolicy(enum.StrEnum):
+    """Which of its targets' opposite trades in a market a strategy copies."""
+
+    COPY_ALL = "copy_all"
+    """All of them."""
+    FIRST = "first"
+    """None of another outcome than it holds already from another target."""
+    MAJORITY = "majority"
+    """Only of the outcome that strictly most of its targets stand on."""
+    NET = "net"
+    """Only of the outcome that strictly most of their money stands on."""
+
+
 @attrs.frozen(kw_only=True)
 class StrategySettings:
     """Every setting of domain.md §2.1 and what this engine adds. A gate that is None is off; zero is a value (D18)."""
@@ -137,6 +150,9 @@ class StrategySettings:
     use_model: bool = flag(False, "asks the model for the probability of winning")
     model_threshold: Decimal | None = decimal(None, "0", "1", 6, "least probability; needed with use_model")
     absent_score: AbsentScore = choice(AbsentScore.REJECT, "what a score that is absent means")
+    conflict_policy: ConflictPolicy = choice(ConflictPolicy.COPY_ALL, "what it copies where its targets disagree")
+    max_targets_per_side: int | None = whole(None, 1, 1_000, "how many targets are copied on one outcome")
+    max_event_exposure_usd: Decimal | None = decimal(None, "0", "1000000000", 2, "most open cost in one event")
     # How much.
     starting_balance: Decimal = decimal("1000", "1", "1000000000", 2, "virtual USD; fixed once it has traded")
     bet_size: Decimal = decimal("1.20", "0", "1000000", 2, "base stake in USD")

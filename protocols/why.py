@@ -197,6 +197,8 @@ class StoredDecision:
     versions: Sequence[int]
     reasons: Sequence[str]
     bankrolls: Sequence[Decimal | None]
+    stands: str | None = None
+    """JSON of what policies for conflicts looked at, parallel to the others; None where no strategy has one."""
 
 
 @attrs.frozen(kw_only=True)

@@ -13,8 +13,10 @@ import trio
 
 from actors.live.account_cash import AccountCash
 from actors.live.commitments import Commitments, Reserved
+from actors.live.live_copies import copied_pairs, copies
 from actors.live.live_registry import LiveRegistry
 from protocols.live.exits import ExitStatus, LiveExit, Lot
+from protocols.live.holdings import LiveCopy
 from protocols.live.money import DayFigures, LiveBalance
 from protocols.live.orders import MANUAL, LiveIntent, LiveOrder
 from protocols.live.ports import Applied, Journaled, LiveSnapshot, Settled
@@ -237,18 +239,18 @@ class LiveBook:
 
     def holders(self, trader: str, token_id: str) -> Collection[str]:
         """Returns wallet_ids of paper strategies whose mirrors hold or buy what a trader was copied in."""
-        owners = {lot.strategy_id for lot in self._lots.values() if (lot.trader, lot.token_id) == (trader, token_id)}
-        coming = [*self._claims.values(), *(order.intent for order in self._working.values())]
-        owners |= {one.strategy_id for one in coming if (one.trader, one.token_id) == (trader, token_id)}
-        strategies = self.registry.strategies
-        return {strategies[owner].ft_wallet_id for owner in owners if owner in strategies}
+        return {one.wallet_id for one in self.copies() if (one.trader, one.token_id) == (trader, token_id)}
+
+    def copies(self) -> list[LiveCopy]:
+        """Returns what mirrors hold or buy."""
+        return copies(self._lots.values(), self._coming(), self.registry.strategies)
 
     def pairs(self) -> Iterable[tuple[str, str, str]]:
         """Returns (trader, condition_id, token_id) of everything held or being bought."""
-        found = {(lot.trader, lot.condition_id, lot.token_id) for lot in self._lots.values() if lot.trader}
-        coming = [*self._claims.values(), *(order.intent for order in self._working.values())]
-        found |= {(one.trader, one.condition_id, one.token_id) for one in coming if one.trader}
-        return [(trader or "", condition_id, token_id) for trader, condition_id, token_id in sorted(found)]
+        return copied_pairs(self._lots.values(), self._coming())
+
+    def _coming(self) -> list[LiveIntent]:
+        return [*self._claims.values(), *(order.intent for order in self._working.values())]
 
     def _held(self, strategy_id: str) -> Decimal:
         return self._bound.held.total(("strategy", strategy_id))

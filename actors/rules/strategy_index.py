@@ -1,13 +1,15 @@
 """Which strategies may copy a wallet: a look-up, whatever the number of strategies (O(strategies that may match))."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
 from actors.rules.strategy.eligibility import Chain
+from protocols.conflicts import Circle
 from protocols.strategies import (
     Aggregation,
     AllocationMethod,
+    ConflictPolicy,
     EntryModel,
     ProportionalBasis,
     Strategy,
@@ -50,6 +52,10 @@ class Needs:
     portfolio: bool = False
     book_delay_ms: int | None = None
     """The book, so long after the decision; None: no book."""
+    sides: bool = False
+    """How its targets stand in the market."""
+    order: bool = False
+    """Decisions in a market and event one after the other, since each depends on what the one before bought."""
 
     @property
     def aggregates(self) -> bool:
@@ -68,6 +74,10 @@ class Needs:
             names.append("portfolio")
         if self.book_delay_ms is not None:
             names.append(f"book{self.book_delay_ms}")
+        if self.sides:
+            names.append("sides")
+        if self.order:
+            names.append("order")
         return "+".join(names) or NOW
 
 
@@ -80,6 +90,10 @@ def needs_of(settings: StrategySettings) -> Needs:
         portfolio=settings.allocation_method is AllocationMethod.PROPORTIONAL
         and settings.proportional_basis is ProportionalBasis.PORTFOLIO,
         book_delay_ms=settings.fill_delay_ms if settings.entry_model is EntryModel.BOOK else None,
+        sides=settings.conflict_policy in (ConflictPolicy.MAJORITY, ConflictPolicy.NET),
+        order=settings.conflict_policy is ConflictPolicy.FIRST
+        or settings.max_targets_per_side is not None
+        or settings.max_event_exposure_usd is not None,
     )
 
 
@@ -94,6 +108,8 @@ class StrategyIndex:
     version: int = -1
     runners: Mapping[str, Runner] = attrs.field(factory=dict)
     """By wallet_id, also those that copy nothing at present: what they hold is sold when its trader sells."""
+    circles: Mapping[str, Circle] = attrs.field(factory=dict)
+    """By wallet_id of strategies that ask how their targets stand: who these are; equal ones are one object."""
     _audiences: Sequence[tuple[Runner, ...]] = ()
     _by_wallet: Mapping[str, tuple[int, ...]] = attrs.field(factory=dict)
     """Audiences that a wallet belongs to."""
@@ -148,6 +164,7 @@ def index_of(
     return StrategyIndex(
         version=table.version,
         runners=runners,
+        circles=_circles(runners.values(), table),
         audiences=[tuple(one) for one in audiences],
         by_wallet=by_wallet,
         leaderboard=frozenset(table.leaderboard),
@@ -173,6 +190,23 @@ def _audience(runner: Runner, table: StrategyTable) -> tuple[object | None, Sequ
         owner = runner.strategy.owner_id
         return owner, tuple(table.followed.get(owner, ()))
     return None, ()
+
+
+def _circles(runners: Iterable[Runner], table: StrategyTable) -> dict[str, Circle]:
+    made: dict[object, Circle] = {}
+    circles = {}
+    for runner in runners:
+        if not runner.needs.sides:
+            continue
+        mode, excluded = runner.settings.target_mode, runner.settings.excluded_traders
+        key, wallets = _audience(runner, table)
+        if mode is TargetMode.LEADERBOARD:
+            wallets = tuple(table.leaderboard)
+        counted = None if mode is TargetMode.EVERYONE else frozenset(wallets)
+        circles[runner.strategy.wallet_id] = made.setdefault(
+            (mode, key, excluded), Circle(counted, frozenset(excluded))
+        )
+    return circles
 
 
 def _with_mode(runners: Sequence[Runner], mode: TargetMode) -> tuple[Runner, ...]:

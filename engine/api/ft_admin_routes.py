@@ -9,13 +9,14 @@ import attrs
 import msgspec
 
 from actors.rules.decision_inputs import inputs_of
-from actors.rules.strategy.why import gates
+from actors.rules.strategy.why import gates, stand_in
 from engine.api.bot_bodies import WalletId
 from engine.api.errors import not_found, unavailable
 from engine.api.ft_access import REFUSALS, is_admin, limit_param, own_standing
 from engine.api.params import wallet
 from engine.api.route import ApiRoute, Call, Rate, Struct
 from protocols.clock import WallClock
+from protocols.conflicts import Stand
 from protocols.decisions import Inputs
 from protocols.errors import FencedError, MalformedError
 from protocols.ft_reports import FtReports, StreamStatus
@@ -66,7 +67,10 @@ class Diagnosed(Struct):
 
 
 class Diagnosis(Struct):
-    """What the strategy as it is now would do with a stored trade. Nothing is kept of it."""
+    """What the strategy as it is now would do with a stored trade. Nothing is kept of it.
+
+    Its policies for conflicts are judged by what it had when it decided this trade, and left out where it was not asked then.
+    """
 
     trade_id: str
     wallet_id: str
@@ -126,11 +130,11 @@ class _Handlers:
         found = await self.facts.facts(trade_id)
         if found is None:
             raise not_found("unknown_trade", f"the engine has no trade {trade_id}")
-        inputs, source = await self._inputs(found)
+        inputs, source, stand = await self._inputs(found, standing.strategy.number)
         targeted = await self.facts.is_target(wallet_id, found.trade.trader)
         targets = None if targeted is None else frozenset({inputs.wallet} if targeted else ())
         cash = standing.balance.cash
-        reports = gates(standing.strategy.settings, inputs, cash, targets)
+        reports = gates(standing.strategy.settings, inputs, cash, targets, stand)
         return Diagnosis(
             trade_id=trade_id,
             wallet_id=wallet_id,
@@ -142,18 +146,21 @@ class _Handlers:
             gates=reports,
         )
 
-    async def _inputs(self, found: WhyFacts) -> tuple[Inputs, str]:
+    async def _inputs(self, found: WhyFacts, number: int) -> tuple[Inputs, str, Stand | None]:
         trade = found.trade
-        for decision in found.decisions:
+        # Those of the part in which the strategy itself decided go first: only they have what it asked for.
+        for decision in sorted(found.decisions, key=lambda one: number not in one.strategies):
             if decision.trade_id == trade.trade_id and not decision.members:
                 try:
-                    return msgspec.json.decode(decision.snapshot, type=Inputs), "decision"
+                    inputs = msgspec.json.decode(decision.snapshot, type=Inputs)
+                    return inputs, "decision", stand_in(decision, number)
                 except msgspec.MsgspecError:
                     continue
         markets = await self.markets.find([trade.condition_id])
         records = await self.records.find([trade.trader])
         try:
-            return inputs_of(trade, markets.get(trade.condition_id), records.get(trade.trader)), "stored"
+            inputs = inputs_of(trade, markets.get(trade.condition_id), records.get(trade.trader))
+            return inputs, "stored", None
         except MalformedError as error:
             raise not_found("unusable_trade", f"the stored trade is not understood: {error}") from None
 

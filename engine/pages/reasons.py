@@ -39,6 +39,17 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "Portfolio",
         "The stake depends on what the trader's portfolio is worth, and that is not known.",
     ),
+    Reason.CONFLICT_FIRST: ("First outcome", "It holds another outcome of this market already, from another trader."),
+    Reason.CONFLICT_MAJORITY: (
+        "Most targets",
+        "Not more of the traders it copies stand on this outcome than on any other, or that is not known.",
+    ),
+    Reason.CONFLICT_NET: (
+        "Most money",
+        "Not more money of the traders it copies stands on this outcome than on any other, or that is not known.",
+    ),
+    Reason.SIDE_LIMIT: ("Traders on one side", "As many traders as are allowed are copied on this outcome already."),
+    Reason.EVENT_EXPOSURE: ("Money in the event", "The event holds as much of its money as is allowed."),
     Reason.ZERO_STAKE: ("Stake", "The formula stakes nothing on it."),
     Reason.INSUFFICIENT_CASH: ("Cash", "There was not enough cash."),
     Reason.BOOK_UNAVAILABLE: ("Order book", "There was no order book to buy from."),

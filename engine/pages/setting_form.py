@@ -16,6 +16,7 @@ BOT_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("How good the trader is", ("wr_source", "min_trader_win_rate", "max_trader_win_rate", "min_trader_resolved_count",
                                 "min_edge", "max_edge", "min_conviction", "max_conviction", "use_model",
                                 "model_threshold", "absent_score")),
+    ("When traders disagree", ("conflict_policy", "max_targets_per_side", "max_event_exposure_usd")),
     ("Stake", ("starting_balance", "bet_size", "bet_allocation_weight", "allocation_method", "kelly_fraction", "min_bet",
                "max_bet", "proportional_pct", "proportional_basis")),
     ("Fills on paper", ("entry_model", "fill_delay_ms", "fill_slippage_max_pct")),

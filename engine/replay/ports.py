@@ -1,7 +1,7 @@
 """What stands behind the ports of the actors during a replay: memory, and silence where a tape has no data."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ import trio
 from actors.rules.backtest.record_book import RecordBook
 from engine.adapters.memory.paper_ledger import MemoryPaperLedger
 from protocols.clock import WallClock
+from protocols.conflicts import MarketFill
 from protocols.decisions import Absent, Book, Inputs, Score, TraderRecord
 from protocols.errors import RejectedError
 from protocols.ingest import TargetSets, WriteResult
@@ -69,6 +70,12 @@ class ReplayLedger(MemoryPaperLedger):
     async def holdings(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[Holding], list[SeenFill]]:
         """Returns every fill of pairs of wallet and token so far; of holdings a tape says nothing."""
         return [], [fill for pair in dict.fromkeys(pairs) for fill in self._fills.get(pair, ())]
+
+    async def market_fills(
+        self, condition_ids: Sequence[str], *, since_ms: int, wallets: Collection[str] | None, fills_max: int
+    ) -> list[MarketFill]:
+        """Returns nothing: what the tape has shown is at hand already, and of the time before it nobody knows."""
+        return []
 
 
 @attrs.frozen(eq=False)

@@ -131,16 +131,16 @@ def test_a_strategy_whose_rule_raises_costs_nobody_else_anything(monkeypatch):
     made = world(strategy(1, **LISTED), strategy(2, **LISTED), strategy(3, **LISTED))
     import actors.rules.strategy.deciding as module
 
-    fill = module.fill_buy
+    fill = module.fill_in_room
     calls = []
 
-    def poisoned(settings, inputs, stake):
+    def poisoned(settings, inputs, stake, stand):
         calls.append(1)
         if len(calls) % 3 == 2:
             raise ZeroDivisionError("poison")
-        return fill(settings, inputs, stake)
+        return fill(settings, inputs, stake, stand)
 
-    monkeypatch.setattr(module, "fill_buy", poisoned)
+    monkeypatch.setattr(module, "fill_in_room", poisoned)
     made.run(sends(trade(1), trade(2)))
     for number in (1, 2):
         assert made.reasons(f"trade-{number}") == {"now": {1: "taken", 2: "rule_error", 3: "taken"}}

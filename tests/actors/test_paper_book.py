@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import QUICK
 from property.made_decisions import TOKEN, account, close, decision, order
-from property.made_trades import wallet
+from property.made_trades import condition, wallet
 
 from actors.paper_book import PaperBook
+from actors.rules.paper.orders import as_open
 from protocols.paper import SettledOrder
 from protocols.receipts import ClosedShares, Receipt
 
-TRADER = wallet(1)
+TRADER, MARKET = wallet(1), condition(7)
 
 
 def book(cash: str = "100") -> PaperBook:
@@ -172,3 +173,75 @@ def test_cash_is_what_it_was_less_what_is_bought_or_on_its_way_plus_what_was_pai
             order(n).order_id for n in opened | reserved
         }
         assert made.accounts["BOT_1"].reserved == 10 * len(reserved)
+
+
+def held(made: PaperBook, event_slug=None, condition_id=MARKET):
+    return sorted(one.order_id[-1] for one in made.positions("BOT_1", condition_id, event_slug))
+
+
+def test_nothing_is_kept_by_market_of_a_strategy_that_nobody_watches():
+    made = book()
+    bought(made)
+    assert held(made) == []
+    made.watch({"BOT_1"})
+    assert held(made) == ["1"], "what it held before is found"
+    made.watch(())
+    assert held(made) == []
+
+
+def test_what_is_on_its_way_open_or_being_sold_is_held_until_a_commit_says_otherwise():
+    made = book()
+    made.watch({"BOT_1"})
+    coming = decision("t", orders=(order(1),))
+    made.reserve(coming)
+    assert held(made) == ["1"]
+    made.received([Receipt(key=coming.key, applied=True)])
+    assert held(made) == ["1"]
+    sale = decision("s", closes=(close(1, order(1), "25"),))
+    made.reserve(sale)
+    assert held(made) == ["1"]
+    gone = ClosedShares(
+        order_id=order(1).order_id, wallet_id="BOT_1", shares=Decimal(25), proceeds=Decimal(10), cost_released=Decimal(10),
+        shares_left=Decimal(0), cost_left=Decimal(0),
+    )  # fmt: skip
+    made.received([Receipt(key=sale.key, applied=True, closed=(gone,))])
+    assert held(made) == []
+
+
+def test_a_decision_made_again_replaces_what_it_held():
+    made = book()
+    made.watch({"BOT_1"})
+    made.reserve(decision("t", orders=(order(1),)))
+    made.reserve(decision("t"))
+    assert held(made) == []
+
+
+def test_an_order_in_doubt_is_held_until_the_database_has_been_read():
+    made = book()
+    made.watch({"BOT_1"})
+    one = decision("t", orders=(order(1, event_slug="cup"),))
+    made.reserve(one)
+    made.received([Receipt(key=one.key, applied=False)])
+    assert held(made) == held(made, "cup", "0xother") == ["1"]
+    # It is bought after all: then it is open, and the end of the doubt does not take it away.
+    made.reserve(one)
+    made.received([Receipt(key=one.key, applied=True)])
+    made.load([account("BOT_1", "90", as_open(order(1, event_slug="cup")))], made.changes(["BOT_1"]))
+    assert held(made) == ["1"]
+    other = decision("u", orders=(order(2),))
+    made.reserve(other)
+    made.received([Receipt(key=other.key, applied=False)])
+    assert held(made) == ["1", "2"]
+    made.load([account("BOT_1", "90", as_open(order(1, event_slug="cup")))], made.changes(["BOT_1"]))
+    assert held(made) == ["1"]
+
+
+def test_markets_of_one_event_are_found_together():
+    made = book()
+    made.watch({"BOT_1"})
+    for number, market, slug in ((1, MARKET, "cup"), (2, "0xother", "cup"), (3, "0xother", None), (4, MARKET, None)):
+        one = decision(f"t{number}", orders=(order(number, condition_id=market, event_slug=slug),))
+        made.reserve(one)
+    assert held(made, "cup") == ["1", "2", "4"]
+    assert held(made) == ["1", "4"]
+    assert held(made, "another", "0xother") == ["2", "3"]

@@ -8,10 +8,12 @@ from property.examples import QUICK, examples
 from property.made_trades import wallet
 from reference.random_strategies import batches
 
+from actors.rules.strategy.conflict_gates import CONFLICT_GATES
 from actors.rules.strategy.eligibility import Chain
 from actors.rules.strategy.gates import GATES
+from actors.rules.strategy.stands import fill_in_room
 from actors.rules.strategy.traits import traits_of
-from actors.rules.strategy.verdict import explain, judge
+from actors.rules.strategy.verdict import Verdict, explain, judge
 from protocols.decisions import Absent, Present, Reason
 from protocols.strategies import AbsentScore, AllocationMethod, ProportionalBasis, StrategySettings, WinRateSource
 
@@ -189,8 +191,13 @@ def test_the_first_failure_in_the_order_of_the_table_wins():
 
 def test_gates_stand_in_the_order_of_their_names():
     names = list(Reason)
-    order = [gate.reason for gate in GATES]
+    order = [gate.reason for gate in GATES] + [gate.reason for gate in CONFLICT_GATES]
     assert [name for name in names if name in order] == order
+
+
+def fee_does_not_fit(settings, inputs, verdict, stand):
+    taken = verdict.reason is Reason.TAKEN
+    return taken and fill_in_room(settings, inputs, verdict.stake, stand) is Reason.EVENT_EXPOSURE
 
 
 @examples(25)
@@ -198,10 +205,12 @@ def test_gates_stand_in_the_order_of_their_names():
 def test_the_first_failed_report_is_the_reason_and_what_is_off_never_fails(batch):
     for pair in batch.pairs[:8]:
         chain = Chain.of(pair.settings, pair.targets)
-        for one, bankroll in list(zip(batch.trades, pair.bankrolls, strict=True))[:4]:
+        for one, bankroll, stand in list(zip(batch.trades, pair.bankrolls, pair.stands, strict=True))[:4]:
             traits = traits_of(one)
-            verdict = judge(chain, traits, bankroll)
-            reports = explain(pair.settings, pair.targets, traits, bankroll)
+            verdict = judge(chain, traits, bankroll, stand)
+            if fee_does_not_fit(pair.settings, one, verdict, stand):
+                verdict = Verdict(Reason.EVENT_EXPOSURE)
+            reports = explain(pair.settings, pair.targets, traits, bankroll, stand)
             failed = [report for report in reports if not report.passed]
             assert all(report.is_on for report in failed)
             assert (failed[0].reason if failed else Reason.TAKEN) is verdict.reason
@@ -215,7 +224,7 @@ def test_the_report_shows_value_and_limit_and_also_what_is_off():
     assert (low.is_on, low.passed, low.value, low.limit) == (True, False, "0.6", "0.65")
     off = reports[Reason.LOW_CONVICTION]
     assert (off.is_on, off.passed, off.value, off.limit) == (False, True, "2", None)
-    assert len(reports) == len(GATES)
+    assert len(reports) == len(GATES) + len(CONFLICT_GATES)
 
 
 @QUICK

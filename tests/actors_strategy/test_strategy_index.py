@@ -14,6 +14,7 @@ from actors.rules.strategy_index import StrategyIndex, index_of, needs_of
 from protocols.strategies import (
     Aggregation,
     AllocationMethod,
+    ConflictPolicy,
     EntryModel,
     ProportionalBasis,
     StrategySettings,
@@ -162,6 +163,10 @@ def test_a_new_version_of_a_strategy_has_a_new_chain():
         ({"model_threshold": 0}, "now", False),
         ({"entry_model": EntryModel.BOOK, "fill_delay_ms": 0}, "book0", False),
         ({"fill_delay_ms": 700}, "now", False),
+        ({"conflict_policy": ConflictPolicy.FIRST}, "order", False),
+        ({"conflict_policy": ConflictPolicy.MAJORITY}, "sides", False),
+        ({"conflict_policy": ConflictPolicy.NET, "max_targets_per_side": 1}, "sides+order", False),
+        ({"max_event_exposure_usd": 0, "use_model": True}, "model+order", False),
         (
             {"allocation_method": AllocationMethod.PROPORTIONAL, "proportional_basis": ProportionalBasis.PORTFOLIO},
             "portfolio",
@@ -186,3 +191,29 @@ def test_a_new_version_of_a_strategy_has_a_new_chain():
 def test_a_part_is_named_after_what_is_waited_for(changes, part, aggregates):
     needs = needs_of(StrategySettings(**changes))
     assert (needs.part, needs.aggregates) == (part, aggregates)
+
+
+def test_a_strategy_that_asks_for_its_targets_is_told_who_they_are_and_others_cost_nothing():
+    majority = {"conflict_policy": ConflictPolicy.MAJORITY}
+    listed = {"target_mode": TargetMode.LIST, "target_traders": (wallet(1), wallet(2))}
+    strategies = [
+        strategy(1, **listed, **majority),
+        strategy(2, **listed, **majority),
+        strategy(3, **listed, **majority, excluded_traders=(wallet(2),)),
+        strategy(4, target_mode=TargetMode.FOLLOWED, **majority),
+        strategy(5, target_mode=TargetMode.LEADERBOARD, **majority),
+        strategy(6, target_mode=TargetMode.EVERYONE, **majority),
+        strategy(7, **listed),
+        strategy(8, **listed, conflict_policy=ConflictPolicy.FIRST),
+    ]
+    index = index_of(
+        table(*strategies, followed={OWNER: [wallet(3)]}, leaderboard=[wallet(4)]), StrategyIndex(), compiled
+    )
+    counted = {
+        name: {number for number in range(1, 6) if circle.counts(wallet(number))}
+        for name, circle in index.circles.items()
+    }
+    assert counted == {
+        "BOT_1": {1, 2}, "BOT_2": {1, 2}, "BOT_3": {1}, "BOT_4": {3}, "BOT_5": {4}, "BOT_6": {1, 2, 3, 4, 5},
+    }  # fmt: skip
+    assert index.circles["BOT_1"] is index.circles["BOT_2"]

@@ -3,16 +3,22 @@
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import msgspec
 from actors_strategy.judged_trades import NOW_MS, OPEN_TO_ALL, TRADE, market, record
+from property.made_trades import wallet
 
 import actors.rules.strategy
+from actors.rules.strategy.stands import stand_of
 from config.strategy_settings import settings_from
-from protocols.decisions import Absent, Present
+from protocols.conflicts import Crowd, Side, Stand
+from protocols.decisions import Absent, Inputs, Present
+from protocols.paper import OpenOrder
 from protocols.strategies import StrategySettings
 
+TOKENS = {"Lakers": "1", "Celtics": "2"}
 PAGE = Path(actors.rules.strategy.__file__).with_name("README.md")
 
 
@@ -62,6 +68,32 @@ def trade_in(cell: str):
                 raise ValueError(part)
     changed = msgspec.structs.replace(made, trader=record(**record_changes))
     return changed if made.market is None else msgspec.structs.replace(changed, market=market(**market_changes))
+
+
+def conflict_in(cell: str) -> tuple[Inputs, Stand]:
+    """A purchase of Lakers, and what the strategy and its targets hold: `holds Celtics from B`, `USD on Lakers 4`."""
+    orders: list[OpenOrder] = []
+    sides: dict[str, Side] = {}
+    for number, part in enumerate(re.sub("^(holds|targets|USD) ", "", cell).split(", ")):
+        name, value = part.rsplit(" ", 1)
+        if cell.startswith("holds"):
+            token_id, trader = TOKENS[name.removesuffix(" from")], wallet(ord(value) - ord("A") + 1)
+            orders.append(_open(number, trader=trader, token_id=token_id, cost=Decimal(1)))
+        elif cell.startswith("open in the event"):
+            orders.append(_open(number, trader=wallet(1), token_id="1", cost=Decimal(value)))
+        else:
+            token_id, amount = TOKENS[name.removeprefix("on ")], Decimal(value)
+            targets, usd = (int(amount), 0) if cell.startswith("targets") else (0, int(amount * 1_000_000))
+            sides[token_id] = Side(token_id=token_id, targets=targets, usd_micro=usd)
+    inputs = msgspec.structs.replace(TRADE, crowds=(Crowd(sides=tuple(sides.values())),))
+    return inputs, stand_of(orders, inputs, 0)
+
+
+def _open(number: int, **changes: Any) -> OpenOrder:
+    return OpenOrder(
+        order_id=str(number), wallet_id="BOT", condition_id=TRADE.condition_id, trade_ms=NOW_MS, entry_price=Decimal("0.5"),
+        shares=Decimal(2), **changes,
+    )  # fmt: skip
 
 
 def expected_row(field: "attrs.Attribute[object]", written: object) -> list[str]:

@@ -6,8 +6,10 @@ from decimal import Decimal
 import attrs
 import pytest
 from actors_strategy.judged_trades import TRADE, reason_of
-from documents.strategy_tables import expected_row, rows_under, settings_in, trade_in
+from documents.strategy_tables import conflict_in, expected_row, rows_under, settings_in, trade_in
 
+from actors.rules.strategy.conflict_gates import CONFLICT_GATES
+from actors.rules.strategy.eligibility import Chain
 from actors.rules.strategy.gates import GATES
 from actors.rules.strategy.sizing import stake_usd
 from actors.rules.strategy.traits import traits_of
@@ -20,6 +22,7 @@ from protocols.strategies import AllocationMethod, StrategySettings
 
 PAPER, LIVE = rows_under("Every setting"), rows_under("Every setting of a live strategy")
 GATE_ROWS, STAKES = rows_under("Gates"), rows_under("Stakes")
+CONFLICTS = rows_under("Conflicts between targets")
 CASES = [
     (StrategySettings, document_of, settings_from, PAPER),
     (LiveSettings, live_document_of, live_settings_from, LIVE),
@@ -54,6 +57,19 @@ def test_every_gate_is_shown_but_those_that_no_setting_limits():
     explained = {"excluded_trader", "outside_window", "market_not_found", "market_resolved", "after_market_end"}
     explained |= {"not_target_trader", "no_game_start_time"}
     assert shown | explained >= {gate.reason.value for gate in GATES} | {Reason.ZERO_STAKE.value}
+
+
+@pytest.mark.parametrize("row", CONFLICTS, ids=[row[0] for row in CONFLICTS])
+def test_a_policy_lets_one_trade_pass_and_not_the_other(row):
+    name, settings, passes, fails = row
+    chain = Chain.of(settings_in(settings), None)
+    for cell, expected in ((passes, None), (fails, name.strip("`"))):
+        inputs, stand = conflict_in(cell)
+        assert chain.first_conflict(traits_of(inputs), stand) == expected
+
+
+def test_every_policy_is_shown_in_its_place():
+    assert [row[0].strip("`") for row in CONFLICTS] == [gate.reason.value for gate in CONFLICT_GATES]
 
 
 @pytest.mark.parametrize("row", STAKES, ids=[row[0] for row in STAKES])

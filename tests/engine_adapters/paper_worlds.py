@@ -144,12 +144,14 @@ def close(bought: PaperOrder, source: LanedTrade, shares: str, price: str = "0.6
     )  # fmt: skip
 
 
-def decided(trade: LanedTrade, *orders: PaperOrder, part: str = "now", closes=(), members=()) -> DecidedTrade:
+def decided(
+    trade: LanedTrade, *orders: PaperOrder, part: str = "now", closes=(), members=(), stands=()
+) -> DecidedTrade:
     decision = Decision(
         part=part, trade_id=members[0] if members else trade.trade.trade_id, trade_ms=trade.trade.trade_ms,
         decided_ms=trade.trade.trade_ms + 5, members=tuple(members), snapshot='{"now_ms": 1}', strategies=(1, 2),
         versions=(1, 1), reasons=("taken", "not_buy"), bankrolls=(Decimal("99.5"), None), orders=orders,
-        closes=tuple(closes),
+        closes=tuple(closes), stands=tuple(stands),
     )  # fmt: skip
     return DecidedTrade(trade.trade, trade.lane, (decision,))
 

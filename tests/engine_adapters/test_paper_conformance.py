@@ -4,6 +4,7 @@ import math
 from decimal import Decimal
 
 import attrs
+import msgspec
 import pytest
 from engine_adapters.paper_worlds import (
     NOON_MS,
@@ -19,9 +20,11 @@ from engine_adapters.paper_worlds import (
 )
 from property.made_trades import described
 
+from actors.rules.strategy.crowds import fill_of_trade
+from protocols.conflicts import Stand
 from protocols.errors import RejectedError
 from protocols.paper import Holding
-from protocols.trades import Lane
+from protocols.trades import Lane, LanedTrade
 
 BUY, SELL, LATER = traded(1), traded(2, side="SELL"), traded(3)
 
@@ -243,3 +246,54 @@ async def test_what_the_venue_said_last_of_a_holding_is_kept(world):
     assert (fill.trade_id, fill.side, fill.size_micro, fill.trade_ms) == (
         BUY.trade.trade_id, "BUY", BUY.trade.size_micro, BUY.trade.trade_ms,
     )  # fmt: skip
+
+
+async def test_an_order_keeps_its_event(world):
+    await world.trades.write([decided(BUY, order(BUY, event_slug="cup"))])
+    [left] = (await world.account()).open_orders
+    assert left.event_slug == "cup"
+    await world.trades.write([decided(LATER, order(LATER))])
+    assert {one.event_slug for one in (await world.account()).open_orders} == {"cup", None}
+
+
+def in_market(number, market, **changes):
+    return traded(number, condition_id=market, **changes)
+
+
+async def market_fills(world, *markets, since_ms=0, wallets=None, fills_max=100):
+    return await world.paper.market_fills(markets, since_ms=since_ms, wallets=wallets, fills_max=fills_max)
+
+
+async def test_trades_of_markets_are_read_in_the_order_of_their_commits(world):
+    first, second = in_market(1, "m1", price=Decimal("0.123456789")), in_market(2, "m1", side="SELL")
+    other, late = in_market(3, "m2"), in_market(4, "m1", trade_ms=NOON_MS - 5_000)
+    for one in (first, second, other, late):
+        await world.trades.write([one])
+    found = await market_fills(world, "m1", "m2", "nothing")
+    of_m1 = [one for one in found if one.condition_id == "m1"]
+    assert [one.trade_id for one in of_m1] == [one.trade.trade_id for one in (first, second, late)]
+    assert of_m1 == [fill_of_trade(one.trade) for one in (first, second, late)]
+    assert of_m1[1].shares_micro < 0 > of_m1[1].usd_micro
+    assert [one.trade_id for one in found if one.condition_id == "m2"] == [other.trade.trade_id]
+
+
+async def test_only_late_enough_trades_of_lane_0_of_some_wallets_are_read_and_the_latest_first(world):
+    trades = [in_market(number, "m1", wallet=f"0x{number}") for number in range(5)]
+    followed = LanedTrade(in_market(9, "m1", wallet="0x1").trade, Lane.FOLLOWED)
+    await world.trades.write([*trades, followed])
+    every = await market_fills(world, "m1")
+    assert [one.wallet for one in every] == ["0x0", "0x1", "0x2", "0x3", "0x4"]
+    assert await market_fills(world, "m1", wallets={"0x1", "0x3"}) == [every[1], every[3]]
+    assert await market_fills(world, "m1", wallets=set()) == []
+    assert await market_fills(world, "m1", fills_max=2) == every[3:]
+    assert await market_fills(world, "m1", since_ms=every[2].trade_ms) == every[2:]
+
+
+async def test_what_policies_looked_at_is_kept_with_the_decision(world, options):
+    if options is None:
+        return
+    stands = (Stand(against=("9",), event_usd=Decimal("7.50")), None)
+    await world.trades.write([decided(BUY, stands=stands), decided(LATER)])
+    kept, none = await world.fetch("SELECT stands FROM decisions ORDER BY seq")
+    assert msgspec.json.decode(kept["stands"], type=tuple[Stand | None, ...]) == stands
+    assert none["stands"] is None

@@ -76,7 +76,7 @@ def inputs_of(laned: LanedTrade, **changes) -> Inputs:
     return msgspec.structs.replace(made, **changes)
 
 
-async def decide(world, laned, results, *, orders=(), part="now", members=(), **changes):
+async def decide(world, laned, results, *, orders=(), part="now", members=(), stands=(), **changes):
     """`results`: a strategy with what it said and its bankroll, each."""
     decision = Decision(
         part=part, trade_id=members[0] if members else laned.trade.trade_id, trade_ms=laned.trade.trade_ms,
@@ -86,6 +86,7 @@ async def decide(world, laned, results, *, orders=(), part="now", members=(), **
         versions=tuple(strategy.version for strategy, _, _ in results),
         reasons=tuple(reason for _, reason, _ in results),
         bankrolls=tuple(None if cash is None else Decimal(cash) for _, _, cash in results), orders=tuple(orders),
+        stands=stands,
     )  # fmt: skip
     await world.paper.trades.write([DecidedTrade(laned.trade, laned.lane, (decision,))])
 

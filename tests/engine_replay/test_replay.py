@@ -18,7 +18,7 @@ from engine.replay.tape_markets import read_resolutions
 from engine.replay.trader_stats import read_stats
 from engine.simulator.tape import read_recording
 from protocols.errors import RejectedError
-from protocols.strategies import Aggregation, EntryModel, StrategySettings
+from protocols.strategies import Aggregation, ConflictPolicy, EntryModel, StrategySettings
 
 LEADER = "0x" + "1" * 40
 CONDITION = "0x" + "a" * 64
@@ -95,6 +95,36 @@ def test_fills_within_the_window_are_one_decision(tmp_path: Path) -> None:
 def test_a_strategy_that_wants_the_book_finds_none_on_a_tape(tmp_path: Path) -> None:
     bot = played(tmp_path, [row(1, 0)], StrategySettings(**{**BASE, "entry_model": EntryModel.BOOK}))
     assert bot["reasons"] == {"book_unavailable": 1}
+
+
+NO = {"asset": "456", "outcome": "No", "outcomeIndex": 1}
+
+
+@pytest.mark.parametrize(
+    ("policy", "reasons"),
+    [
+        ({"conflict_policy": ConflictPolicy.COPY_ALL}, {"taken": 5, "trader_sell": 1}),
+        ({"conflict_policy": ConflictPolicy.FIRST}, {"taken": 3, "conflict_first": 2, "trader_sell": 1}),
+        ({"conflict_policy": ConflictPolicy.MAJORITY}, {"taken": 3, "conflict_majority": 2, "trader_sell": 1}),
+        ({"conflict_policy": ConflictPolicy.NET}, {"taken": 3, "conflict_net": 2, "trader_sell": 1}),
+        ({"max_targets_per_side": 1}, {"taken": 3, "side_limit": 2, "trader_sell": 1}),
+        ({"max_event_exposure_usd": Decimal(9)}, {"taken": 4, "event_exposure": 1, "trader_sell": 1}),
+    ],
+)
+def test_targets_that_disagree_are_copied_as_the_policy_says(tmp_path: Path, policy: Any, reasons: Any) -> None:
+    first, second, third = (("0x" + digit * 40) for digit in "123")
+    rows = [
+        row(1, 0, proxyWallet=first),
+        row(2, 10, proxyWallet=second, **NO),
+        row(3, 20, proxyWallet=third, size=150, **NO),
+        row(4, 30, "SELL", proxyWallet=first),
+        row(5, 40, proxyWallet=first, **NO),
+        row(6, 41, proxyWallet=first, size=10),
+    ]
+    bot = played(tmp_path, rows, StrategySettings(**BASE, **policy))
+    assert bot["reasons"] == reasons
+    if "max_event_exposure_usd" in policy:
+        assert [Decimal(one["stake"]) for one in bot["orders"]] == [4, 4, 1, 4]
 
 
 def test_files_that_make_no_sense_are_refused_with_the_line(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def test_every_setting_stands_in_one_group():
     [
         {},
         {"market_categories": ["NBA", "a b"], "target_traders": ["0x" + "1" * 40], "min_conviction": "0"},
+        {"conflict_policy": "net", "max_targets_per_side": 3, "max_event_exposure_usd": "0"},
         {"description": "two\nlines", "end_date": "2026-12-31T00:00:00Z", "copy_sells": False, "bet_size": "0"},
     ],
 )

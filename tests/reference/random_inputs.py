@@ -5,6 +5,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from property.made_trades import NOON_S, condition, wallet
 
+from protocols.conflicts import Crowd, Side, Stand
 from protocols.decisions import (
     Absent,
     Inputs,
@@ -101,6 +102,24 @@ def markets(draw: st.DrawFn, trade_ms: int) -> MarketInput | None:
     )
 
 
+SIDES = st.builds(
+    Side,
+    token_id=st.sampled_from(["1", "1", "2", "3"]),
+    targets=st.integers(0, 3),
+    usd_micro=st.sampled_from([0, 1, 999_999, 40_000_000, 40_000_001]),
+)
+CROWDS = st.lists(SIDES, max_size=3, unique_by=lambda side: side.token_id).map(
+    lambda sides: (Crowd(sides=tuple(sides)),)
+)
+STANDS = st.builds(
+    Stand,
+    against=st.sampled_from([(), (), ("2",), ("2", "3")]),
+    beside=st.sampled_from([0, 0, 1, 2, 5]),
+    event_usd=decimals(["0", "0", "9.5", "9.500001", "17.123456", "20", "25"]),
+    crowd=st.sampled_from([0, 0, 0, None]),
+)
+
+
 @st.composite
 def trades(draw: st.DrawFn) -> Inputs:
     """A trade and all that is known of it."""
@@ -120,4 +139,5 @@ def trades(draw: st.DrawFn) -> Inputs:
         trader=draw(RECORDS),
         score=draw(st.just(Absent(reason="timeout")) | st.builds(Present, probability=decimals(SCORES))),
         portfolio_usd=draw(st.sampled_from([None, None, *map(Decimal, ["0", "0.01", "123.45", "10000", "333333.33"])])),
+        crowds=draw(CROWDS | CROWDS | st.none()),
     )

@@ -7,13 +7,15 @@ from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
-from reference.random_inputs import NOW_MS, STRUCTURES, WALLETS, trades
+from reference.random_inputs import NOW_MS, STANDS, STRUCTURES, WALLETS, trades
 from reference.reference_inputs import conviction_of, slipped_price, trade_usd, win_rate_and_count
 
+from protocols.conflicts import Stand
 from protocols.decisions import Inputs
 from protocols.strategies import (
     AbsentScore,
     AllocationMethod,
+    ConflictPolicy,
     EntryModel,
     ProportionalBasis,
     StrategySettings,
@@ -37,6 +39,7 @@ class Pair:
     settings: StrategySettings
     targets: frozenset[str] | None
     bankrolls: list[Decimal]
+    stands: list[Stand]
 
 
 @dataclass
@@ -95,6 +98,9 @@ def gates_for(batch: list[Inputs]) -> dict[str, st.SearchStrategy[Any]]:
         "start_date": times,
         "end_date": times,
         "is_active": st.sampled_from([True, True, False]),
+        "conflict_policy": st.sampled_from(ConflictPolicy),
+        "max_targets_per_side": st.sampled_from([1, 2, 3]),
+        "max_event_exposure_usd": st.sampled_from([Decimal(text) for text in ("0", "10", "19.99", "20", "1000")]),
         "excluded_traders": st.sampled_from([(WALLETS[3],), tuple(WALLETS)]),
     }
 
@@ -135,6 +141,7 @@ def pairs(draw: st.DrawFn, batch: list[Inputs], gates: dict[str, st.SearchStrate
         settings,
         draw(st.one_of(st.none(), st.none(), st.just(frozenset(WALLETS)), some)),
         draw(st.lists(bankroll, min_size=len(batch), max_size=len(batch))),
+        draw(st.lists(STANDS, min_size=len(batch), max_size=len(batch))),
     )
 
 

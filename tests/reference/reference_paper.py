@@ -70,6 +70,8 @@ class Position:
     trade_ms: int
     shares: Fraction
     cost: Fraction
+    condition_id: str = ""
+    event: str | None = None
 
 
 @dataclass
@@ -90,7 +92,18 @@ class Account:
         return self.starting + self.realised - self.open_cost()
 
     def buy(self, inputs: Inputs, stake: Fraction, fill: Fill) -> None:
-        self.positions.append(Position(inputs.wallet, inputs.token_id, inputs.trade_ms, fill.shares, stake + fill.fee))
+        event = None if inputs.market is None else inputs.market.event_slug
+        self.positions.append(
+            Position(
+                inputs.wallet,
+                inputs.token_id,
+                inputs.trade_ms,
+                fill.shares,
+                stake + fill.fee,
+                inputs.condition_id,
+                event,
+            )
+        )
 
     def copy_sale(self, settings: StrategySettings, inputs: Inputs) -> bool:
         """Closes what was bought from this trader in this token before; returns whether there was any."""

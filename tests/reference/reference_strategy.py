@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
+from reference.reference_conflicts import Held, Outcome, conflict, cut
 from reference.reference_inputs import conviction_of, slipped_price, trade_usd, win_rate_and_count
 from reference.reference_stakes import stake_of
 
@@ -120,12 +121,22 @@ def rows_15_to_19(settings: StrategySettings, inputs: Inputs) -> str | None:
     return None
 
 
-def decide(settings: StrategySettings, targets: Collection[str] | None, inputs: Inputs, bankroll: Fraction) -> Answer:
+NOTHING_HELD = Held(elsewhere=False, others_here=0, in_event=Fraction(0))
+
+
+def decide(
+    settings: StrategySettings,
+    targets: Collection[str] | None,
+    inputs: Inputs,
+    bankroll: Fraction,
+    outcomes: dict[str, Outcome] | None = None,
+    held: Held = NOTHING_HELD,
+) -> Answer:
     """The first reason that applies, else `taken` and the stake. Targets None means everyone."""
-    reason = first_failure(settings, targets, inputs)
+    reason = first_failure(settings, targets, inputs) or conflict(settings, inputs, outcomes, held)
     if reason is not None:
         return Answer(reason)
-    return stake_or_reason(settings, inputs, bankroll)
+    return stake_or_reason(settings, inputs, bankroll, held)
 
 
 def first_failure(settings: StrategySettings, targets: Collection[str] | None, inputs: Inputs) -> str | None:
@@ -135,17 +146,23 @@ def first_failure(settings: StrategySettings, targets: Collection[str] | None, i
         or rows_1_to_7(settings, targets, inputs)
         or rows_8_to_14(settings, inputs)
         or rows_15_to_19(settings, inputs)
+        or no_portfolio(settings, inputs)
     )
 
 
-def stake_or_reason(settings: StrategySettings, inputs: Inputs, bankroll: Fraction) -> Answer:
-    """What comes of a trade that passed."""
+def no_portfolio(settings: StrategySettings, inputs: Inputs) -> str | None:
     of_portfolio = settings.allocation_method == "PROPORTIONAL" and settings.proportional_basis == "portfolio"
     if of_portfolio and (inputs.portfolio_usd is None or inputs.portfolio_usd <= 0):
-        return Answer("portfolio_unknown")
+        return "portfolio_unknown"
+    return None
+
+
+def stake_or_reason(settings: StrategySettings, inputs: Inputs, bankroll: Fraction, held: Held) -> Answer:
+    """What comes of a trade that passed."""
     stake = stake_of(settings, inputs, bankroll)
     if stake == 0:
         return Answer("zero_stake")
+    stake = cut(settings, stake, held)
     if bankroll <= 0 or bankroll < stake:
         return Answer("insufficient_cash")
     return Answer("taken", stake)

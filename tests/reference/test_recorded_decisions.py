@@ -44,3 +44,5 @@ def test_every_recorded_trade_gets_the_same_decision_stake_and_balance_as_from_t
     assert len(reasons) >= 25
     assert reasons["taken"] >= 2_000
     assert reasons["trader_sell"] >= 20
+    for policy in ("conflict_first", "conflict_majority", "conflict_net", "side_limit", "event_exposure"):
+        assert reasons[policy] >= 10, policy

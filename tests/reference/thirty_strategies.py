@@ -6,13 +6,14 @@ from typing import Any
 from protocols.strategies import (
     AbsentScore,
     AllocationMethod,
+    ConflictPolicy,
     EntryModel,
     ProportionalBasis,
     StrategySettings,
     WinRateSource,
 )
 
-METHOD = AllocationMethod
+METHOD, POLICY = AllocationMethod, ConflictPolicy
 FREE: dict[str, Any] = {"min_edge": None, "min_trader_resolved_count": 0}
 MODEL: dict[str, Any] = {"use_model": True, "model_threshold": Decimal("0.5")}
 BY_PROFILE: dict[str, Any] = {"wr_source": WinRateSource.PROFILE}
@@ -75,5 +76,10 @@ STRATEGIES: dict[str, StrategySettings] = {
     "all_in": free(METHOD.FIXED, starting_balance=number("100"), bet_size=number("100"), max_bet=number("100")),
     "nothing": free(METHOD.FIXED, bet_size=number("0"), min_bet=number("0")),
     "keeps_its_own": free(METHOD.KELLY, copy_sells=False, max_bet=number("40")),
+    "first": free(METHOD.FIXED, conflict_policy=POLICY.FIRST),
+    "majority": free(METHOD.FIXED, conflict_policy=POLICY.MAJORITY, max_targets_per_side=3),
+    "net": free(METHOD.CONVICTION, conflict_policy=POLICY.NET, max_event_exposure_usd=number("7.77")),
+    "one_a_side": free(METHOD.FIXED, max_targets_per_side=1, conflict_policy=POLICY.FIRST),
+    "little_an_event": free(METHOD.KELLY, max_event_exposure_usd=number("12.34"), kelly_fraction=number("1")),
     "stopped": free(METHOD.FIXED, is_active=False),
 }

@@ -54,6 +54,7 @@ def paper_order(strategy: Strategy, inputs: Inputs, traits: TradeTraits, fill: F
         conviction=None if traits.conviction is None else min(traits.conviction, CONVICTION_MAX),
         trade_ms=inputs.trade_ms,
         decided_ms=inputs.now_ms,
+        event_slug=None if market is None else market.event_slug,
     )
 
 
@@ -69,4 +70,5 @@ def as_open(order: PaperOrder) -> OpenOrder:
         entry_price=order.entry_price,
         shares=order.shares,
         cost=order.cost,
+        event_slug=order.event_slug,
     )

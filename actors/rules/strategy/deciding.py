@@ -7,18 +7,27 @@ import attrs
 import msgspec
 
 from actors.rules.paper.closing import close_of, share_sold
-from actors.rules.paper.fill import exit_price, fill_buy
+from actors.rules.paper.fill import exit_price
 from actors.rules.paper.orders import paper_order
+from actors.rules.strategy.stands import fill_in_room
 from actors.rules.strategy.traits import TradeTraits, traits_of
 from actors.rules.strategy.verdict import judge, staked
 from actors.rules.strategy_index import Runner
+from protocols.conflicts import Stand
 from protocols.decisions import Decision, Inputs, PaperClose, PaperOrder, Reason
 from protocols.paper import OpenOrder
 
 Bankroll = Callable[[str], Decimal | None]
 """A strategy's wallet_id to its bankroll in USD; None when its account is not known."""
+StandOf = Callable[[Runner], Stand]
+"""What a strategy has in the market, and how its targets stand: asked only for those that have a policy for conflicts."""
 OnError = Callable[[Runner, Exception], None]
 _encode = msgspec.json.Encoder().encode
+
+
+def nothing_known(_: Runner) -> Stand:
+    """Returns what a strategy has that holds nothing and does not know how its targets stand."""
+    return Stand()
 
 
 @attrs.define(eq=False)
@@ -27,6 +36,8 @@ class _Draft:
     bankrolls: list[Decimal | None] = attrs.field(factory=list)
     orders: list[PaperOrder] = attrs.field(factory=list)
     closes: list[PaperClose] = attrs.field(factory=list)
+    stands: dict[int, Stand] = attrs.field(factory=dict)
+    """By place; most strategies have none."""
 
     def add(self, reason: Reason, bankroll: Decimal | None = None) -> None:
         self.reasons.append(reason.value)
@@ -40,13 +51,14 @@ def decide(
     bankroll_of: Bankroll,
     copied: Callable[[Runner], bool],
     on_error: OnError,
+    stand_of: StandOf = nothing_known,
 ) -> Decision:
     """Returns what strategies do with a BUY. A rule that raises costs only its own strategy (D72); `on_error` is told."""
     traits = traits_of(inputs)
     draft = _Draft()
     for runner in runners:
         try:
-            _buy(runner, inputs, traits, bankroll_of, copied, draft)
+            _buy(runner, inputs, traits, bankroll_of, copied, stand_of, draft)
         except Exception as error:
             del draft.reasons[len(draft.bankrolls) :]
             draft.add(Reason.RULE_ERROR)
@@ -54,13 +66,18 @@ def decide(
     return _decision(runners, inputs, part, draft)
 
 
-def wants_fill(runners: Sequence[Runner], inputs: Inputs, bankroll_of: Bankroll) -> bool:
+def wants_fill(
+    runners: Sequence[Runner], inputs: Inputs, bankroll_of: Bankroll, stand_of: StandOf = nothing_known
+) -> bool:
     """Returns whether some strategy would buy, so that it is worth asking for a book."""
     traits = traits_of(inputs)
     for runner in runners:
         try:
             bankroll = bankroll_of(runner.strategy.wallet_id)
-            if bankroll is not None and judge(runner.chain, traits, bankroll).reason is Reason.TAKEN:
+            if bankroll is None:
+                continue
+            stand = stand_of(runner) if runner.chain.conflicts else None
+            if judge(runner.chain, traits, bankroll, stand).reason is Reason.TAKEN:
                 return True
         except Exception:  # noqa: S112 - it is told when it decides
             continue
@@ -73,23 +90,27 @@ def _buy(
     traits: TradeTraits,
     bankroll_of: Bankroll,
     copied: Callable[[Runner], bool],
+    stand_of: StandOf,
     draft: _Draft,
 ) -> None:
-    failed = runner.chain.first_failure(traits)
+    failed, stand = runner.chain.first_failure(traits), None
+    if failed is None and runner.chain.conflicts:
+        stand = draft.stands[len(draft.reasons)] = stand_of(runner)
+        failed = runner.chain.first_conflict(traits, stand)
     if failed is not None:
         draft.add(failed)
         return
     bankroll = bankroll_of(runner.strategy.wallet_id)
     if bankroll is None:
         raise LookupError(f"the account of {runner.strategy.wallet_id} is not known")
-    verdict = staked(runner.settings, traits, bankroll)
+    verdict = staked(runner.settings, traits, bankroll, stand)
     if verdict.reason is not Reason.TAKEN:
         draft.add(verdict.reason, bankroll)
         return
     if copied(runner):
         draft.add(Reason.DUPLICATE, bankroll)
         return
-    fill = fill_buy(runner.settings, inputs, verdict.stake)
+    fill = fill_in_room(runner.settings, inputs, verdict.stake, stand)
     if isinstance(fill, Reason):
         draft.add(fill, bankroll)
         return
@@ -162,4 +183,5 @@ def _decision(runners: Sequence[Runner], inputs: Inputs, part: str, draft: _Draf
         bankrolls=tuple(draft.bankrolls),
         orders=tuple(draft.orders),
         closes=tuple(draft.closes),
+        stands=tuple([draft.stands.get(place) for place in range(len(runners))]) if draft.stands else (),
     )

@@ -10,12 +10,14 @@ from actors.rules.strategy.gate import Targets
 from actors.rules.strategy.traits import traits_of
 from actors.rules.strategy.verdict import explain
 from config.strategy_settings import SettingsError, settings_from
+from protocols.conflicts import Stand
 from protocols.decisions import Inputs, Reason
 from protocols.strategies import StrategySettings, TargetMode
 from protocols.trades import Lane
 from protocols.why import GateWhy, PartWhy, ResultWhy, StoredDecision, Why, WhyFacts
 
 _INPUTS = msgspec.json.Decoder(Inputs)
+_STANDS = msgspec.json.Decoder(tuple[Stand | None, ...])
 _LANES = {
     Lane.FOLLOWED: "No strategy copied him when the trade came (lane 1: some user follows him).",
     Lane.KNOWN: "No strategy copied him when the trade came (lane 2: he stands in traders, nobody follows him).",
@@ -57,27 +59,34 @@ def why(facts: WhyFacts, *, owner_id: str | None, bot: str | None) -> Why:
 
 
 def gates(
-    document: Mapping[str, Any] | StrategySettings, inputs: Inputs, bankroll: Any, targets: Targets = None
+    document: Mapping[str, Any] | StrategySettings,
+    inputs: Inputs,
+    bankroll: Any,
+    targets: Targets = None,
+    stand: Stand | None = None,
 ) -> list[GateWhy]:
-    """Returns every gate with what it looked at. Raises `SettingsError` for settings that are not understood."""
+    """Returns every gate with what it looked at. Raises `SettingsError` for settings that are not understood.
+
+    Without `stand` policies for conflicts are left out.
+    """
     settings = document if isinstance(document, StrategySettings) else settings_from(document, None)
     if targets is None and settings.target_mode is TargetMode.LIST:
         targets = settings.target_traders
-    reports = explain(settings, targets, traits_of(inputs), bankroll)
+    reports = explain(settings, targets, traits_of(inputs), bankroll, stand)
     return [GateWhy(**{**attrs.asdict(report), "reason": report.reason.value}) for report in reports]
 
 
 def _part(facts: WhyFacts, decision: StoredDecision, shown: set[int] | None, bot: str | None) -> PartWhy:
     columns = (decision.strategies, decision.versions, decision.reasons, decision.bankrolls)
     results = []
-    for number, version, reason, bankroll in zip(*columns, strict=True):
+    for place, (number, version, reason, bankroll) in enumerate(zip(*columns, strict=True)):
         if shown is not None and number not in shown:
             continue
         named = facts.strategies.get(number)
         wallet_id = None if named is None else named.wallet_id
         result = ResultWhy(wallet_id=wallet_id, number=number, version=version, reason=reason, bankroll=bankroll)
         if bot is not None and wallet_id == bot:
-            found, note = _gates(facts, decision, result)
+            found, note = _gates(facts, decision, result, place)
             result = msgspec.structs.replace(result, gates=found, note=note)
         results.append(result)
     return PartWhy(
@@ -89,7 +98,9 @@ def _part(facts: WhyFacts, decision: StoredDecision, shown: set[int] | None, bot
     )
 
 
-def _gates(facts: WhyFacts, decision: StoredDecision, result: ResultWhy) -> tuple[list[GateWhy] | None, str | None]:
+def _gates(
+    facts: WhyFacts, decision: StoredDecision, result: ResultWhy, place: int
+) -> tuple[list[GateWhy] | None, str | None]:
     if result.reason == Reason.AGGREGATED:
         return None, "it came after its aggregate was decided and was not judged by itself"
     document = facts.settings.get((result.number, result.version))
@@ -99,9 +110,19 @@ def _gates(facts: WhyFacts, decision: StoredDecision, result: ResultWhy) -> tupl
         inputs = _INPUTS.decode(decision.snapshot)
         if inputs.side != "BUY":
             return None, "a sale is not judged by the chain; it closes what was bought from this trader"
-        return gates(document, inputs, result.bankroll), None
+        return gates(document, inputs, result.bankroll, stand=_stand(decision, place)), None
     except (msgspec.MsgspecError, SettingsError) as error:
         return None, f"what was kept is not understood by this version of the program: {error}"
+
+
+def stand_in(decision: StoredDecision, number: int) -> Stand | None:
+    """Returns what policies of a strategy looked at; None where they did not. Raises `msgspec.MsgspecError`."""
+    return _stand(decision, decision.strategies.index(number)) if number in decision.strategies else None
+
+
+def _stand(decision: StoredDecision, place: int) -> Stand | None:
+    stands = () if decision.stands is None else _STANDS.decode(decision.stands)
+    return stands[place] if place < len(stands) else None
 
 
 def _conclusion(lane: int, parts: list[PartWhy], *, copies: int, sales: int) -> str:

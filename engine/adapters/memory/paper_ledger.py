@@ -1,6 +1,6 @@
 """Trades, decisions and virtual money in memory, with the rules of the database: for replay, simulation and tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -9,9 +9,11 @@ import msgspec
 
 from actors.rules.paper import ledger
 from actors.rules.paper.settlement import settle
+from actors.rules.strategy.crowds import fill_of_trade
 from engine.adapters.memory.live_ledger import MemoryLiveLedger
 from engine.adapters.memory.paper_stage import PaperStage, Position, Sale
 from protocols.clock import WallClock
+from protocols.conflicts import MarketFill
 from protocols.decisions import Decision, MarketInput
 from protocols.ingest import WriteResult
 from protocols.paper import Account, Balance, Holding, OpenMarket, Payouts, SeenFill, SettledOrder, UndecidedTrade
@@ -138,6 +140,23 @@ class MemoryPaperLedger:
             if laned is not None and (laned.trade.wallet, laned.trade.token_id) in wanted
         ]
         return [self._holdings[pair] for pair in dict.fromkeys(pairs) if pair in self._holdings], fills
+
+    async def market_fills(
+        self, condition_ids: Sequence[str], *, since_ms: int, wallets: Collection[str] | None, fills_max: int
+    ) -> list[MarketFill]:
+        """Returns the latest kept trades of lane 0 of each market, in the order of their commits."""
+        found: dict[str, list[MarketFill]] = {condition_id: [] for condition_id in condition_ids}
+        for laned in self.trades.values():
+            if laned is None or laned.lane is not Lane.TARGET or laned.trade.trade_ms < since_ms:
+                continue
+            if laned.trade.condition_id in found and (wallets is None or laned.trade.wallet in wallets):
+                found[laned.trade.condition_id].append(fill_of_trade(laned.trade))
+        latest = {
+            fill.trade_id
+            for fills in found.values()
+            for fill in sorted(fills, key=lambda one: (one.trade_ms, one.trade_id), reverse=True)[:fills_max]
+        }
+        return [fill for fills in found.values() for fill in fills if fill.trade_id in latest]
 
     async def keep_holding(self, holding: Holding) -> None:
         """Keeps what the venue said, unless a later word is there."""

@@ -41,7 +41,7 @@ ON CONFLICT (wallet_id, day) DO UPDATE SET
 OPEN_ORDER_COLUMNS = """
     order_id::text AS order_id, wallet_id, trader_address AS trader, condition_id, token_id,
     (extract(epoch FROM order_time) * 1000)::bigint AS trade_ms, trim_scale(entry_price) AS entry_price,
-    shares_open AS shares, cost_open AS cost, pnl AS realized
+    shares_open AS shares, cost_open AS cost, pnl AS realized, event_slug
 """
 
 
@@ -63,6 +63,7 @@ def open_order(record: asyncpg.Record) -> OpenOrder:
         shares=record["shares"],
         cost=record["cost"],
         realized=record["realized"],
+        event_slug=record["event_slug"],
     )
 
 

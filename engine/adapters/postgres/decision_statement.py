@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from engine.adapters.postgres.trade_statement import TRADES_CTE
+from protocols.conflicts import Stand
 from protocols.decisions import Decision, PaperOrder
 
 # A trade has one day, that of the row which came first: a source whose clock differs by a second around midnight finds the
@@ -26,15 +27,17 @@ DECIDED_CTE = (
         ) AS at
         FROM fence CROSS JOIN json_to_recordset($24::text::json) AS new (
             trade_id text, part text, trade_ms bigint, decided_ms bigint, members text[], snapshot text,
-            strategies integer[], versions integer[], reasons text[], bankrolls numeric[], orders json
+            strategies integer[], versions integer[], reasons text[], bankrolls numeric[], orders json,
+            stands jsonb
         )
     ) AS dated
 ), claimed AS (
     INSERT INTO decisions (
-        trade_day, trade_id, part, trade_time, decided_at, members, snapshot, strategies, versions, reasons, bankrolls
+        trade_day, trade_id, part, trade_time, decided_at, members, snapshot, strategies, versions, reasons, bankrolls,
+        stands
     )
     SELECT day, trade_id, part, at, timestamptz 'epoch' + decided_ms * interval '1 millisecond', members, snapshot::jsonb,
-        strategies, versions, reasons, bankrolls
+        strategies, versions, reasons, bankrolls, stands
     FROM decided
     ON CONFLICT DO NOTHING
     RETURNING trade_id, part
@@ -53,7 +56,8 @@ DECIDED_CTE = (
             condition_id text, token_id text, outcome text, market_slug text, market_title text, market_end_ms bigint,
             signal_price numeric(20, 18), entry_price numeric(20, 18), stake numeric(20, 6), shares numeric(20, 6),
             fee numeric(20, 6), entry_model text, fill_inputs text, win_rate numeric, resolved_count integer,
-            roi numeric, model_probability numeric, edge numeric, conviction numeric, trade_ms bigint, decided_ms bigint
+            roi numeric, model_probability numeric, edge numeric, conviction numeric, trade_ms bigint, decided_ms bigint,
+            event_slug text
         )
     ) AS listed
     WHERE (
@@ -68,14 +72,14 @@ DECIDED_CTE = (
         order_id, wallet_id, config_version, condition_id, token_id, token_label, market_slug, market_title,
         market_end_time, source_trade_id, members, trader_address, signal_price, entry_price, size, shares, fee_usd,
         entry_model, fill_inputs, trader_win_rate, trader_resolved_count, trader_roi, model_probability, edge_pct,
-        conviction, shares_open, cost_open, order_time, decided_at
+        conviction, shares_open, cost_open, order_time, decided_at, event_slug
     )
     SELECT order_id, wallet_id, version, condition_id, token_id, outcome, market_slug, market_title,
         timestamptz 'epoch' + market_end_ms * interval '1 millisecond', source_trade_id, members, trader, signal_price,
         entry_price, stake, shares, fee, entry_model, fill_inputs::jsonb, win_rate, resolved_count, roi,
         model_probability, edge, conviction, shares, stake + fee,
         timestamptz 'epoch' + trade_ms * interval '1 millisecond',
-        timestamptz 'epoch' + decided_ms * interval '1 millisecond'
+        timestamptz 'epoch' + decided_ms * interval '1 millisecond', event_slug
     FROM wanted
     ON CONFLICT DO NOTHING
     RETURNING order_id, wallet_id, size, fee_usd
@@ -125,6 +129,7 @@ class _Row(msgspec.Struct):
     reasons: tuple[str, ...]
     bankrolls: tuple[object, ...]
     orders: tuple[PaperOrder, ...]
+    stands: tuple[Stand | None, ...] | None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -136,6 +141,7 @@ def decisions_json(decisions: Iterable[tuple[Decision, int]]) -> str:
         _Row(
             decision.trade_id, decision.part, trade_ms, decision.decided_ms, decision.members, decision.snapshot,
             decision.strategies, decision.versions, decision.reasons, decision.bankrolls, decision.orders,
+            decision.stands or None,
         )
         for decision, trade_ms in decisions
     ]  # fmt: skip

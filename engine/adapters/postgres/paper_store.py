@@ -1,7 +1,7 @@
 """What the forward tester reads of PostgreSQL, and what traders held."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +9,11 @@ import asyncpg
 import attrs
 
 from actors.rules.paper.holding import VENUE_LAG_MS
+from actors.rules.strategy.crowds import market_fill
 from engine.adapters.postgres.balance_rows import BALANCES, OPEN_ORDER_COLUMNS, balance_of, open_order
 from engine.adapters.postgres.database import RunsWork
 from protocols.amounts import MICRO, size_from_micro
+from protocols.conflicts import MarketFill
 from protocols.paper import Account, Holding, OpenOrder, SeenFill, UndecidedTrade
 from protocols.timestamps import utc_datetime
 from protocols.trades import Trade
@@ -55,6 +57,17 @@ SELECT fill.* FROM unnest($1::text[], $2::text[]) AS pair (wallet, token_id) CRO
         ingest_seq
     FROM trades_public WHERE trader_wallet = pair.wallet AND asset = pair.token_id
     ORDER BY trade_timestamp DESC OFFSET 0
+) AS fill ORDER BY fill.ingest_seq
+"""
+# The index of a market's trades by time finds the latest ones of each.
+MARKET_FILLS = """
+SELECT fill.* FROM unnest($1::text[]) AS market (condition_id) CROSS JOIN LATERAL (
+    SELECT trade_id, trader_wallet AS wallet, trades.condition_id, asset AS token_id, side, size, price,
+        (extract(epoch FROM trade_timestamp) * 1000)::bigint AS trade_ms, ingest_seq
+    FROM trades_public AS trades
+    WHERE trades.condition_id = market.condition_id AND lane = 0 AND trade_timestamp >= $2
+        AND ($3::text[] IS NULL OR trader_wallet = ANY ($3))
+    ORDER BY trade_timestamp DESC, trade_id DESC LIMIT $4
 ) AS fill ORDER BY fill.ingest_seq
 """
 # What the venue said later counts, whoever writes first.
@@ -114,6 +127,18 @@ class PostgresPaperStore:
         held, fills = await self.connection.run(work)
         return [_holding(row) for row in held], [_fill(row) for row in fills]
 
+    async def market_fills(
+        self, condition_ids: Sequence[str], *, since_ms: int, wallets: Collection[str] | None, fills_max: int
+    ) -> list[MarketFill]:
+        """Returns the latest trades of lane 0 of each market, in the order of their commits. Raises `TransientError`."""
+        since = utc_datetime(since_ms)
+        counted = None if wallets is None else sorted(wallets)
+
+        async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
+            return await raw.fetch(MARKET_FILLS, list(dict.fromkeys(condition_ids)), since, counted, fills_max)
+
+        return [_market_fill(row) for row in await self.connection.run(work)]
+
     async def keep_holding(self, holding: Holding) -> None:
         """Keeps what the venue said, unless a later word is there. Raises `TransientError`."""
         values = (holding.wallet, holding.token_id, size_from_micro(holding.micro), utc_datetime(holding.as_of_ms))
@@ -142,6 +167,19 @@ def _fill(row: asyncpg.Record) -> SeenFill:
         token_id=row["asset"],
         side=row["side"],
         size_micro=_micro(row["size"]),
+        trade_ms=row["trade_ms"],
+    )
+
+
+def _market_fill(row: asyncpg.Record) -> MarketFill:
+    return market_fill(
+        trade_id=row["trade_id"],
+        wallet=row["wallet"],
+        condition_id=row["condition_id"],
+        token_id=row["token_id"],
+        side=row["side"],
+        size_micro=_micro(row["size"]),
+        price=row["price"],
         trade_ms=row["trade_ms"],
     )
 

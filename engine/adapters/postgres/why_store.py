@@ -30,7 +30,7 @@ WHERE trade_id = $1
 """
 # First by trade, which an index finds; then whether the part is the one that the trade is a member of.
 DECISIONS = """
-SELECT part, trade_id, decided_at, members, snapshot, strategies, versions, reasons, bankrolls FROM decisions
+SELECT part, trade_id, decided_at, members, snapshot, strategies, versions, reasons, bankrolls, stands FROM decisions
 WHERE trade_id = ANY (ARRAY[$1::text] || ARRAY (SELECT first_trade_id FROM decision_members WHERE trade_id = $1))
     AND (trade_id = $1 OR (trade_id, part) IN (SELECT first_trade_id, part FROM decision_members WHERE trade_id = $1))
 ORDER BY seq
