@@ -14,15 +14,17 @@ import trio.lowlevel
 import trio.testing
 
 from actors.record_desk import WALLETS_MAX
+from actors.rules.backtest.record_book import RecordBook
 from actors.rules.strategy_index import needs_of
 from config.schema import EngineConfig
-from engine.replay.ports import ReplayClock, ReplayLedger
+from engine.replay.ports import FixedRecords, RecordsOfTheDay, ReplayClock, ReplayLedger, Silence, TableScorer
 from engine.replay.stage import ReplayStage, replay_stage
 from engine.replay.tape_markets import Resolution, TapeMarkets
 from engine.simulator.tape import TapeRow
-from protocols.clock import Random
-from protocols.decisions import TraderRecord
+from protocols.clock import Random, WallClock
+from protocols.decisions import MarketInput, TraderRecord
 from protocols.errors import MalformedError
+from protocols.paper import BookDepths, Scorer, TraderRecords
 from protocols.score_table import ScoreTable
 from protocols.strategies import Strategy, StrategySettings, TargetMode
 from protocols.trades import RawTrade
@@ -36,6 +38,20 @@ SAMPLES = 24
 Point = tuple[int, dict[str, Decimal]]
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class ReplayView:
+    """What can be seen at the time of the clock: who makes up books looks at nothing else."""
+
+    clock: WallClock
+    prices: Mapping[str, Decimal]
+    """Last price of each token so far."""
+    markets: Mapping[str, MarketInput]
+    """By condition id, as they stand now."""
+
+
+BooksOf = Callable[[ReplayView], BookDepths]
+
+
 @attrs.frozen(kw_only=True)
 class ReplayOrder:
     """What to replay."""
@@ -47,7 +63,14 @@ class ReplayOrder:
     """Whom bots without a list of their own copy; empty: every wallet of the tape."""
     resolutions: Sequence[Resolution] = ()
     records: Mapping[str, TraderRecord] = attrs.field(factory=dict)
+    """What is known of traders all the time."""
+    record_book: RecordBook | None = None
+    """What was known of them on each day; goes before `records`."""
     scores: ScoreTable | None = None
+    scorer: Scorer | None = None
+    """Goes before `scores`."""
+    books: BooksOf | None = None
+    """Makes the order books; without it there are none."""
     seed: int = 1
 
 
@@ -129,8 +152,9 @@ class _Run:
                 strategies,
                 ledger=self._ledger,
                 markets=self._markets,
-                records=self.order.records,
-                scores=self.order.scores,
+                records=self._records(),
+                scorer=self.order.scorer or TableScorer(self.order.scores),
+                books=self._books(),
                 clock=self._clock,
                 rng=Random(self.order.seed),
             )
@@ -155,6 +179,15 @@ class _Run:
             dead_letters=self._stage.forward.tester.dead_letters,
             ended_ms=ended_ms,
         )
+
+    def _records(self) -> TraderRecords:
+        book = self.order.record_book
+        return FixedRecords(self.order.records) if book is None else RecordsOfTheDay(book, self._clock)
+
+    def _books(self) -> BookDepths:
+        if self.order.books is None:
+            return Silence()
+        return self.order.books(ReplayView(clock=self._clock, prices=self.prices, markets=self._markets))
 
     async def _feed(self) -> None:
         """Feeds a second at a time: virtual time goes on only when every actor has nothing left to do."""

@@ -2,12 +2,15 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 
 import attrs
 import trio
 
+from actors.rules.backtest.record_book import RecordBook
 from engine.adapters.memory.paper_ledger import MemoryPaperLedger
+from protocols.clock import WallClock
 from protocols.decisions import Absent, Book, Inputs, Score, TraderRecord
 from protocols.errors import RejectedError
 from protocols.ingest import TargetSets, WriteResult
@@ -16,7 +19,10 @@ from protocols.paper import Holding, SeenFill
 from protocols.receipts import decisions_of
 from protocols.score_table import ScoreTable
 from protocols.strategies import StrategyTable
+from protocols.timestamps import utc_datetime
 from protocols.trades import LanedTrade
+
+DAY_MS = 86_400_000
 
 
 @attrs.define(eq=False)
@@ -106,6 +112,38 @@ class FixedRecords:
         if position:
             await trio.sleep_forever()
         return {}, 1
+
+
+@attrs.define(eq=False)
+class RecordsOfTheDay:
+    """`TraderRecords` as they stood when the day of the tape began; they change at midnight, UTC."""
+
+    book: RecordBook
+    clock: WallClock
+    _asked: dict[str, None] = attrs.field(init=False, factory=dict)
+
+    async def find(self, wallets: Sequence[str]) -> Mapping[str, TraderRecord]:
+        """Returns the records that there are."""
+        self._asked.update(dict.fromkeys(wallets))
+        return self._found(wallets, self._today())
+
+    async def changed_since(self, position: int) -> tuple[Mapping[str, TraderRecord], int]:
+        """Returns everybody's records when the next day has begun. Positions are days."""
+        today = self._today()
+        if not position:
+            return {}, today.toordinal()
+        if position == today.toordinal():
+            # Who polled would wake a replay of a month half a million times.
+            await trio.sleep((DAY_MS - self.clock.now_ms() % DAY_MS) / 1000)
+            today = self._today()
+        return self._found(list(self._asked), today), today.toordinal()
+
+    def _found(self, wallets: Sequence[str], today: date) -> Mapping[str, TraderRecord]:
+        records = {wallet: self.book.as_of(wallet, today) for wallet in wallets}
+        return {wallet: record for wallet, record in records.items() if record is not None}
+
+    def _today(self) -> date:
+        return utc_datetime(self.clock.now_ms()).date()
 
 
 @attrs.frozen(eq=False)

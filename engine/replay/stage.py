@@ -1,6 +1,6 @@
 """The actors of forward testing as a replay runs them: the same ones, on channels of their own, with memory behind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -11,22 +11,19 @@ from actors.trade_filter import TradeFilter
 from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.replay.ports import (
-    FixedRecords,
     FixedStrategies,
     FixedTargets,
     ReplayClock,
     ReplayLedger,
     Silence,
-    TableScorer,
 )
 from engine.replay.tape_markets import TapeMarkets
 from engine.runtime.channel import Channel, LanePolicy
 from engine.runtime.supervisor import Child, Supervisor
 from protocols.channels import Outbox, Overflow
 from protocols.clock import Random
-from protocols.decisions import TraderRecord
 from protocols.ingest import GapRequest, TargetSets
-from protocols.score_table import ScoreTable
+from protocols.paper import BookDepths, Scorer, TraderRecords
 from protocols.strategies import Strategy, StrategyTable, TargetMode
 from protocols.trades import Lane, LanedTrade, RawTrade
 
@@ -56,8 +53,9 @@ def replay_stage(
     *,
     ledger: ReplayLedger,
     markets: TapeMarkets,
-    records: Mapping[str, TraderRecord],
-    scores: ScoreTable | None,
+    records: TraderRecords,
+    scorer: Scorer,
+    books: BookDepths,
     clock: ReplayClock,
     rng: Random,
 ) -> ReplayStage:
@@ -75,11 +73,11 @@ def replay_stage(
             paper=ledger,
             settlement=ledger,
             decision_markets=markets,
-            records=FixedRecords(records),
+            records=records,
             trader_holdings=silence,
             resolutions=silence,
-            books=silence,
-            scorer=TableScorer(scores),
+            books=books,
+            scorer=scorer,
             spill=silence,
             markets=silence,
             catalog=silence,
