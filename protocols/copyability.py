@@ -3,7 +3,7 @@
 Money is USD, returns are parts of one of the stake, sizes are USD a copied trade. What nobody knows is None, never 0 (I8).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -163,4 +163,37 @@ class CopyabilityReports(Protocol):
 
     async def copyable(self, query: ListQuery, sort: str, after: tuple[Any, ...] | None) -> list[CopyableRow]:
         """Returns traders with a result by one of `COPYABLE_SORTS`, highest first. Key: the figure, wallet."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class SeenTrade:
+    """A trade of anybody."""
+
+    at_ms: int
+    """Of its block: by then the match has happened, so that whole seconds never tell anything too early."""
+    token_id: str
+    condition_id: str
+    price: Decimal
+    size_micro: int
+
+
+@attrs.frozen(kw_only=True)
+class MeasuredDelay:
+    """How long it takes from a trade of a leader to our order in the book."""
+
+    delay_ms: int
+    source: str
+    """How that is known, for people."""
+
+
+class CopyabilityInputs(Protocol):
+    """What a computation reads besides trades and markets. All methods raise `TransientError`."""
+
+    def prices(self, condition_ids: Sequence[str], since_ms: int, until_ms: int) -> AsyncIterator[list[SeenTrade]]:
+        """Yields the trades of everybody in markets, of each market in the order of time."""
+        ...
+
+    async def delay(self, now_ms: int) -> MeasuredDelay | None:
+        """Returns what this engine measured lately; None where it has too few trades to say."""
         ...

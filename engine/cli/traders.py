@@ -23,6 +23,7 @@ from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.main import Settings
 from engine.cli.terminal import echo_table, plain
 from engine.cli.trader_lookup import wallets_of
+from engine.cli.trader_score import score
 from engine.cli.trader_views import LIST_TABLES, profile_lines
 from engine.cli.wallet_forms import parse_arguments
 from protocols.users import ADMIN_NAME, Principal, Scope
@@ -41,6 +42,9 @@ def traders() -> None:
 
     Only a trader's @name is looked up there. The engine need not run.
     """
+
+
+traders.add_command(score)
 
 
 @traders.command()

@@ -1,6 +1,6 @@
 """One copied trade: what it made, what the same shares would have made at the leader's prices, and where the rest went."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 import attrs
@@ -86,8 +86,3 @@ def costs_of(leg: Leg) -> Costs:
 def summed(costs: Iterable[Costs]) -> Costs:
     """Returns the sum of costs."""
     return sum(costs, Costs())
-
-
-def total_of(copies: Sequence[Copy]) -> Costs:
-    """Returns the costs of copies."""
-    return summed(one.costs for one in copies)

@@ -1,10 +1,10 @@
 """An order book made up from a price, where nobody kept the real one.
 
-Half spread around the price, then levels a tick apart, each some times as deep as the one before. Every parameter has its source
-and its bounds in engine/copyability/README.md; where nothing is known the worse assumption is made.
+Half spread around the price, then levels a tick apart, each some times as deep as the one before. Every parameter has its
+source and its bounds in engine/copyability/README.md; where nothing is known the worse assumption is made.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 import attrs
 
@@ -16,14 +16,14 @@ FINE_BELOW, FINE_ABOVE = Decimal("0.04"), Decimal("0.96")
 """Where the venue changes the tick of a market (venue.md §4)."""
 LEAST_PRICE, GREATEST_PRICE = Decimal("0.001"), Decimal("0.999")
 _SHARE_QUANTUM = Decimal("0.01")
-_HALF = Decimal("0.5")
+_LEAST_HALF = Decimal("0.0005")
 
 
 @attrs.frozen(kw_only=True)
 class DepthModel:
     """Parameters of made-up books. USD, prices in USD a share."""
 
-    half_spread: Decimal = Decimal("0.01")
+    half_spread: Decimal = Decimal("0.005")
     """Between the price and the best order on each side."""
     tail_share: Decimal = Decimal("0.04")
     """The half spread is at most this part of what the cheaper outcome costs: books of long shots are narrower."""
@@ -34,7 +34,7 @@ class DepthModel:
     levels: int = 10
     reference_usd: Decimal = Decimal(10_000)
     """Trades of 24 hours, as far as they are stored, at which the activity of a market is 1."""
-    activity_min: Decimal = Decimal("0.25")
+    activity_min: Decimal = Decimal("0.5")
     """Also of a market of which nothing else is stored."""
     activity_max: Decimal = Decimal(2)
 
@@ -44,17 +44,19 @@ class DepthModel:
         return min(max(ratio.sqrt(), self.activity_min), self.activity_max)
 
     def half_spread_at(self, price: Decimal) -> Decimal:
-        """Returns the half spread around a price: at least half a tick."""
+        """Returns the half spread around a price: at least half of the finest tick."""
         cheaper = min(price, EXACT.subtract(ONE, price))
-        narrow = min(self.half_spread, EXACT.multiply(self.tail_share, cheaper))
-        return max(narrow, EXACT.multiply(tick_at(price), _HALF))
+        return max(min(self.half_spread, EXACT.multiply(self.tail_share, cheaper)), _LEAST_HALF)
 
     def book(self, price: Decimal, day_usd: Decimal, observed_ms: int) -> Book:
-        """Returns a book around a price. Best prices are rounded away from it, to ticks; what is out of range is left out."""
+        """Returns a book around a price; levels out of range are left out.
+
+        Levels are a tick apart, but need not lie on the ticks: on average over trades that makes no difference.
+        """
         middle = min(max(price, LEAST_PRICE), GREATEST_PRICE)
         tick, half, activity = tick_at(middle), self.half_spread_at(middle), self.activity(day_usd)
-        ask = on_grid(EXACT.add(middle, half), tick, ROUND_CEILING)
-        bid = on_grid(EXACT.subtract(middle, half), tick, ROUND_FLOOR)
+        ask = EXACT.add(middle, half)
+        bid = EXACT.subtract(middle, half)
         asks, bids = list[tuple[Decimal, Decimal]](), list[tuple[Decimal, Decimal]]()
         usd = EXACT.multiply(self.touch_usd, activity)
         for _ in range(self.levels):
@@ -70,11 +72,6 @@ class DepthModel:
 def tick_at(price: Decimal) -> Decimal:
     """Returns the tick of a market at a price."""
     return FINE_TICK if price < FINE_BELOW or price > FINE_ABOVE else COARSE_TICK
-
-
-def on_grid(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
-    """Returns the next price that is a multiple of the tick."""
-    return price.quantize(tick, rounding, EXACT)
 
 
 def shares_for(usd: Decimal, price: Decimal) -> Decimal:

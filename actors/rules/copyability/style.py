@@ -1,7 +1,7 @@
 """What kind of trader he is, where that says more than his profit: flags, each with the figures that it follows from.
 
-A flag is no verdict. It says why a result may not repeat, or why it cannot be copied however good it is. The thresholds are ours:
-they are named here and listed in engine/copyability/README.md.
+A flag is no verdict. It says why a result may not repeat, or why it cannot be copied however good it is. The thresholds are
+ours: they are named here and listed in engine/copyability/README.md.
 """
 
 from collections import Counter, defaultdict
@@ -37,7 +37,13 @@ def style_flags(trades: Sequence[StyleTrade], until_ms: int) -> list[StyleFlag]:
     """Returns the flags of a trader by his trades, in the order of time, as far as they were seen before `until_ms`."""
     if not trades:
         return []
-    found = (_maker(trades), _frequent(trades), _both_sides(trades), _jump(trades, until_ms), _inactive(trades, until_ms))
+    found = (
+        _maker(trades),
+        _frequent(trades),
+        _both_sides(trades),
+        _jump(trades, until_ms),
+        _inactive(trades, until_ms),
+    )
     return [flag for flag in found if flag is not None]
 
 
