@@ -6,18 +6,16 @@ Money is USD, returns are parts of one of the stake, sizes are USD a copied trad
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 import msgspec
 
-from protocols.discover import ListQuery, TraderCard
 from protocols.jobs import JobLease
 
 SIZE_USD_MIN, SIZE_USD_MAX = Decimal("0.01"), Decimal(100_000)
 SIZE_USD_DEFAULT = Decimal(20)
 DAYS_DEFAULT, DAYS_MAX = 90, 365
-COPYABLE_SORTS = ("low", "net", "capacity")
 
 
 class StyleFlag(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -111,22 +109,6 @@ class Copyability(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     assumptions: CopyAssumptions
 
 
-class CopyableRow(TraderCard, frozen=True, rename="camel", kw_only=True):
-    """A trader in the list of those worth copying."""
-
-    size_usd: Decimal
-    grade: str
-    net_return: Decimal
-    low: Decimal
-    high: Decimal
-    copied: int
-    days: int
-    capacity: str
-    capacity_usd: Decimal | None
-    flags: list[str]
-    computed_at: datetime
-
-
 @attrs.frozen(kw_only=True)
 class DueTraders:
     """Whom a run has to look at next."""
@@ -159,10 +141,6 @@ class CopyabilityReports(Protocol):
 
     async def find(self, wallet: str) -> Copyability | None:
         """Returns the kept result of a trader."""
-        ...
-
-    async def copyable(self, query: ListQuery, sort: str, after: tuple[Any, ...] | None) -> list[CopyableRow]:
-        """Returns traders with a result by one of `COPYABLE_SORTS`, highest first. Key: the figure, wallet."""
         ...
 
 

@@ -78,7 +78,10 @@ def show(settings: Settings, trader: str, user_name: str, as_json: bool) -> None
 
 @traders.command()
 @click.argument("name", metavar="LIST", type=click.Choice([*LIST_TABLES]))
-@click.option("--sort", help="leaderboard: pnl, volume, roi, winRate; most-copied: followers, strategies.")
+@click.option(
+    "--sort",
+    help="leaderboard: pnl, volume, roi, winRate; most-copied: followers, strategies; most-copyable: low, net, capacity.",
+)
 @click.option("--window", help="biggest-winners: 1D, 7D, 30D, 3M, 6M, ALL.")
 @click.option("--min-trades", "minTrades", type=int, help="Only traders with so many trades.")
 @click.option("--min-days", "minDays", type=int, help="most-consistent: only traders with so many days.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -12,11 +11,8 @@ import msgspec
 from engine.adapters.postgres import copyability_statements as sql
 from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.job_fence import fenced
-from protocols.clock import WallClock
-from protocols.copyability import Copyability, CopyableRow, DueTraders
-from protocols.discover import ListQuery
+from protocols.copyability import Copyability, DueTraders
 from protocols.jobs import JobLease
-from protocols.timestamps import utc_datetime
 
 _decode = msgspec.json.Decoder(Copyability).decode
 _encode = msgspec.json.Encoder().encode
@@ -59,27 +55,16 @@ class PostgresCopyabilityStore:
         return await self.connection.run(work)
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False)
 class PostgresCopyabilityReports:
     """`CopyabilityReports`, over a connection or a pool."""
 
     connection: RunsWork
-    clock: WallClock
 
     async def find(self, wallet: str) -> Copyability | None:
         """Returns the kept result of a trader. Raises `TransientError`."""
         text: str | None = await self.connection.run(lambda raw: raw.fetchval(sql.FIND, wallet))
         return None if text is None else _decode(text)
-
-    async def copyable(self, query: ListQuery, sort: str, after: tuple[Decimal, str] | None) -> list[CopyableRow]:
-        """Returns a page of traders by a figure, highest first. Raises `TransientError`."""
-        figure, wallet = after or (None, None)
-        today = utc_datetime(self.clock.now_ms()).date()
-        values: tuple[Any, ...] = (
-            query.user_id, query.rows_max, query.min_trades, query.category, today, figure, wallet,
-        )  # fmt: skip
-        rows = await self.connection.run(lambda raw: raw.fetch(sql.COPYABLE[sort], *values))
-        return [CopyableRow(**{**row, "flags": list(row["flags"])}) for row in rows]
 
 
 def _row(one: Copyability) -> tuple[Any, ...]:
