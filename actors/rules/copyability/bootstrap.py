@@ -14,6 +14,8 @@ import attrs
 
 DRAWS = 1_000
 LEVEL = Decimal("0.90")
+NOTHING = 1e-6
+"""An error that is this part of another one is none: what is left of it is rounding."""
 _QUANTUM = Decimal("0.000001")
 
 
@@ -50,7 +52,7 @@ def interval_of(days: Sequence[DayResult], *, seed: int, draws: int = DRAWS, lev
         return None
     estimate = sum(nets) / stake
     error = _error(stakes, nets, estimate, count)
-    if error <= 0:
+    if error <= NOTHING * NOTHING * abs(estimate):
         return None
     rng = random.Random(seed)  # noqa: S311 - a sample, no secret
     places, pivots = range(count), list[float]()
@@ -58,9 +60,9 @@ def interval_of(days: Sequence[DayResult], *, seed: int, draws: int = DRAWS, lev
         drawn = rng.choices(places, k=count)
         of_stake, of_net = [stakes[place] for place in drawn], [nets[place] for place in drawn]
         ratio = sum(of_net) / sum(of_stake)
-        # A draw of one day alone says nothing of how days differ.
-        own_error = _error(of_stake, of_net, ratio, count) or error
-        pivots.append((ratio - estimate) / own_error)
+        own_error = _error(of_stake, of_net, ratio, count)
+        # A draw of one day alone, or of days alike, says nothing of how days differ.
+        pivots.append((ratio - estimate) / (own_error if own_error > NOTHING * error else error))
     pivots.sort()
     tail = (1 - float(level)) / 2
     low = estimate - error * quantile(pivots, 1 - tail)

@@ -69,6 +69,7 @@ def _of_niche(wallet: str, niche: str = "$4") -> str:
 
 
 def filters_of(wallet: str) -> str:
+    """Returns the condition that a wallet trades in the niche and has enough trades; the name of a column goes in."""
     return f"{_of_niche(wallet)} AND {_ENOUGH_TRADES}".replace("WALLET", wallet)
 
 
