@@ -3,7 +3,7 @@
 Money is USD, returns are parts of one of the stake, sizes are USD a copied trade. What nobody knows is None, never 0 (I8).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -157,6 +157,24 @@ class SeenTrade:
 
 
 @attrs.frozen(kw_only=True)
+class SeenPlace:
+    """Where a page of such trades ended."""
+
+    market: int
+    """The first of the markets, in the order of their ids, that were read together."""
+    at: datetime
+    ingest_seq: int
+
+
+@attrs.frozen(kw_only=True)
+class SeenPage:
+    """Trades of anybody, and where the next page goes on; None: this was the last."""
+
+    trades: Sequence[SeenTrade]
+    after: SeenPlace | None
+
+
+@attrs.frozen(kw_only=True)
 class MeasuredDelay:
     """How long it takes from a trade of a leader to our order in the book."""
 
@@ -168,8 +186,10 @@ class MeasuredDelay:
 class CopyabilityInputs(Protocol):
     """What a computation reads besides trades and markets. All methods raise `TransientError`."""
 
-    def prices(self, condition_ids: Sequence[str], since_ms: int, until_ms: int) -> AsyncIterator[list[SeenTrade]]:
-        """Yields the trades of everybody in markets, of each market in the order of time."""
+    async def prices(
+        self, condition_ids: Sequence[str], since_ms: int, until_ms: int, after: SeenPlace | None = None
+    ) -> SeenPage:
+        """Returns the next trades of everybody in markets, of each market in the order of time."""
         ...
 
     async def delay(self, now_ms: int) -> MeasuredDelay | None:

@@ -62,26 +62,37 @@ async def read_traders(trades: BacktestStore, inputs: CopyabilityInputs, wanted:
     since_ms = wanted.now_ms - wanted.days * DAY_MS
     newest = {wallet: deque[PastTrade](maxlen=TRADES_PER_TRADER_MAX + 1) for wallet in wanted.wallets}
     query = BacktestQuery(since_ms=since_ms, until_ms=wanted.now_ms, wallets=list(newest))
-    async for page in trades.trades(query):
-        for one in page:
+    page = await trades.trades(query)
+    while True:
+        for one in page.trades:
             newest[one.wallet].append(one)
+        if page.after is None:
+            break
+        page = await trades.trades(query, page.after)
     rows = {wallet: [tape_row(one) for one in list(found)[-TRADES_PER_TRADER_MAX:]] for wallet, found in newest.items()}
     ids = list(dict.fromkeys(row.condition_id for of_one in rows.values() for row in of_one))
     markets = await trades.markets(ids)
-    prices = PriceTape()
-    # The activity of a market is that of the 24 hours before.
-    async for seen in inputs.prices(ids, since_ms - DAY_MS, wanted.now_ms):
-        prices.add(seen)
-        if prices.trades > PRICES_MAX:
-            raise RejectedError(f"more than {PRICES_MAX:,} trades in these markets; ask for fewer days or traders")
     return ReadTraders(
         wanted=wanted,
         rows=rows,
         truncated=frozenset(wallet for wallet, found in newest.items() if len(found) > TRADES_PER_TRADER_MAX),
         resolutions=[resolution_of(one, None) for one in markets.values()],
-        prices=prices,
+        prices=await _prices(inputs, ids, since_ms, wanted.now_ms),
         delay=await _delay(inputs, wanted),
     )
+
+
+async def _prices(inputs: CopyabilityInputs, ids: Sequence[str], since_ms: int, until_ms: int) -> PriceTape:
+    tape, after = PriceTape(), None
+    while True:
+        # The activity of a market is that of the 24 hours before.
+        page = await inputs.prices(ids, since_ms - DAY_MS, until_ms, after)
+        tape.add(page.trades)
+        if tape.trades > PRICES_MAX:
+            raise RejectedError(f"more than {PRICES_MAX:,} trades in these markets; ask for fewer days or traders")
+        after = page.after
+        if after is None:
+            return tape
 
 
 async def _delay(inputs: CopyabilityInputs, wanted: Wanted) -> MeasuredDelay:

@@ -1,6 +1,6 @@
 """What copyability is computed from besides the trades of a trader: prices of his markets, and how fast this engine is."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -8,7 +8,7 @@ import attrs
 
 from engine.adapters.postgres.database import RunsWork
 from protocols.amounts import size_micro
-from protocols.copyability import MeasuredDelay, SeenTrade
+from protocols.copyability import MeasuredDelay, SeenPage, SeenPlace, SeenTrade
 from protocols.timestamps import utc_datetime
 
 PAGE_ROWS = 20_000
@@ -50,24 +50,22 @@ class PostgresCopyabilityInputs:
     page_rows: int = PAGE_ROWS
 
     async def prices(
-        self, condition_ids: Sequence[str], since_ms: int, until_ms: int
-    ) -> AsyncIterator[list[SeenTrade]]:
-        """Yields the trades of everybody in markets, of each market in the order of time. Raises `TransientError`."""
-        wanted = sorted(set(condition_ids))
-        for first in range(0, len(wanted), MARKETS_PER_QUERY):
-            some = wanted[first : first + MARKETS_PER_QUERY]
-            since, until, after = utc_datetime(since_ms), utc_datetime(until_ms), -1
-            while rows := await self._page(some, since, until, after):
-                yield [_seen(row) for row in rows]
-                if len(rows) < self.page_rows:
-                    break
-                since, after = rows[-1]["trade_timestamp"], rows[-1]["ingest_seq"]
+        self, condition_ids: Sequence[str], since_ms: int, until_ms: int, after: SeenPlace | None = None
+    ) -> SeenPage:
+        """Returns the next trades of everybody in markets, of each market in the order of time. Raises `TransientError`."""
+        wanted, until = sorted(set(condition_ids)), utc_datetime(until_ms)
+        place = after or SeenPlace(market=0, at=utc_datetime(since_ms), ingest_seq=-1)
+        some = wanted[place.market : place.market + MARKETS_PER_QUERY]
+        values = (some, place.at, until, place.ingest_seq, self.page_rows)
+        rows = await self.reads.run(lambda raw: raw.fetch(PRICES, *values))
+        return SeenPage(trades=[_seen(row) for row in rows], after=self._next(rows, place, since_ms, len(wanted)))
 
-    async def _page(self, ids: list[str], since: datetime, until: datetime, after: int) -> list[asyncpg.Record]:
-        async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
-            return await raw.fetch(PRICES, ids, since, until, after, self.page_rows)
-
-        return await self.reads.run(work)
+    def _next(self, rows: Sequence[asyncpg.Record], place: SeenPlace, since_ms: int, markets: int) -> SeenPlace | None:
+        if len(rows) == self.page_rows:
+            last = rows[-1]
+            return SeenPlace(market=place.market, at=last["trade_timestamp"], ingest_seq=last["ingest_seq"])
+        following = place.market + MARKETS_PER_QUERY
+        return SeenPlace(market=following, at=utc_datetime(since_ms), ingest_seq=-1) if following < markets else None
 
     async def delay(self, now_ms: int) -> MeasuredDelay | None:
         """Returns the median of live orders of the last days, else of decisions; None for too few. Raises `TransientError`."""

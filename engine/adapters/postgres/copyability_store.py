@@ -40,7 +40,7 @@ class PostgresCopyabilityStore:
 
         async def work(raw: asyncpg.Connection) -> int:
             async with fenced(raw, lease):
-                await raw.executemany(sql.PUT, [_row(one) for one in results])
+                await raw.executemany(sql.PUT, [row_of(one) for one in results])
             return len(results)
 
         return await self.connection.run(work)
@@ -67,7 +67,8 @@ class PostgresCopyabilityReports:
         return None if text is None else _decode(text)
 
 
-def _row(one: Copyability) -> tuple[Any, ...]:
+def row_of(one: Copyability) -> tuple[Any, ...]:
+    """Returns the values of `PUT`."""
     return (
         one.wallet,
         one.size_usd,
