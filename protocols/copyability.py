@@ -78,7 +78,7 @@ class Copyability(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     copied: int
     """Of these, those that were bought and have ended, by sale or resolution."""
     days: int
-    """UTC days with such."""
+    """UTC days with such; those in one market count to the day of the first."""
     won: int
     lost: int
     left_out: dict[str, int]
@@ -175,6 +175,16 @@ class SeenPage:
 
 
 @attrs.frozen(kw_only=True)
+class SeenBook:
+    """The best orders of a real book that the engine looked at when it decided. USD a share."""
+
+    token_id: str
+    best_bid: Decimal
+    best_ask: Decimal
+    ask_shares: Decimal
+
+
+@attrs.frozen(kw_only=True)
 class MeasuredDelay:
     """How long it takes from a trade of a leader to our order in the book."""
 
@@ -190,6 +200,10 @@ class CopyabilityInputs(Protocol):
         self, condition_ids: Sequence[str], since_ms: int, until_ms: int, after: SeenPlace | None = None
     ) -> SeenPage:
         """Returns the next trades of everybody in markets, of each market in the order of time."""
+        ...
+
+    async def books(self, now_ms: int) -> list[SeenBook]:
+        """Returns the books of the last days that had both sides, the newest ones."""
         ...
 
     async def delay(self, now_ms: int) -> MeasuredDelay | None:

@@ -156,6 +156,7 @@ class _Reading:
         legs = [self._bought(position), *(self._sold(position, sale) for sale in self._sales[order.order_id])]
         return Copy(
             trade_ms=order.trade_ms,
+            condition_id=order.condition_id,
             stake=order.stake,
             wanted=size_usd,
             net=position.pnl,

@@ -100,10 +100,15 @@ def copyability_of(scored: Scored, rows: Sequence[TapeRow], found: Mapping[Decim
 
 
 def days_of(copies: Sequence[Copy]) -> dict[int, DayResult]:
-    """Returns stake and profit by UTC day of the trade, rising."""
+    """Returns stake and profit by UTC day, rising.
+
+    A copy counts to the day on which its market was copied first: what happens to a market happens to all copies in it, on
+    whatever day they were made.
+    """
     stakes, nets = defaultdict[int, int](int), defaultdict[int, int](int)
-    for one in copies:
-        day = one.trade_ms // _DAY_MS
+    first = dict[str, int]()
+    for one in sorted(copies, key=lambda one: one.trade_ms):
+        day = first.setdefault(one.condition_id, one.trade_ms // _DAY_MS)
         stakes[day] += int(one.stake * _MILLION)
         nets[day] += int(one.net * _MILLION)
     return {day: DayResult(stake_micro=stakes[day], net_micro=nets[day]) for day in sorted(stakes) if stakes[day] > 0}

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import attrs
 
+from actors.rules.copyability.book_fit import FittedModel, fitted
 from config.schema import EngineConfig
 from engine.copyability.copy_replay import Assumed, CopyTape, play
 from engine.copyability.mirror import ladder_of
@@ -26,7 +27,6 @@ PRICES_MAX = 3_000_000
 DEFAULT_DELAY = MeasuredDelay(
     delay_ms=3_000, source="assumed: the feed is 1.9 to 2.5 s behind the match, and an order takes half a second"
 )
-DEPTH_SOURCE = "made up from prices"
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +52,7 @@ class ReadTraders:
     resolutions: Sequence[Resolution]
     prices: PriceTape
     delay: MeasuredDelay
+    depth: FittedModel
 
 
 async def read_traders(trades: BacktestStore, inputs: CopyabilityInputs, wanted: Wanted) -> ReadTraders:
@@ -79,6 +80,7 @@ async def read_traders(trades: BacktestStore, inputs: CopyabilityInputs, wanted:
         resolutions=[resolution_of(one, None) for one in markets.values()],
         prices=await _prices(inputs, ids, since_ms, wanted.now_ms),
         delay=await _delay(inputs, wanted),
+        depth=fitted(await inputs.books(wanted.now_ms)),
     )
 
 
@@ -110,7 +112,7 @@ def score_read(config: EngineConfig, read: ReadTraders) -> list[Copyability]:
         prices=read.prices,
     )
     sizes = {wallet: ladder_of(wanted.size_usd) for wallet in read.rows}
-    found = play(config, tape, sizes, Assumed(delay_ms=read.delay.delay_ms))
+    found = play(config, tape, sizes, Assumed(delay_ms=read.delay.delay_ms, model=read.depth.model))
     return [
         copyability_of(
             Scored(
@@ -122,7 +124,7 @@ def score_read(config: EngineConfig, read: ReadTraders) -> list[Copyability]:
                 truncated=wallet in read.truncated,
                 delay_ms=read.delay.delay_ms,
                 delay_source=read.delay.source,
-                depth_source=DEPTH_SOURCE,
+                depth_source=read.depth.source,
             ),
             rows,
             {size: found[wallet, size] for size in sizes[wallet]},

@@ -38,7 +38,8 @@ def test_a_trader_is_scored_at_ones_own_size(command, database):
     [one, two] = json_of(command("traders", "score", wallet(1), wallet(2), "--size", "50", "--days", "80", "--json"))
     assert (one["wallet"], one["sizeUsd"], one["copied"], one["grade"]) == (wallet(1), 50, 60, "good")
     assert one["assumptions"] == {
-        "delayMs": 3_000, "delaySource": one["assumptions"]["delaySource"], "depthSource": "made up from prices", "model": "1",
+        "delayMs": 3_000, "delaySource": one["assumptions"]["delaySource"], "model": "1",
+        "depthSource": "made up from prices, with assumed spread and depth",
     }  # fmt: skip
     assert (two["grade"], two["netReturn"], two["copied"]) == ("not_enough", None, 3)
     slower = json_of(command("traders", "score", wallet(1), "--delay-ms", "9000", "--json"))[0]

@@ -1,5 +1,6 @@
 """Results of copyability in PostgreSQL: who is due, what is kept under the lease, prices in pages, the measured delay."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -153,6 +154,29 @@ async def test_the_delay_is_that_of_decisions_as_long_as_no_live_order_was_sent(
     found = await inputs.delay(NOW_MS)
     assert (found.delay_ms, "51 decisions" in found.source) == (2_500, True)
     assert await inputs.delay(NOW_MS + 8 * 86_400_000) is None
+
+
+async def test_real_books_that_decisions_looked_at_are_read_newest_first(world):
+    books = [
+        {"bids": [["0.49", "10"], ["0.48", "5"]], "asks": [["0.51", "200"]], "observed_ms": 1},
+        {"bids": [], "asks": [["0.51", "200"]], "observed_ms": 1},
+        None,
+        {"bids": [["0.20", "10"]], "asks": [["0.25", "8"], ["0.3", "1"]], "observed_ms": 1},
+    ]
+    for number, book in enumerate(books):
+        snapshot = json.dumps({"token_id": str(number), "book": book})
+        await world.run(
+            "INSERT INTO decisions (trade_day, trade_id, part, trade_time, decided_at, members, snapshot, strategies, "
+            "versions, reasons, bankrolls) VALUES ($1, $2, 'book500', $3, $3, '{}', $4, '{}', '{}', '{}', '{}')",
+            NOW.date(), f"t{number}", NOW - timedelta(seconds=60), snapshot,
+        )  # fmt: skip
+    inputs = PostgresCopyabilityInputs(world.connection)
+    found = await inputs.books(NOW_MS)
+    assert [(one.token_id, str(one.best_bid), str(one.best_ask), str(one.ask_shares)) for one in found] == [
+        ("3", "0.20", "0.25", "8"),
+        ("0", "0.49", "0.51", "200"),
+    ]
+    assert await inputs.books(NOW_MS + 9 * 86_400_000) == []
 
 
 async def put_decision(world, row):

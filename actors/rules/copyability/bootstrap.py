@@ -1,8 +1,9 @@
 """How sure a return is: a block bootstrap by day, studentized.
 
 What a trader does on one day hangs together (one game, one piece of news, one mood), so whole days are drawn and never single
-trades. The return is a ratio of sums, net profit by stake, whose draws are skewed while days are few; dividing each draw by its
-own standard error corrects for that (bootstrap-t: Efron and Tibshirani, An Introduction to the Bootstrap, chapter 12).
+trades; who makes the days puts all copies of one market into one of them. The return is a ratio of sums, net profit by stake,
+whose draws are skewed while days are few; dividing each draw by its own standard error corrects for that (bootstrap-t: Efron
+and Tibshirani, An Introduction to the Bootstrap, chapter 12).
 """
 
 import math

@@ -54,6 +54,7 @@ class Copy:
     """A position that was opened by copying, and closed by sale or resolution."""
 
     trade_ms: int
+    condition_id: str
     stake: Decimal
     """USD paid for the shares."""
     wanted: Decimal

@@ -8,7 +8,7 @@ import attrs
 
 from engine.adapters.postgres.database import RunsWork
 from protocols.amounts import size_micro
-from protocols.copyability import MeasuredDelay, SeenPage, SeenPlace, SeenTrade
+from protocols.copyability import MeasuredDelay, SeenBook, SeenPage, SeenPlace, SeenTrade
 from protocols.timestamps import utc_datetime
 
 PAGE_ROWS = 20_000
@@ -42,6 +42,17 @@ SELECT count(*) AS samples, percentile_cont(0.5) WITHIN GROUP (ORDER BY delay_ms
 """
 
 
+# Real books that decisions looked at, best first on both sides as they are kept. $1 since when, $2 rows.
+BOOKS = """
+SELECT snapshot ->> 'token_id' AS token_id, (snapshot #>> '{book,bids,0,0}')::numeric AS best_bid,
+    (snapshot #>> '{book,asks,0,0}')::numeric AS best_ask, (snapshot #>> '{book,asks,0,1}')::numeric AS ask_shares
+FROM decisions
+WHERE trade_day >= ($1::timestamptz AT TIME ZONE 'UTC')::date AND decided_at >= $1
+    AND snapshot #>> '{book,bids,0,0}' IS NOT NULL AND snapshot #>> '{book,asks,0,0}' IS NOT NULL
+ORDER BY seq DESC LIMIT $2
+"""
+
+
 @attrs.define(eq=False)
 class PostgresCopyabilityInputs:
     """`CopyabilityInputs`. A page is one query; between pages nothing is held open."""
@@ -66,6 +77,11 @@ class PostgresCopyabilityInputs:
             return SeenPlace(market=place.market, at=last["trade_timestamp"], ingest_seq=last["ingest_seq"])
         following = place.market + MARKETS_PER_QUERY
         return SeenPlace(market=following, at=utc_datetime(since_ms), ingest_seq=-1) if following < markets else None
+
+    async def books(self, now_ms: int) -> list[SeenBook]:
+        """Returns the newest real books that had both sides. Raises `TransientError`."""
+        since = utc_datetime(now_ms) - timedelta(days=MEASURED_DAYS)
+        return [SeenBook(**row) for row in await self.reads.run(lambda raw: raw.fetch(BOOKS, since, SAMPLES_MAX))]
 
     async def delay(self, now_ms: int) -> MeasuredDelay | None:
         """Returns the median of live orders of the last days, else of decisions; None for too few. Raises `TransientError`."""
