@@ -20,6 +20,8 @@ from protocols.timestamps import utc_datetime
 
 MODEL = "1"
 """Changes when the same trades would give other figures."""
+FILLED_MIN = Decimal("0.9")
+"""Part of the wanted stakes that books have to have had before a size counts for capacity."""
 NO_PURCHASES = frozenset({Reason.NOT_BUY.value})
 """Reasons that only sales have."""
 _MILLION = 1_000_000
@@ -57,7 +59,7 @@ def copyability_of(scored: Scored, rows: Sequence[TapeRow], found: Mapping[Decim
     grade = grade_of(interval, evidence)
     shown = None if grade == NOT_ENOUGH else interval
     sizes = [_at_size(one) for _, one in sorted(found.items())]
-    capacity = capacity_of([Rung(size_usd=one.size_usd, net_return=one.net_return) for one in sizes])
+    capacity = capacity_of([_rung(one) for one in sizes])
     costs = summed(one.costs for one in copies)
     return Copyability(
         wallet=scored.wallet,
@@ -118,6 +120,12 @@ def _bounds(interval: Interval | None) -> dict[str, Decimal | None]:
     if interval is None:
         return {"net_return": None, "low": None, "high": None}
     return {"net_return": interval.estimate, "low": interval.low, "high": interval.high}
+
+
+def _rung(one: SizeResult) -> Rung:
+    """A size that the books did not have says nothing: what little was bought of it may well have gained."""
+    enough = one.filled is not None and one.filled >= FILLED_MIN
+    return Rung(size_usd=one.size_usd, net_return=one.net_return if enough else None)
 
 
 def _at_size(one: CopiesAtSize) -> SizeResult:

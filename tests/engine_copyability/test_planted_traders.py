@@ -84,6 +84,8 @@ def test_the_return_falls_with_the_size_until_nothing_is_left(gifted):
     assert [one.size_usd for one in gifted.sizes] == sorted({*LADDER, Decimal(20)})
     assert returns == sorted(returns, reverse=True)
     assert gifted.capacity in ("found", "above")
+    assert gifted.sizes[-1].filled < Decimal("0.9")
+    assert gifted.capacity_usd <= gifted.sizes[-2].size_usd, "what books did not have counts for nothing"
 
 
 def test_the_capacity_of_a_planted_depth_is_found():
