@@ -74,5 +74,6 @@ def default_jobs() -> dict[str, JobConfig]:
         "send-welcome-emails": JobConfig(cron="0 9 * * *", timeout_s=600),
         "sync-trader-leaderboard": JobConfig(cron="0 1 * * *", jitter_s=300, timeout_s=900),
         "backfill-wallet-pnl": JobConfig(cron="0 2 * * *", timeout_s=7_200),
+        "score-traders": JobConfig(cron="30 2 * * *", timeout_s=7_200),
         "rotate-pnl-winners": JobConfig(cron="0 3 * * *", timeout_s=120),
     }

@@ -7,6 +7,7 @@ import re
 
 import attrs
 
+from config.copyability import CopyabilityConfig
 from config.coverage import CoverageConfig
 from config.discovery import DiscoveryConfig
 from config.field import choice, named_sections, number, secret, section, text, whole
@@ -238,6 +239,7 @@ class EngineConfig:
     poller: PollerConfig = section(PollerConfig)
     coverage: CoverageConfig = section(CoverageConfig)
     discovery: DiscoveryConfig = section(DiscoveryConfig)
+    copyability: CopyabilityConfig = section(CopyabilityConfig)
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
     notify: NotifyConfig = section(NotifyConfig)

@@ -27,8 +27,11 @@ from actors.polling.venue_asking import VenueAsking
 from actors.polling.wallet_poll import WalletPoll
 from actors.scheduler import Scheduler
 from config.schema import EngineConfig
+from config.sources import ConfigInputs
+from engine.copyability.side_scoring import SideScoring
 from engine.discovery_wiring import DiscoveryPorts, discovery_jobs
 from engine.job_places import places_of
+from engine.side_process import SideDesk
 from protocols.clock import Random, WallClock
 from protocols.coverage import CoverageStore
 from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStatsStore
@@ -87,6 +90,8 @@ class JobPorts:
     """The same for what pollers find."""
     cold_figures: PollFigures = attrs.field(factory=PollFigures)
     """Where the metrics look."""
+    side: SideDesk = attrs.field(factory=lambda: SideDesk(config=ConfigInputs.of()))
+    """Where heavy work is done: the engine's own desk in an engine."""
 
 
 def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
@@ -115,8 +120,12 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         _cold_poll(config, io, clock),
         CheckNotifications(store=io.notices, clock=clock),
         SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),
-        *discovery_jobs(config, io.discovery, clock, io.live),
+        *discovery_jobs(config, io.discovery, clock, io.live, _scoring(config, io).daily),
     ]
+
+
+def _scoring(config: EngineConfig, io: JobPorts) -> SideScoring:
+    return SideScoring(desk=io.side, config=config.copyability, kind="score-traders")
 
 
 def _cold_poll(config: EngineConfig, io: JobPorts, clock: WallClock) -> ColdPoll:

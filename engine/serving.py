@@ -14,6 +14,7 @@ from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.browser import BrowserDoor
 from engine.api.config_routes import config_routes
+from engine.api.copyability_routes import copyability_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
 from engine.api.engine_routes import engine_watch_routes
@@ -45,6 +46,8 @@ from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
 from engine.api.user_routes import user_routes
 from engine.config_desk import ConfigDesk
+from engine.copyability.desk import CopyabilityDesk
+from engine.copyability.side_scoring import SideScoring
 from engine.engine_watch import EngineWatch
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
@@ -55,6 +58,7 @@ from engine.pages.mount import PageMount
 from engine.reload import Reloader
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
+from engine.side_process import SideDesk
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
@@ -79,6 +83,10 @@ class ServingContext:
     """Either switch of live trading is on."""
     live_switch: bool = False
     """The second switch of live trading, given at start."""
+    side: SideDesk = attrs.field(
+        default=attrs.Factory(lambda self: SideDesk(config=self.reloader.inputs), takes_self=True)
+    )
+    """Where heavy work is done: one for the whole process, which is what bounds it."""
 
 
 @asynccontextmanager
@@ -129,7 +137,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         books=io.clob,
         markets=io.markets,
         catalog=io.catalog,
-        jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+        jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False), side=context.side),
         outbox=io.outbox,
         messages=io.messages,
         clock=context.clock,
@@ -161,6 +169,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *signal_routes(io.signals),
         *trader_routes(io.traders),
         *discover_routes(io.discover, clock),
+        *copyability_routes(_copyability_desk(engine, io, context), io.traders),
         *fire_routes(io.discover, clock),
         *_live_routes(engine, io, context),
         *_portfolio_routes(engine, io, services, clock),
@@ -176,6 +185,11 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *admin_routes(context.reloader),
         *config_routes(ConfigDesk(context.reloader, clock)),
     ]
+
+
+def _copyability_desk(engine: Engine, io: ServingAdapters, context: ServingContext) -> CopyabilityDesk:
+    scoring = SideScoring(desk=context.side, config=engine.config.copyability, kind="copyability")
+    return CopyabilityDesk(reports=io.copyability, scoring=scoring)
 
 
 def _live_routes(engine: Engine, io: ServingAdapters, context: ServingContext) -> list[ApiRoute]:

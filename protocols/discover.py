@@ -15,6 +15,7 @@ from protocols.feed import FeedPosition, FeedRow
 
 LEADER_SORTS = ("pnl", "volume", "roi", "winRate")
 COPIED_SORTS = ("followers", "strategies")
+COPYABLE_SORTS = ("low", "net", "capacity")
 SPARKLINE_DAYS = 14
 ACTIVE_TRADES_MIN = 3
 CONSISTENT_DAYS_MIN = 5
@@ -90,6 +91,22 @@ class CopiedRow(TraderCard, frozen=True, rename="camel", kw_only=True):
     """Running strategies of all users that name him or copy whom their owner follows."""
 
 
+class CopyableRow(TraderCard, frozen=True, rename="camel", kw_only=True):
+    """What copying a trader would have made after all costs; details are his `Copyability`."""
+
+    size_usd: Decimal
+    grade: str
+    net_return: Decimal
+    low: Decimal
+    high: Decimal
+    copied: int
+    days: int
+    capacity: str
+    capacity_usd: Decimal | None
+    flags: list[str]
+    computed_at: datetime
+
+
 class BigTrade(FeedRow, frozen=True, rename="camel", kw_only=True):
     """A trade with what was paid for it."""
 
@@ -158,6 +175,10 @@ class DiscoverLists(Protocol):
 
     async def copied(self, query: ListQuery, sort: str, after: tuple[int, int, str] | None) -> list[CopiedRow]:
         """Returns traders by one of `COPIED_SORTS`. Key: that figure, the other one, wallet."""
+        ...
+
+    async def copyable(self, query: ListQuery, sort: str, after: tuple[Decimal, str] | None) -> list[CopyableRow]:
+        """Returns traders of whom there is enough evidence by one of `COPYABLE_SORTS`, highest first. Key: figure, wallet."""
         ...
 
     async def big_trades(self, query: ListQuery, until: datetime, after: tuple[Decimal, str] | None) -> list[BigTrade]:

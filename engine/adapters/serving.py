@@ -13,6 +13,7 @@ from engine.adapters.notify_sender import NotifyProcess
 from engine.adapters.password_hashing import Argon2Hasher
 from engine.adapters.postgres.auto_close_store import AutoCloseStore
 from engine.adapters.postgres.copy_record_store import PostgresCopyRecords
+from engine.adapters.postgres.copyability_store import PostgresCopyabilityReports
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
@@ -85,6 +86,7 @@ class ServingAdapters:
     copy_records: PostgresCopyRecords
     traders: PostgresTraderReports
     discover: PostgresDiscoverLists
+    copyability: PostgresCopyabilityReports
     job_history: PostgresJobStore
     """What users see of jobs; the leases of `jobs` wait for nobody's pages."""
     jobs: JobAdapters
@@ -144,6 +146,7 @@ async def open_serving_adapters(
             copy_records=PostgresCopyRecords(pool),
             traders=PostgresTraderReports(connection=pool, clock=clock),
             discover=PostgresDiscoverLists(connection=pool, clock=clock),
+            copyability=PostgresCopyabilityReports(pool),
             feed=PostgresFeedStore(pool),
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),

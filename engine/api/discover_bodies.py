@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from engine.api.route import Struct
-from protocols.discover import ActiveRow, BigTrade, ConsistentRow, CopiedRow, LeaderRow, WinnerRow
+from protocols.discover import ActiveRow, BigTrade, ConsistentRow, CopiedRow, CopyableRow, LeaderRow, WinnerRow
 
 
 class LeaderPage(Struct):
@@ -47,6 +47,13 @@ class CopiedPage(Struct):
     next_cursor: str | None
 
 
+class CopyablePage(Struct):
+    """Traders by what copying them would have made; who lacks the evidence is not there."""
+
+    traders: list[CopyableRow]
+    next_cursor: str | None
+
+
 class BigTradePage(Struct):
     """Trades of the hour before `until`, the largest first."""
 
@@ -63,7 +70,15 @@ class Discovery(Struct):
     most_active: ActivePage
     most_consistent: ConsistentPage
     most_copied: CopiedPage
+    most_copyable: CopyablePage
     big_trades: BigTradePage
+
+
+def copyable_key(sort: str, row: CopyableRow) -> Decimal:
+    """Returns the figure that a row of the most copyable is sorted by."""
+    figure = {"low": row.low, "net": row.net_return, "capacity": row.capacity_usd}[sort]
+    assert figure is not None, "rows without the figure are not in the list"
+    return figure
 
 
 def leader_key(sort: str, row: LeaderRow) -> Decimal:

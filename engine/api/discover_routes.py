@@ -12,9 +12,11 @@ from engine.api.discover_bodies import (
     BigTradePage,
     ConsistentPage,
     CopiedPage,
+    CopyablePage,
     Discovery,
     LeaderPage,
     WinnerPage,
+    copyable_key,
     leader_key,
 )
 from engine.api.ft_access import limit_param
@@ -26,6 +28,7 @@ from protocols.discover import (
     ACTIVE_TRADES_MIN,
     CONSISTENT_DAYS_MIN,
     COPIED_SORTS,
+    COPYABLE_SORTS,
     LEADER_SORTS,
     DiscoverLists,
     ListQuery,
@@ -83,6 +86,13 @@ class _Handlers:
         cursor = next_cursor(rows, limit, name, lambda row: (*(row.followers, row.strategies)[::flip], row.wallet))
         return CopiedPage(traders=rows[:limit], next_cursor=cursor)
 
+    async def copyable(self, call: Call) -> CopyablePage:
+        limit, sort = call.params["limit"], call.params["sort"]
+        name = f"copyable:{sort}"
+        rows = await self.lists.copyable(_query(call), sort, place_of(call, name, KeyPart.FIGURE, KeyPart.ID))
+        cursor = next_cursor(rows, limit, name, lambda row: (copyable_key(sort, row), row.wallet))
+        return CopyablePage(traders=rows[:limit], next_cursor=cursor)
+
     async def big_trades(self, call: Call) -> BigTradePage:
         limit = call.params["limit"]
         until, *place = place_of(call, "big", KeyPart.MOMENT, KeyPart.FIGURE, KeyPart.ID) or (self._now(),)
@@ -102,6 +112,7 @@ class _Handlers:
             most_active=await self.active(of(minTrades=ACTIVE_TRADES_MIN)),
             most_consistent=await self.consistent(of(minDays=CONSISTENT_DAYS_MIN)),
             most_copied=await self.copied(of(sort=COPIED_SORTS[0])),
+            most_copyable=await self.copyable(of(sort=COPYABLE_SORTS[0])),
             big_trades=await self.big_trades(of()),
         )
 
@@ -156,6 +167,10 @@ def discover_routes(lists: DiscoverLists, clock: WallClock) -> list[ApiRoute]:
         route("most-copied", handlers.copied, CopiedPage,
               "Traders by how many users follow them, or by running strategies that name them or copy whom their owner follows",
               choice("sort", "figure", *COPIED_SORTS, default=COPIED_SORTS[0]), _min_trades()),
+        route("most-copyable", handlers.copyable, CopyablePage,
+              "Traders by what copying them would have made after delay, spread, thin books and fees: by the lower end of the "
+              "interval, the return or the capacity; those of whom too little is known are left out",
+              choice("sort", "figure", *COPYABLE_SORTS, default=COPYABLE_SORTS[0]), _min_trades()),
         route("big-trades", handlers.big_trades, BigTradePage,
               "Stored trades of the last hour for at least 10 USD at a price of up to 0.94, the largest first", rows="trades"),
     ]  # fmt: skip

@@ -191,6 +191,14 @@ LIST_TABLES: Mapping[str, ListTable] = {
     "most-copied": ListTable(
         headings=(*_WHO, "strategies"), cells=lambda row: (*_who(row), count_text(row.strategies)), right=range(2, 4)
     ),
+    "most-copyable": ListTable(
+        headings=(*_WHO, "grade", "return", "low", "high", "USD a trade", "capacity", "copies", "days", "notes"),
+        cells=lambda row: (
+            *_who(row), row.grade, _pct(row.net_return), _pct(row.low), _pct(row.high), _number(row.size_usd),
+            _number(row.capacity_usd), count_text(row.copied), count_text(row.days), ", ".join(row.flags),
+        ),
+        right={2, *range(4, 11)},
+    ),
     "big-trades": ListTable(headings=_TRADE, cells=_trade_cells, right={4, 5}),
     "fire": ListTable(
         headings=(*_TRADE, "signal", "why"),

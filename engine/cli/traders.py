@@ -23,6 +23,7 @@ from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.main import Settings
 from engine.cli.terminal import echo_table, plain
 from engine.cli.trader_lookup import wallets_of
+from engine.cli.trader_score import score
 from engine.cli.trader_views import LIST_TABLES, profile_lines
 from engine.cli.wallet_forms import parse_arguments
 from protocols.users import ADMIN_NAME, Principal, Scope
@@ -41,6 +42,9 @@ def traders() -> None:
 
     Only a trader's @name is looked up there. The engine need not run.
     """
+
+
+traders.add_command(score)
 
 
 @traders.command()
@@ -74,7 +78,10 @@ def show(settings: Settings, trader: str, user_name: str, as_json: bool) -> None
 
 @traders.command()
 @click.argument("name", metavar="LIST", type=click.Choice([*LIST_TABLES]))
-@click.option("--sort", help="leaderboard: pnl, volume, roi, winRate; most-copied: followers, strategies.")
+@click.option(
+    "--sort",
+    help="leaderboard: pnl, volume, roi, winRate; most-copied: followers, strategies; most-copyable: low, net, capacity.",
+)
 @click.option("--window", help="biggest-winners: 1D, 7D, 30D, 3M, 6M, ALL.")
 @click.option("--min-trades", "minTrades", type=int, help="Only traders with so many trades.")
 @click.option("--min-days", "minDays", type=int, help="most-consistent: only traders with so many days.")

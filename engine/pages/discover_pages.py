@@ -63,6 +63,9 @@ _WINDOW = Option(
     ),
 )
 _COPIED = Option(name="sort", label="By", choices=(("followers", "Followers"), ("strategies", "Strategies")))
+_COPYABLE = Option(
+    name="sort", label="By", choices=(("low", "Return at worst"), ("net", "Return"), ("capacity", "Capacity"))
+)
 _NOT_YET = "Jobs of the engine read the venue's leaderboard and the traders' closed positions; then the list fills."
 LISTINGS = (
     Listing(name="leaderboard", key="leaderboard", label="Leaderboard", nothing=_NOT_YET, option=_SORT,
@@ -78,6 +81,11 @@ LISTINGS = (
     Listing(name="most-copied", key="mostCopied", label="Most copied", nothing="Nobody is followed or copied yet.",
             option=_COPIED, has_min_trades=False,
             about="Whom most users of this engine follow, or most running strategies copy."),
+    Listing(name="most-copyable", key="mostCopyable", label="Most copyable", option=_COPYABLE,
+            nothing="Every night the engine replays what traders did, at your size and with its own delay; whoever has traded "
+                    "enough for a judgement appears here.",
+            about="What copying each trade would have made after delay, spread, thin books and fees. Sorted by what is left at "
+                  "worst, so that luck on few trades does not count."),
     Listing(name="big-trades", key="bigTrades", label="Big trades", has_min_trades=False,
             nothing="No trade of the last hour is large enough.",
             about="Trades of the last hour for at least 10 USD at a price of up to 94¢, the largest first."),

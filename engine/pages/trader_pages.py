@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.api.errors import ApiError
+from engine.pages.copying_panel import copying_of
 from engine.pages.page import Page, Visit
 from engine.pages.trader_charts import days_chart, days_of, total_chart
 
 ROWS = 50
 TABS = (
     ("overview", "Overview"),
+    ("copying", "Copying him"),
     ("open", "Open positions"),
     ("closed", "Closed positions"),
     ("trades", "Trades"),
@@ -61,6 +63,7 @@ async def _trader(visit: Visit) -> Mapping[str, Any]:
         "tab": known,
         "tabs": TABS,
         "list": await _list(visit, path, known),
+        "copying": await copying_of(visit, path) if known in ("copying", "overview") else None,
         "fresh": FRESH,
         "reasons": REASONS,
         "open_sorts": OPEN_SORTS,

@@ -26,7 +26,15 @@ from protocols.strategies import StrategySettings, TargetMode
 from protocols.users import Scope
 
 BEARERS = {TOKEN: principal(Scope.READ), "trader": principal(Scope.TRADE, token_id="t2")}
-LISTS = ("leaderboard", "biggest-winners", "most-active", "most-consistent", "most-copied", "big-trades")
+LISTS = (
+    "leaderboard",
+    "biggest-winners",
+    "most-active",
+    "most-consistent",
+    "most-copied",
+    "most-copyable",
+    "big-trades",
+)
 
 
 @pytest.fixture
@@ -79,7 +87,7 @@ async def test_nothing_is_in_any_list_of_an_empty_database(api, world):
         for cursor in ("", "x", "AAAA", "é", "a" * 901):
             assert error_of(await api.get(f"/api/discover/{path}?cursor={cursor}"))[0::2] == (400, "cursor")
     top = (await api.get("/api/discover")).json()
-    assert [len(one.get("traders", one.get("trades"))) for one in top.values()] == [0] * 6
+    assert [len(one.get("traders", one.get("trades"))) for one in top.values()] == [0] * 7
     assert error_of(await api.get("/api/discover/big-trades?minTrades=3"))[0::2] == (400, "minTrades")
 
 

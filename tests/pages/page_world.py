@@ -29,6 +29,7 @@ from starlette.applications import Starlette
 
 from config.live import LiveConfig
 from config.schema import EngineConfig
+from config.sources import ConfigInputs
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.serving import ServingAdapters, open_serving_adapters
 from engine.adapters.system_clock import SystemClock
@@ -186,7 +187,12 @@ async def page_world(database: DatabaseOptions, config: EngineConfig | None = No
     context = ServingContext(
         mount=ApiMount(),
         pages=pages,
-        reloader=Reloader(LiveConfig(config), lambda: config),
+        # What runs beside the engine finds the same database.
+        reloader=Reloader(
+            LiveConfig(config),
+            lambda: config,
+            inputs=ConfigInputs.of(environ={"POLYCOPY_DATABASE__URL": database.dsn}),
+        ),
         price_age=_NoObserver(),
         clock=clock,
         rng=rng,

@@ -10,7 +10,15 @@ from pages.page_world import HOSTILE, ago, feed_trade, json_of, page_world
 from protocols.users import Scope
 
 DAY = datetime.now(tz=UTC).date()
-LISTS = ("leaderboard", "biggest-winners", "most-active", "most-consistent", "most-copied", "big-trades")
+LISTS = (
+    "leaderboard",
+    "biggest-winners",
+    "most-active",
+    "most-consistent",
+    "most-copied",
+    "most-copyable",
+    "big-trades",
+)
 
 
 @pytest.fixture

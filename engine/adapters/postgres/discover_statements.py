@@ -59,7 +59,7 @@ CROSS JOIN LATERAL (
 """
 
 
-def _recent(today: str) -> str:
+def recent_days_of(today: str) -> str:
     """Returns the join that has `days.sparkline`: 14 days up to the anchor of the rankings, else up to today."""
     return _RECENT.replace("TODAY", today)
 
@@ -68,7 +68,8 @@ def _of_niche(wallet: str, niche: str = "$4") -> str:
     return _OF_NICHE.replace("WALLET", wallet).replace("NICHE", niche)
 
 
-def _filters(wallet: str) -> str:
+def filters_of(wallet: str) -> str:
+    """Returns the condition that a wallet trades in the niche and has enough trades; the name of a column goes in."""
     return f"{_of_niche(wallet)} AND {_ENOUGH_TRADES}".replace("WALLET", wallet)
 
 
@@ -80,11 +81,11 @@ FROM (
     SELECT wallet_address AS wallet, * FROM traders AS leader
     WHERE is_active AND FIGURE IS NOT NULL
         AND (FIGURE, wallet_address) < (coalesce($6::numeric, 'infinity'), coalesce($7::text, ''))
-        AND {_filters("leader.wallet_address")}
+        AND {filters_of("leader.wallet_address")}
     ORDER BY FIGURE DESC, wallet_address DESC LIMIT $2
 ) AS page
 {WHO}
-{_recent("$5::date")}
+{recent_days_of("$5::date")}
 ORDER BY page.FIGURE DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 LEADERS = {
@@ -98,11 +99,11 @@ SELECT {CARD}, page.rank, page.total_traders, page.pnl, earlier.pnl AS previous_
 FROM (
     SELECT wallet_address AS wallet, rank, total_traders, pnl_sum AS pnl FROM wallet_realized_pnl_rankings AS ranked
     WHERE window_key = $5 AND (rank, wallet_address) > (coalesce($6::integer, 0), coalesce($7::text, '')) AND pnl_sum > 0
-        AND {_filters("ranked.wallet_address")}
+        AND {filters_of("ranked.wallet_address")}
     ORDER BY rank, wallet_address LIMIT $2
 ) AS page
 {WHO}
-{_recent("NULL::date")}
+{recent_days_of("NULL::date")}
 LEFT JOIN LATERAL (
     SELECT pnl_sum AS pnl, rank FROM wallet_realized_pnl_rankings
     WHERE window_key = $5 || '_PREV' AND wallet_address = page.wallet LIMIT 1
@@ -124,7 +125,7 @@ FROM (
     ORDER BY trades DESC, wallet DESC LIMIT $2
 ) AS page
 {WHO}
-{_recent("($5::timestamptz AT TIME ZONE 'UTC')::date")}
+{recent_days_of("($5::timestamptz AT TIME ZONE 'UTC')::date")}
 ORDER BY page.trades DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 # $5 today, $6 least number of days, $7 to $9 share, days and wallet.
@@ -140,11 +141,11 @@ FROM (
         GROUP BY wallet_address HAVING count(*) >= $6 AND sum(realized_pnl) > 0
     ) AS counted
     WHERE (share, days, wallet) < (coalesce($7::numeric, 2), coalesce($8::bigint, 0), coalesce($9::text, ''))
-        AND {_filters("counted.wallet")}
+        AND {filters_of("counted.wallet")}
     ORDER BY share DESC, days DESC, wallet DESC LIMIT $2
 ) AS page
 {WHO}
-{_recent("$5::date")}
+{recent_days_of("$5::date")}
 ORDER BY page.share DESC, page.days DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 # $5 the moment, $6 the sort, $7 to $9 its figure, the other one, wallet. Strategies that copy everybody, or all of the
@@ -178,11 +179,11 @@ FROM (
     ) AS sorted
     WHERE (figure, other, wallet)
             < (coalesce($7::bigint, 9223372036854775807), coalesce($8::bigint, 0), coalesce($9::text, ''))
-        AND figure > 0 AND {_filters("sorted.wallet")}
+        AND figure > 0 AND {filters_of("sorted.wallet")}
     ORDER BY figure DESC, other DESC, wallet DESC LIMIT $2
 ) AS page
 {WHO}
-{_recent("($5::timestamptz AT TIME ZONE 'UTC')::date")}
+{recent_days_of("($5::timestamptz AT TIME ZONE 'UTC')::date")}
 ORDER BY page.figure DESC, page.other DESC, page.wallet DESC
 """  # noqa: S608 - constants only
 # Of these: $1 rows, $2 niche, $3 the end of the hour, $4 and $5 notional and trade id.

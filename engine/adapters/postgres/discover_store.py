@@ -11,6 +11,7 @@ import msgspec
 
 from actors.rules.exact import EXACT
 from engine.adapters.postgres import discover_statements as sql
+from engine.adapters.postgres.copyability_statements import COPYABLE
 from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.feed_rows import EPOCH, feed_row, position_of
 from protocols.clock import WallClock
@@ -19,6 +20,7 @@ from protocols.discover import (
     BigTrade,
     ConsistentRow,
     CopiedRow,
+    CopyableRow,
     FireCandidate,
     LeaderList,
     LeaderRow,
@@ -74,6 +76,12 @@ class PostgresDiscoverLists:
         """Returns traders by followers or by strategies."""
         place = after or (None, None, None)
         return _rows_of(CopiedRow, await self._rows(sql.COPIED, *_asked(query), self._now(), sort, *place))
+
+    async def copyable(self, query: ListQuery, sort: str, after: tuple[Decimal, str] | None) -> list[CopyableRow]:
+        """Returns traders with enough evidence by what copying them would have made."""
+        place = after or (None, None)
+        today = self._now().date()
+        return _rows_of(CopyableRow, await self._rows(COPYABLE[sort], *_asked(query), today, *place))
 
     async def big_trades(self, query: ListQuery, until: datetime, after: tuple[Decimal, str] | None) -> list[BigTrade]:
         """Returns large trades of an hour."""

@@ -1,0 +1,1 @@
+"""What copying a trader would have made: costs, evidence, capacity and style, as functions of values."""
