@@ -16,6 +16,7 @@ from config.live_trading import LiveTradingConfig, account_problems
 from config.markets import MarketsConfig
 from config.notify import NotifyConfig, notify_problems
 from config.poller import PollerConfig
+from config.scoring import ModelsConfig
 from config.secrets import Secret
 
 _WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
@@ -241,6 +242,7 @@ class EngineConfig:
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
     notify: NotifyConfig = section(NotifyConfig)
+    models: ModelsConfig = section(ModelsConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)

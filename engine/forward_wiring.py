@@ -16,6 +16,7 @@ from actors.decision_room import DecisionRoom
 from actors.forward_tester import AUDIT_S, NO_LIVE, ForwardTester
 from actors.holding_desk import HoldingDesk
 from actors.market_desk import MarketDesk
+from actors.model_desk import ModelDesk
 from actors.paper_book import PaperBook
 from actors.record_desk import RecordDesk
 from actors.score_desk import ScoreDesk
@@ -39,6 +40,7 @@ from protocols.paper import (
     TraderRecords,
 )
 from protocols.receipts import Receipt
+from protocols.score_models import ActiveModels
 from protocols.strategies import StrategyTableStore
 from protocols.trades import LanedTrade
 
@@ -59,6 +61,8 @@ class PaperPorts:
     spill: SpillStore
     markets: MarketStore
     catalog: MarketCatalog
+    models: ActiveModels | None = None
+    """None: no trained model is ever asked."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,6 +74,8 @@ class ForwardTesting:
     records: RecordDesk
     holdings: HoldingDesk
     scores: ScoreDesk
+    models: ModelDesk | None
+    """None: scores come from elsewhere."""
     books: BookDesk
     tester: ForwardTester
     settler: Settler
@@ -88,6 +94,7 @@ class ForwardTesting:
             Child(name="record_desk", run=self.records.run),
             Child(name="holding_desk", run=self.holdings.run),
             Child(name="settler", run=self.settler.run),
+            *(() if self.models is None else (Child(name="model_desk", run=self.models.run),)),
         )
 
 
@@ -108,7 +115,9 @@ def forward_testing(
     market_desk = MarketDesk(store=io.decision_markets, catalog=io.catalog, markets=io.markets, clock=clock, rng=rng)
     records = RecordDesk(store=io.records, rng=rng)
     holdings = HoldingDesk(store=io.paper, venue=io.trader_holdings, clock=clock)
-    scores = ScoreDesk(scorer=io.scorer, timeout_ms=settings.score_timeout_ms)
+    # A file that is named goes first: no model is activated meanwhile (`model_switching.py`).
+    models = None if io.models is None or settings.score_file else ModelDesk(store=io.models, rng=rng)
+    scores = ScoreDesk(scorer=models or io.scorer, timeout_ms=settings.score_timeout_ms)
     books = BookDesk(upstream=io.books)
     maker = DecisionMaker(book=PaperBook(), markets=market_desk, records=records, holdings=holdings, clock=clock)
     if live is not None:
@@ -146,6 +155,7 @@ def forward_testing(
         records=records,
         holdings=holdings,
         scores=scores,
+        models=models,
         books=books,
         tester=tester,
         settler=settler,

@@ -34,6 +34,7 @@ from engine.api.lt_strategy_routes import lt_strategy_routes
 from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
+from engine.api.model_routes import model_routes
 from engine.api.mount import ApiMount
 from engine.api.notification_routes import notification_routes
 from engine.api.peer import networks_of
@@ -177,6 +178,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
             store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
         ),
         *coverage_routes(io.coverage, clock),
+        *model_routes(io.models, score_file=engine.config.forward_testing.score_file),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
         *config_routes(ConfigDesk(context.reloader, clock)),

@@ -16,7 +16,7 @@ LOGISTIC, BOOSTED = "logistic", "boosted"
 KINDS = (LOGISTIC, BOOSTED)
 
 
-class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Strict(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Base: unknown fields are refused."""
 
 
@@ -171,6 +171,12 @@ class ModelRow:
     is_active: bool
 
 
+def as_row(model: NewModel, *, model_id: int, created_ms: int) -> ModelRow:
+    """Returns a model as it is after it was kept."""
+    kept = attrs.asdict(model, recurse=False, filter=lambda field, _: field.name != "document")
+    return ModelRow(model_id=model_id, created_ms=created_ms, is_active=False, **kept)
+
+
 class DriftFigures(Strict):
     """How a model did on trades that ended after its training, and how far their features lie from those it learned on."""
 
@@ -220,7 +226,13 @@ class ModelStore(Protocol):
         """Returns a model."""
         ...
 
-    async def switch(self, model_id: int | None, *, by: str, reason: str, only_from: int | None = None) -> Switch | None:
+    async def document(self, model_id: int) -> str | None:
+        """Returns the document of a model."""
+        ...
+
+    async def switch(
+        self, model_id: int | None, *, by: str, reason: str, only_from: int | None = None
+    ) -> Switch | None:
         """Activates a model, or none; with `only_from` only while that one is active, else None. Raises `RejectedError`."""
         ...
 

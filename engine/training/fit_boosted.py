@@ -46,9 +46,7 @@ def fit_boosted(train: Table, *, seed: int) -> tuple[ModelDocument, lightgbm.Boo
     )
 
 
-def _boosted(
-    train: Table, seed: int, rounds: int, later: Table | None
-) -> tuple[tuple[float, float], lightgbm.Booster]:
+def _boosted(train: Table, seed: int, rounds: int, later: Table | None) -> tuple[tuple[float, float], lightgbm.Booster]:
     weights = train.weights
     price = fit_price(train, weights)
     data = lightgbm.Dataset(

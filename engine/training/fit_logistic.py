@@ -1,4 +1,4 @@
-"""Logistic regression by scikit-learn on standardised features; what nobody knows adds nothing, the features beside it say so."""
+"""Logistic regression by scikit-learn on standardised features; what nobody knows adds nothing, a feature beside it says so."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -62,5 +62,3 @@ def standardise(features: Array, weights: Array) -> tuple[list[float], list[floa
         means.append(mean)
         scales.append(scale)
     return means, scales
-
-

@@ -88,7 +88,7 @@ def measured(document: ModelDocument, valid: Table, against: Yardstick) -> Model
         model=marks(found, won, weights),
         baselines={name: marks(column, won, weights) for name, column in baselines.items()},
         gains={
-            name: brier_gain(found, column, won, weights, days, rng=Random(against.seed))
+            name: brier_gain(found, column, won, weights, days, rng=Random(against.seed))  # noqa: S311 - no secret
             for name, column in baselines.items()
         },
         calibration=calibration(found, won, weights),

@@ -1,4 +1,4 @@
-"""Splits trades by time, so that nothing that was known only later helps: what a model learned had ended when it was first asked."""
+"""Splits trades by time: whatever a model learned from had ended when the first trade that it is measured on was made."""
 
 import attrs
 import numpy as np

@@ -1,8 +1,8 @@
 """What a trained model sees of a trade: numbers that are known when it is made, and nothing else.
 
-One function serves training and the running engine. It looks at the trade, at the trader's record, and at what a market says of
-itself while it is open: words, end and start of the game. It never looks at prices of the market's row, at whether it is closed,
-at the order book or at the time of the decision: those differ between a trade that is judged now and one that is looked up later.
+One function serves training and the running engine. It looks at the trade, at the trader's record, and at what a market
+says of itself while it is open: words, end and start of the game. It never looks at prices of the market's row, at whether it
+is closed, at the order book or at the time of the decision: they differ between a trade that is judged now and one of the past.
 A value that nobody knows is not a number (NaN), with a feature beside it that says so: never a number made up for it (I8).
 """
 

@@ -1,8 +1,8 @@
 """How good probabilities are: AUC, Brier score, log loss, calibration, and whether one set is better than another.
 
 An event is a trader in a market. However often he buys there, it counts once: each trade weighs one through the number of his
-trades there. What ends on one day is resampled as one block, since markets of a day hang together, and all trades of a market are
-of one day.
+trades there. What ends on one day is resampled as one block, since markets of a day hang together, and all trades of a market
+are of one day.
 """
 
 from collections import defaultdict
@@ -82,9 +82,7 @@ def brier_gain(
     return Gain(mean=mean, low=_percentile(resampled, 0.025), high=_percentile(resampled, 0.975))
 
 
-def calibration(
-    probabilities: Sequence[float], won: Sequence[float], weights: Sequence[float]
-) -> list[CalibrationBin]:
+def calibration(probabilities: Sequence[float], won: Sequence[float], weights: Sequence[float]) -> list[CalibrationBin]:
     """Returns bins of equal width that hold trades, lowest first."""
     sums = [[0.0, 0.0, 0.0, 0.0] for _ in range(BINS)]
     for p, y, w in zip(probabilities, won, weights, strict=True):

@@ -4,8 +4,8 @@ Where this differs from what the running engine sees:
 
 - The trader's record ends with the day before the trade. The engine's own also holds what happened earlier on the same day, as
   far as the job trader-stats has counted it by then.
-- The market is the row of today, without all that its end wrote into it. A title, an end or a start that the venue changed later
-  is seen as it is now; where the trade was decided by a strategy, the snapshot of the decision has it as it was.
+- The market is the row of today, without all that its end wrote into it. A title, an end or a start that the venue changed
+  later is seen as it is now; where the trade was decided by a strategy, the snapshot of the decision has it as it was.
 - An aggregate of several fills is judged by the engine as one; here each fill is a trade.
 """
 

@@ -44,7 +44,7 @@ def walked(trees: Sequence[Node | float], values: Sequence[float]) -> float:
     total = 0.0
     for node in trees:
         while node.__class__ is tuple:
-            place, threshold, left, right = node  # type: ignore[misc]
-            node = left if values[place] <= threshold else right  # noqa: PLW2901
+            place, threshold, left, right = node
+            node = left if values[place] <= threshold else right
         total += node  # type: ignore[operator]
     return total

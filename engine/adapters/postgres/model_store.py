@@ -98,7 +98,9 @@ class PostgresModelStore:
         found: str | None = await self.connection.run(lambda raw: raw.fetchval(DOCUMENT, model_id))
         return found
 
-    async def switch(self, model_id: int | None, *, by: str, reason: str, only_from: int | None = None) -> Switch | None:
+    async def switch(
+        self, model_id: int | None, *, by: str, reason: str, only_from: int | None = None
+    ) -> Switch | None:
         """Activates a model, or none. Raises `TransientError`, and `RejectedError` when there is no such model.
 
         With `only_from` it does so only while that model is active, and returns None else.
