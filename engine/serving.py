@@ -49,6 +49,7 @@ from engine.config_desk import ConfigDesk
 from engine.engine_watch import EngineWatch
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
+from engine.model_work import SideModelWork
 from engine.page_wiring import every_page
 from engine.pages.feed_cards import feed_card_routes
 from engine.pages.login_pages import login_pages
@@ -135,7 +136,10 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         books=io.clob,
         markets=io.markets,
         catalog=io.catalog,
-        jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+        jobs=JobPorts(
+            **attrs.asdict(io.jobs, recurse=False),
+            model_work=SideModelWork(side=context.side, config=context.reloader.live.current.models),
+        ),
         outbox=io.outbox,
         messages=io.messages,
         clock=context.clock,

@@ -10,6 +10,8 @@ from typing import Protocol
 import attrs
 import msgspec
 
+from protocols.jobs import JobLease
+
 DOCUMENT_BYTES_MAX = 2 << 20
 FIGURES_BYTES_MAX = 256 << 10
 LOGISTIC, BOOSTED = "logistic", "boosted"
@@ -242,6 +244,36 @@ class ModelStore(Protocol):
 
     async def drift(self, model_ids: Sequence[int]) -> dict[int, DriftRow]:
         """Returns the last look at each model that was looked at."""
+        ...
+
+
+class ModelWork(Protocol):
+    """Heavy work, done elsewhere. Raises `EngineError` with the reason when it was not done."""
+
+    async def train(self) -> Sequence[NewModel]:
+        """Returns newly trained models, which nobody has kept yet."""
+        ...
+
+    async def look(self, model_id: int) -> DriftFigures | None:
+        """Returns how a model does; None when too little has happened since its training."""
+        ...
+
+
+class ModelJobStore(Protocol):
+    """What jobs write, under their lease. Raises `TransientError` and `FencedError`."""
+
+    async def active(self, known: int | None) -> tuple[int | None, str | None]:
+        """As `ActiveModels`."""
+        ...
+
+    async def add_under(self, lease: JobLease, model: NewModel) -> int:
+        """Keeps a model and returns its id."""
+        ...
+
+    async def keep_drift_under(
+        self, lease: JobLease, model_id: int, figures: DriftFigures, *, deactivate_as: str | None
+    ) -> bool:
+        """Keeps how a model does, and deactivates it in the name of `deactivate_as`; returns whether it did that."""
         ...
 
 

@@ -1,13 +1,14 @@
 """A made-up platform in PostgreSQL: traders of whom some know more than the price, markets that end, and records by day.
 
-Each market has a true probability; the price is that with an error. Who knows it buys the side that is too cheap, the others buy
-any side. So a trader's results above the price say whether his next trade is worth copying, and nothing else does.
+Each market has a true probability; the price is that with an error. Who knows it buys the side that is too cheap, the
+others buy any side. So a trader's results above the price say whether his next trade is worth copying, and nothing else does.
 """
 
 import random
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import attrs
@@ -17,7 +18,13 @@ from actors.rules.market_kind import niche_of, structure_of
 from engine.adapters.postgres.database import Connection
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-TITLES = ("Lakers vs. Bulls", "Will it rain in Paris?", "Arsenal spread (-1.5)", "Bitcoin above 100k?", "Total goals O/U 2.5")
+TITLES = (
+    "Lakers vs. Bulls",
+    "Will it rain in Paris?",
+    "Arsenal spread (-1.5)",
+    "Bitcoin above 100k?",
+    "Total goals O/U 2.5",
+)
 TRADE_COLUMNS = [
     "trade_id", "lane", "trader_wallet", "transaction_hash", "asset", "condition_id", "side", "size", "price",
     "trade_timestamp", "outcome", "raw",
@@ -98,10 +105,8 @@ class PlantedWorld:
         for number in range(plan.trades):
             market = self.markets[rng.randrange(len(self.markets))]
             trader = rng.randrange(plan.traders)
-            if trader < plan.skilled * plan.traders:
-                outcome = 0 if market.truth > market.shown else 1
-            else:
-                outcome = rng.randrange(2)
+            knows = trader < plan.skilled * plan.traders
+            outcome = int(market.truth <= market.shown) if knows else rng.randrange(2)
             price = market.shown if outcome == 0 else 1 - market.shown
             at_h = market.opens_h + rng.random() * (market.ends_h - market.opens_h) * 0.95
             rows.append(
@@ -156,10 +161,11 @@ class PlantedWorld:
         )
         for name, columns, rows in tables:
             for first in range(0, len(rows), pages):
-                part = rows[first : first + pages]
-                await connection.run(
-                    lambda raw, part=part: raw.copy_records_to_table(name, columns=columns, records=part)
-                )
+                await connection.run(partial(_copied, name, columns, rows[first : first + pages]))
+
+
+async def _copied(name: str, columns: list[str], rows: list[tuple[Any, ...]], raw: Any) -> None:
+    await raw.copy_records_to_table(name, columns=columns, records=rows)
 
 
 def wallet(number: int) -> str:

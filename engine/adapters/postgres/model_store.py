@@ -65,24 +65,18 @@ class PostgresModelStore:
 
     async def add(self, model: NewModel) -> int:
         """Keeps a model and returns its id. Raises `TransientError`, and `RejectedError` for figures that are too long."""
-        names = msgspec.json.decode(model.document, type=ModelDocument).features
-        figures, spans = msgspec.json.encode(model.figures), (model.figures.train, model.figures.valid)
-        if len(figures) > FIGURES_BYTES_MAX:
-            raise RejectedError(f"the figures of a model are longer than {FIGURES_BYTES_MAX} bytes")
-        values = (
-            model.kind,
-            model.feature_version,
-            names,
-            model.document,
-            figures.decode(),
-            utc_datetime(min(span.from_ms for span in spans)),
-            utc_datetime(max(span.until_ms for span in spans)),
-            model.seed,
-            model.code_version,
-            json.dumps(dict(model.libraries)),
-            model.seconds,
-        )
+        values = _values(model)
         return int(await self.connection.run(lambda raw: raw.fetchval(INSERT, *values)))
+
+    async def add_under(self, lease: JobLease, model: NewModel) -> int:
+        """The same for a job. Raises `FencedError`, too."""
+        values = _values(model)
+
+        async def work(raw: asyncpg.Connection) -> int:
+            async with fenced(raw, lease):
+                return int(await raw.fetchval(INSERT, *values))
+
+        return await self.connection.run(work)
 
     async def models(self, *, before: int | None, rows_max: int) -> list[ModelRow]:
         """Returns models, newest first. Raises `TransientError`."""
@@ -164,6 +158,26 @@ class PostgresModelStore:
                 return await _switch(raw, None, deactivate_as, reason, model_id) is not None
 
         return await self.connection.run(work)
+
+
+def _values(model: NewModel) -> tuple[object, ...]:
+    names = msgspec.json.decode(model.document, type=ModelDocument).features
+    figures, spans = msgspec.json.encode(model.figures), (model.figures.train, model.figures.valid)
+    if len(figures) > FIGURES_BYTES_MAX:
+        raise RejectedError(f"the figures of a model are longer than {FIGURES_BYTES_MAX} bytes")
+    return (
+        model.kind,
+        model.feature_version,
+        names,
+        model.document,
+        figures.decode(),
+        utc_datetime(min(span.from_ms for span in spans)),
+        utc_datetime(max(span.until_ms for span in spans)),
+        model.seed,
+        model.code_version,
+        json.dumps(dict(model.libraries)),
+        model.seconds,
+    )
 
 
 async def _switch(
