@@ -9,6 +9,7 @@ from protocols.score_models import DriftRow, Gain, Marks, ModelRow, Span, Switch
 from protocols.timestamps import utc_datetime
 
 SPREADS_SHOWN = 10
+BASELINES = ("price", "price_fit", "win_rate")
 
 
 class SpanAnswer(Struct):
@@ -18,7 +19,7 @@ class SpanAnswer(Struct):
     events: int
     markets: int
     days: int
-    from_: datetime
+    since: datetime
     until: datetime
     share_won: float
 
@@ -37,6 +38,22 @@ class GainAnswer(Struct):
     mean: float
     low: float
     high: float
+
+
+class BaselinesAnswer(Struct):
+    """What a model is measured against: the price; the price drawn straight on the training part; the trader's win rate."""
+
+    price: MarksAnswer
+    price_fit: MarksAnswer
+    win_rate: MarksAnswer
+
+
+class GainsAnswer(Struct):
+    """What a model gains over each baseline."""
+
+    price: GainAnswer
+    price_fit: GainAnswer
+    win_rate: GainAnswer
 
 
 class BinAnswer(Struct):
@@ -80,7 +97,7 @@ class ModelAnswer(Struct):
     data_until: datetime
     marks: MarksAnswer
     """Out of sample."""
-    gains: dict[str, GainAnswer]
+    gains: GainsAnswer
     drift: DriftAnswer | None
 
 
@@ -92,7 +109,7 @@ class ModelReport(Struct):
     valid: SpanAnswer
     embargoed: int
     left_out: dict[str, int]
-    baselines: dict[str, MarksAnswer]
+    baselines: BaselinesAnswer
     calibration: list[BinAnswer]
     seed: int
     code_version: str
@@ -140,7 +157,7 @@ def model_answer(row: ModelRow, drift: DriftRow | None) -> ModelAnswer:
         data_from=utc_datetime(min(figures.train.from_ms, figures.valid.from_ms)),
         data_until=utc_datetime(max(figures.train.until_ms, figures.valid.until_ms)),
         marks=_marks(figures.model),
-        gains={name: _gain(one) for name, one in figures.gains.items()},
+        gains=GainsAnswer(**{name: _gain(figures.gains[name]) for name in BASELINES}),
         drift=None if drift is None else _drift(drift),
     )
 
@@ -154,7 +171,7 @@ def report_answer(row: ModelRow, drift: DriftRow | None) -> ModelReport:
         valid=_span(figures.valid),
         embargoed=figures.embargoed,
         left_out=figures.left_out,
-        baselines={name: _marks(one) for name, one in figures.baselines.items()},
+        baselines=BaselinesAnswer(**{name: _marks(figures.baselines[name]) for name in BASELINES}),
         calibration=[
             BinAnswer(
                 low=one.low,
@@ -211,7 +228,7 @@ def _span(span: Span) -> SpanAnswer:
         events=span.events,
         markets=span.markets,
         days=span.days,
-        from_=utc_datetime(span.from_ms),
+        since=utc_datetime(span.from_ms),
         until=utc_datetime(span.until_ms),
         share_won=span.share_won,
     )

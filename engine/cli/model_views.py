@@ -94,7 +94,7 @@ def _markdown(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[st
 
 
 def _row(model: ModelAnswer) -> tuple[object, ...]:
-    gain = model.gains["price"]
+    gain = model.gains.price
     return (
         model.model_id,
         model.kind,
@@ -118,13 +118,13 @@ def _spans(report: ModelReport) -> list[tuple[object, ...]]:
 
 def _span(span: SpanAnswer) -> tuple[object, ...]:
     counts = map(count_text, (span.trades, span.events, span.markets, span.days))
-    return (*counts, f"{span.share_won:.3f}", moment_text(span.from_), moment_text(span.until))
+    return (*counts, f"{span.share_won:.3f}", moment_text(span.since), moment_text(span.until))
 
 
 def _scores(report: ModelReport) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [("the model", *_marks(report.model.marks), "", "", "")]
     for name, words in _BASELINES.items():
-        rows.append((words, *_marks(report.baselines[name]), *_gain(report.model.gains[name])))
+        rows.append((words, *_marks(getattr(report.baselines, name)), *_gain(getattr(report.model.gains, name))))
     return rows
 
 
