@@ -67,8 +67,8 @@ def sigmoid(logit: float) -> float:
 
 def read_model(text: str) -> ScoringModel:
     """Returns the model of a document. Raises `RejectedError` for one that is not whole, not ours or of other features."""
-    if len(text.encode()) > DOCUMENT_BYTES_MAX:
-        raise RejectedError(f"the model's document is larger than {DOCUMENT_BYTES_MAX} bytes")
+    if len(text) > DOCUMENT_BYTES_MAX:
+        raise RejectedError(f"the model's document is longer than {DOCUMENT_BYTES_MAX} characters")
     try:
         document = msgspec.json.decode(text, type=ModelDocument)
         return _model(document)
