@@ -37,6 +37,8 @@ def trades(days):
 
 
 past_trades, later_trades = trades(st.integers(-60, CUT - 1)), trades(st.integers(CUT, 60))
+
+
 def ends(*payouts):
     return st.dictionaries(st.integers(0, MARKETS - 1), st.sampled_from(payouts), max_size=MARKETS)
 
@@ -67,7 +69,13 @@ async def seen(world, page_rows):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(before=past_trades, after=later_trades, ended=ends(WON, LOST, VOID), end_later=ends(WON, LOST), rows=st.integers(1, 4))
+@given(
+    before=past_trades,
+    after=later_trades,
+    ended=ends(WON, LOST, VOID),
+    end_later=ends(WON, LOST),
+    rows=st.integers(1, 4),
+)
 def test_no_feature_of_the_past_changes_when_later_rows_are_added(database, before, after, ended, end_later, rows):
     async def main():
         async with database_loop():

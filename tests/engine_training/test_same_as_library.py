@@ -3,12 +3,8 @@
 import random
 
 import msgspec
+import numpy
 import pytest
-
-numpy = pytest.importorskip("numpy")
-pytest.importorskip("lightgbm")
-pytest.importorskip("sklearn")
-
 from score.made_figures import DAY_MS
 
 from actors.rules.score.feature_names import FEATURES
@@ -93,7 +89,9 @@ def test_nothing_that_was_learned_from_ended_after_the_first_trade_of_validation
     rng = random.Random(seed)
     table = made_table(seed)
     ends = {market: rng.randint(0, 70 * DAY_MS) for market in range(900)}
-    table.ended_ms[:] = [max(ends[market], at + 1) for market, at in zip(table.market.tolist(), table.trade_ms.tolist(), strict=True)]
+    table.ended_ms[:] = [
+        max(ends[market], at + 1) for market, at in zip(table.market.tolist(), table.trade_ms.tolist(), strict=True)
+    ]
     # All trades of a market end with it.
     for market in range(900):
         rows = table.market == market

@@ -1,8 +1,4 @@
 import pytest
-
-pytest.importorskip("lightgbm")
-pytest.importorskip("sklearn")
-
 from engine_training.planted_world import Plan, PlantedWorld
 
 from actors.rules.score.activation import refusals

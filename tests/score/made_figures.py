@@ -1,8 +1,9 @@
 """Figures of a model that may be activated, and of those that may not."""
 
+from score.made_models import logistic_document, text_of
+
 from actors.rules.score.feature_names import FEATURE_VERSION, FEATURES
 from protocols.score_models import CalibrationBin, DriftFigures, Gain, Marks, ModelFigures, NewModel, Span, Spread
-from score.made_models import logistic_document, text_of
 
 DAY_MS = 86_400_000
 

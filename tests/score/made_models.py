@@ -32,7 +32,12 @@ def boosted_document(seed=1, *, trees=20, leaves=12, seen=True):
 
 def _document(kind, seen, **parts):
     return ModelDocument(
-        format=1, kind=kind, feature_version=FEATURE_VERSION, features=list(FEATURES), unknown_seen=[seen] * WIDTH, **parts
+        format=1,
+        kind=kind,
+        feature_version=FEATURE_VERSION,
+        features=list(FEATURES),
+        unknown_seen=[seen] * WIDTH,
+        **parts,
     )
 
 

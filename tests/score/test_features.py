@@ -13,7 +13,9 @@ from actors.rules.score.features import STRUCTURES, UnfitError, feature_vector
 from protocols.decisions import Inputs, MarketInput, ProfileRecord, TraderRecord, WindowRecord
 
 HOUR_MS = 3_600_000
-WINDOW = WindowRecord(resolved_count=30, win_rate=Decimal("0.6"), trade_count=50, avg_trade_usd=Decimal(100), roi=Decimal("0.25"))
+WINDOW = WindowRecord(
+    resolved_count=30, win_rate=Decimal("0.6"), trade_count=50, avg_trade_usd=Decimal(100), roi=Decimal("0.25")
+)
 TRADER = TraderRecord(
     lifetime=WINDOW,
     d30=WindowRecord(),
@@ -77,7 +79,10 @@ def test_values_stand_in_their_ranges_whatever_the_trade(inputs):
     assert len(values) == len(FEATURES)
     for name, value, low, high in zip(FEATURES, values, LOWEST, HIGHEST, strict=True):
         assert isnan(value) or low <= value <= high, name
-        if name.startswith(("has_", "buys_", "niche_", "structure_")) and name not in ("niche_edge", "niche_log_resolved"):
+        if name.startswith(("has_", "buys_", "niche_", "structure_")) and name not in (
+            "niche_edge",
+            "niche_log_resolved",
+        ):
             assert value in (0, 1), name
 
 
@@ -112,6 +117,8 @@ def test_a_value_that_cannot_be_is_refused_by_a_reason(values, reason):
 def test_every_niche_and_structure_has_its_feature():
     for niche in NICHES:
         found = named(changed(BUY, market=changed(MARKET, niche=niche)))
-        assert [name for name in FEATURES if name.startswith("niche_") and found[name] == 1] == [f"niche_{niche.lower()}"]
+        assert [name for name in FEATURES if name.startswith("niche_") and found[name] == 1] == [
+            f"niche_{niche.lower()}"
+        ]
     for structure in STRUCTURES:
         assert named(changed(BUY, market=changed(MARKET, structure=structure)))[f"structure_{structure.lower()}"] == 1

@@ -4,13 +4,15 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from score.made_figures import made_figures
 
 from actors.rules.score.activation import refusals
 from actors.rules.score.measures import auc, brier_gain, calibration, event_weights, marks, wilson
 from actors.rules.score.spreads import spread_of, stability_index
 
 cases = st.lists(
-    st.tuples(st.integers(0, 8).map(lambda eighth: eighth / 8), st.sampled_from((0.0, 1.0)), st.integers(1, 3)), min_size=1
+    st.tuples(st.integers(0, 8).map(lambda eighth: eighth / 8), st.sampled_from((0.0, 1.0)), st.integers(1, 3)),
+    min_size=1,
 )
 
 
@@ -109,7 +111,5 @@ def test_another_distribution_is_told():
     ],
 )
 def test_a_model_is_refused_by_each_part_of_the_rule(change, says):
-    from score.made_figures import made_figures
-
     found = refusals(made_figures(**change), feature_version=change.get("version", 1), current_version=1)
     assert [says in text for text in found] == ([] if says is None else [True])
