@@ -176,7 +176,7 @@ class ForwardTestingConfig:
     aggregate_linger_ms: float = number(
         400, at_least=10, at_most=10_000, doc="wait for more fills of one transaction, with aggregate transaction"
     )
-    score_file: str = _path("probabilities by trade, where no model is trained")
+    score_file: str = _path("probabilities by trade; goes before every trained model")
     score_timeout_ms: float = number(
         200, at_least=1, at_most=10_000, doc="longest wait for a score; then it is absent", restart=False
     )
