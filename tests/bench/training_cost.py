@@ -1,7 +1,8 @@
 """What a training costs: `python -m tests.bench.training_cost [TRADES] [--dir DIR]`, one JSON object.
 
 A made-up platform with a planted edge is written into a database of its own, then `polycopy model train` runs as a process, as
-an operator would start it. `peak_mb` is the most resident memory that the process ever held.
+an operator would start it. `peak_mb` is the most resident memory that the process ever held, `cpu_s` its own processor time:
+on a machine that is busy the time that it took says little.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from engine.adapters.postgres.database import Connection
 from tests.engine_training.planted_world import Plan, PlantedWorld
 
 from .databases import BenchDatabase, BenchServer, bench_server
-from .processes import running
+from .processes import cpu_s, running
 
 TRADES_A_MARKET = 20
 TRADERS = 2_000
@@ -51,7 +52,7 @@ async def trained(database: BenchDatabase, trades: int) -> dict[str, Any]:
         sys.executable, "-m", "engine.cli.main", "--set", f"database.url={database.dsn()}", "model", "train", "--json",
         "--no-keep", "--days", "3000", "--rows-max", str(trades),
     ]  # fmt: skip
-    peak_kb, out, began_s = 0, b"", time.monotonic()
+    peak_kb, used_s, out, began_s = 0, 0.0, b"", time.monotonic()
     async with running(argv, stdout=-1) as process, trio.open_nursery() as nursery:
 
         async def read() -> None:
@@ -61,11 +62,12 @@ async def trained(database: BenchDatabase, trades: int) -> dict[str, Any]:
                 out += part
 
         async def look() -> None:
-            nonlocal peak_kb
+            nonlocal peak_kb, used_s
             while True:
                 status = Path(f"/proc/{process.pid}/status").read_text()
                 found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
                 peak_kb = max(peak_kb, *map(int, found), 0)
+                used_s = max(used_s, cpu_s(process.pid))
                 await trio.sleep(0.2)
 
         nursery.start_soon(look)
@@ -77,6 +79,8 @@ async def trained(database: BenchDatabase, trades: int) -> dict[str, Any]:
     return {
         "trades": trades,
         "took_s": round(took_s, 1),
+        "cpu_s": round(used_s, 1),
+        "load": float(Path("/proc/loadavg").read_text().split()[0]),
         "peak_mb": round(peak_kb / 1000),
         "models": {
             one["kind"]: {
