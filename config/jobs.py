@@ -76,4 +76,6 @@ def default_jobs() -> dict[str, JobConfig]:
         "backfill-wallet-pnl": JobConfig(cron="0 2 * * *", timeout_s=7_200),
         "score-traders": JobConfig(cron="30 2 * * *", timeout_s=7_200),
         "rotate-pnl-winners": JobConfig(cron="0 3 * * *", timeout_s=120),
+        "train-model": JobConfig(enabled=False, cron="30 4 * * 0", timeout_s=3_700),
+        "model-watch": JobConfig(cron="40 */6 * * *", jitter_s=300, timeout_s=1_000),
     }

@@ -17,6 +17,7 @@ from config.live_trading import LiveTradingConfig, account_problems
 from config.markets import MarketsConfig
 from config.notify import NotifyConfig, notify_problems
 from config.poller import PollerConfig
+from config.scoring import ModelsConfig
 from config.secrets import Secret
 
 _WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
@@ -176,7 +177,7 @@ class ForwardTestingConfig:
     aggregate_linger_ms: float = number(
         400, at_least=10, at_most=10_000, doc="wait for more fills of one transaction, with aggregate transaction"
     )
-    score_file: str = _path("probabilities by trade, where no model is trained")
+    score_file: str = _path("probabilities by trade; goes before every trained model")
     score_timeout_ms: float = number(
         200, at_least=1, at_most=10_000, doc="longest wait for a score; then it is absent", restart=False
     )
@@ -243,6 +244,7 @@ class EngineConfig:
     forward_testing: ForwardTestingConfig = section(ForwardTestingConfig)
     live: LiveTradingConfig = section(LiveTradingConfig)
     notify: NotifyConfig = section(NotifyConfig)
+    models: ModelsConfig = section(ModelsConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     limits: LimitsConfig = section(LimitsConfig)

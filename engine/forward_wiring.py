@@ -17,6 +17,7 @@ from actors.decision_room import DecisionRoom
 from actors.forward_tester import AUDIT_S, NO_LIVE, ForwardTester
 from actors.holding_desk import HoldingDesk
 from actors.market_desk import MarketDesk
+from actors.model_desk import ModelDesk
 from actors.paper_book import PaperBook
 from actors.record_desk import RecordDesk
 from actors.score_desk import ScoreDesk
@@ -41,6 +42,7 @@ from protocols.paper import (
     TraderRecords,
 )
 from protocols.receipts import Receipt
+from protocols.score_models import ActiveModels
 from protocols.strategies import StrategyTableStore
 from protocols.trades import LanedTrade
 
@@ -61,6 +63,8 @@ class PaperPorts:
     spill: SpillStore
     markets: MarketStore
     catalog: MarketCatalog
+    models: ActiveModels | None = None
+    """None: no trained model is ever asked."""
 
 
 @attrs.frozen(kw_only=True)
@@ -73,6 +77,8 @@ class ForwardTesting:
     holdings: HoldingDesk
     sides: SidesDesk
     scores: ScoreDesk
+    models: ModelDesk | None
+    """None: scores come from elsewhere."""
     books: BookDesk
     tester: ForwardTester
     settler: Settler
@@ -92,6 +98,7 @@ class ForwardTesting:
             Child(name="holding_desk", run=self.holdings.run),
             Child(name="sides_desk", run=self.sides.run),
             Child(name="settler", run=self.settler.run),
+            *(() if self.models is None else (Child(name="model_desk", run=self.models.run),)),
         )
 
 
@@ -112,7 +119,9 @@ def forward_testing(
     market_desk = MarketDesk(store=io.decision_markets, catalog=io.catalog, markets=io.markets, clock=clock, rng=rng)
     records = RecordDesk(store=io.records, rng=rng)
     holdings = HoldingDesk(store=io.paper, venue=io.trader_holdings, clock=clock)
-    scores = ScoreDesk(scorer=io.scorer, timeout_ms=settings.score_timeout_ms)
+    # A file that is named goes first: no model is activated meanwhile (`model_switching.py`).
+    models = None if io.models is None or settings.score_file else ModelDesk(store=io.models, rng=rng)
+    scores = ScoreDesk(scorer=models or io.scorer, timeout_ms=settings.score_timeout_ms)
     books = BookDesk(upstream=io.books)
     sides, book = SidesDesk(store=io.paper, clock=clock, rng=rng), PaperBook()
     maker = DecisionMaker(
@@ -160,6 +169,7 @@ def forward_testing(
         holdings=holdings,
         sides=sides,
         scores=scores,
+        models=models,
         books=books,
         tester=tester,
         settler=settler,

@@ -16,10 +16,12 @@ from actors.jobs.ft_resolve import FtResolve
 from actors.jobs.ft_snapshot import FtSnapshot
 from actors.jobs.live_backup import LtExecute, LtResolve, LtSyncOrderStatus
 from actors.jobs.markets_refresh import MarketsRefresh
+from actors.jobs.model_watch import ModelWatch
 from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
 from actors.jobs.send_welcome_emails import SendWelcomeEmails
 from actors.jobs.trader_statistics import TraderStatistics
+from actors.jobs.train_model import TrainModel
 from actors.late_trades import LateTrades
 from actors.polling.poll_figures import PollFigures
 from actors.polling.poll_outlets import PollOutlets
@@ -43,6 +45,7 @@ from protocols.notifications import NoticeJobStore
 from protocols.paper import SettlePass
 from protocols.polling import ColdPollStores
 from protocols.portfolio import CopyMarkStore
+from protocols.score_models import ModelJobStore, ModelWork
 from protocols.trader_accounts import TraderAccounts
 
 CONCURRENT_MAX = 4
@@ -79,6 +82,9 @@ class JobPorts:
     copy_marks: CopyMarkStore
     notices: NoticeJobStore
     discovery: DiscoveryPorts
+    models: ModelJobStore
+    model_work: ModelWork | None = None
+    """Trains and looks after models elsewhere; None: not from this process."""
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -121,6 +127,8 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         CheckNotifications(store=io.notices, clock=clock),
         SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),
         *discovery_jobs(config, io.discovery, clock, io.live, _scoring(config, io).daily),
+        TrainModel(store=io.models, work=io.model_work),
+        ModelWatch(store=io.models, work=io.model_work, config=config.models),
     ]
 
 

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from engine.coverage_metrics import coverage_families, job_families
 from engine.live_metrics import live_families
 from engine.login_metrics import login_families
+from engine.model_metrics import model_families
 from engine.notify_metrics import notify_families
 from engine.poll_metrics import poll_families
 from engine.wiring import Engine
@@ -80,6 +81,7 @@ class EngineCollector(Collector):
         yield from self._stream()
         yield from self._trades()
         yield from self._decisions()
+        yield from model_families(None if self.engine.actors is None else self.engine.actors.forward.models)
         yield from self._live
         yield from self._polls
         yield from self._upstream()

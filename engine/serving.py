@@ -35,6 +35,7 @@ from engine.api.lt_strategy_routes import lt_strategy_routes
 from engine.api.manual_list_routes import manual_list_routes
 from engine.api.manual_order_routes import manual_order_routes
 from engine.api.market_routes import market_routes
+from engine.api.model_routes import model_routes
 from engine.api.mount import ApiMount
 from engine.api.notification_routes import notification_routes
 from engine.api.peer import networks_of
@@ -51,6 +52,7 @@ from engine.copyability.side_scoring import SideScoring
 from engine.engine_watch import EngineWatch
 from engine.job_wiring import JobPorts
 from engine.live_passes import live_passes
+from engine.model_work import SideModelWork
 from engine.page_wiring import every_page
 from engine.pages.feed_cards import feed_card_routes
 from engine.pages.login_pages import login_pages
@@ -137,7 +139,11 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         books=io.clob,
         markets=io.markets,
         catalog=io.catalog,
-        jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False), side=context.side),
+        jobs=JobPorts(
+            **attrs.asdict(io.jobs, recurse=False),
+            side=context.side,
+            model_work=SideModelWork(side=context.side, config=context.reloader.live.current.models),
+        ),
         outbox=io.outbox,
         messages=io.messages,
         clock=context.clock,
@@ -181,6 +187,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
             store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
         ),
         *coverage_routes(io.coverage, clock),
+        *model_routes(io.models, score_file=engine.config.forward_testing.score_file),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
         *config_routes(ConfigDesk(context.reloader, clock)),

@@ -40,6 +40,8 @@ _NICHES: Sequence[tuple[str, str]] = (
 )
 _PATTERNS = tuple((name, re.compile(rf"(?<![\w&])(?:{words})(?![\w&])", re.IGNORECASE)) for name, words in _NICHES)
 OTHER = "OTHER"
+NICHES = (*(name for name, _ in _NICHES), OTHER)
+"""Every niche that there is."""
 SPORTS_NICHES = frozenset(
     ("ESPORTS", "NBA", "NFL", "MLB", "NHL", "TENNIS", "SOCCER", "FIGHTING", "RACING", "GOLF", "CRICKET", "SPORTS")
 )

@@ -16,6 +16,7 @@ from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
 from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.market_refresh_store import PostgresMarketRefreshStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.notice_job_store import PostgresNoticeJobStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
@@ -48,6 +49,7 @@ class JobAdapters:
     copy_marks: PostgresCopyMarkStore
     notices: PostgresNoticeJobStore
     discovery: DiscoveryAdapters
+    models: PostgresModelStore
 
 
 @asynccontextmanager
@@ -91,4 +93,5 @@ async def open_job_adapters(
             copy_marks=PostgresCopyMarkStore(work),
             notices=PostgresNoticeJobStore(work),
             discovery=discovery,
+            models=PostgresModelStore(work),
         )

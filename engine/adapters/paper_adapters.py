@@ -10,6 +10,7 @@ from config.schema import EngineConfig
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.paper_store import PostgresPaperStore
 from engine.adapters.postgres.settlement_store import PostgresSettlementStore
 from engine.adapters.postgres.strategy_table_store import PostgresStrategyTableStore
@@ -40,6 +41,7 @@ class PaperAdapters:
     resolutions: DataApiResolutions
     books: ClobDepths
     scorer: ScoreFile
+    models: PostgresModelStore
 
 
 @asynccontextmanager
@@ -79,4 +81,5 @@ async def open_paper_adapters(
             resolutions=DataApiResolutions(api=data, clock=clock),
             books=ClobDepths(api=clob, clock=clock),
             scorer=ScoreFile(path=Path(file) if file else None),
+            models=PostgresModelStore(looks),
         )

@@ -29,6 +29,7 @@ from engine.adapters.postgres.live_report_store import LiveReportStore
 from engine.adapters.postgres.live_story_store import LiveStoryStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.notification_store import PostgresNotificationStore
 from engine.adapters.postgres.notification_user_store import NotificationUserStore
 from engine.adapters.postgres.pool import open_pool
@@ -82,6 +83,7 @@ class ServingAdapters:
     decision_markets: PostgresDecisionMarkets
     records: PostgresTraderRecords
     coverage: PostgresCoverageStore
+    models: PostgresModelStore
     portfolios: PostgresPortfolios
     copy_records: PostgresCopyRecords
     traders: PostgresTraderReports
@@ -151,6 +153,7 @@ async def open_serving_adapters(
             feed_stream=PostgresFeedStreamStore(streams),
             tokens=UserStore(tokens),
             coverage=PostgresCoverageStore(pool),
+            models=PostgresModelStore(pool),
             job_history=PostgresJobStore(pool),
             prices=GammaPrices(api=gamma),
             clob=ClobPrices(api=clob),

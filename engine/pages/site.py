@@ -8,6 +8,7 @@ from engine.pages.ft_pages import ft_pages
 from engine.pages.job_pages import job_pages
 from engine.pages.live_pages import live_pages
 from engine.pages.log_pages import log_pages
+from engine.pages.model_pages import model_pages
 from engine.pages.page import Page
 from engine.pages.portfolio_pages import portfolio_pages
 from engine.pages.settings_pages import settings_pages
@@ -28,5 +29,6 @@ def all_pages() -> list[Page]:
         *trader_pages(),
         *job_pages(),
         *engine_pages(),
+        *model_pages(),
         *settings_pages(),
     ]

@@ -29,6 +29,8 @@ ROWS = {
     "prices": (3, 6),
     "forward": (4, 8),
     "replay": (3, 5),
+    "score": (2, 2),
+    "training": (8, 20),
     "live": (8, 15),
     "impact": (20, 50),
 }

@@ -17,6 +17,8 @@ HEALTHY = {
     'polycopy_notifications_oldest_pending_age_seconds{}': "30x400",
     'polycopy_notifications_given_up_total{channel="mail"}': "0x400",
     'polycopy_notification_facts_buried_total{}': "0x400",
+    'polycopy_model_drifted{}': "0x400",
+    'polycopy_model_refused{}': "0x400",
 }  # fmt: skip
 CASES = {
     "a job of every two minutes fails for half an hour": (
@@ -52,6 +54,8 @@ CASES = {
         {"polycopy_notification_facts_buried_total{}": "0x30 1x300"},
         {"PolycopyNotificationsLost"},
     ),
+    "the model has drifted": ({"polycopy_model_drifted{}": "1x400"}, {"PolycopyModelDrifted"}),
+    "the model cannot be used": ({"polycopy_model_refused{}": "1x400"}, {"PolycopyModelRefused"}),
     "nobody is polled": ({"polycopy_poller_idle_seconds{}": "0+60x400"}, {"PolycopyPollerStandsStill"}),
     "targets wait for their polls": (
         {'polycopy_poller_cycle_seconds{lane="target"}': "90x400"},

@@ -123,6 +123,10 @@ async def quiet(world: IngestWorld) -> None:
             await trio.sleep(0.4)
 
 
+MAKES_MORE = {"train-model"}
+"""Whoever asks for another training wants another model."""
+
+
 def crosses_an_hour(began_s: float) -> bool:
     return int(began_s) // 3_600 != int(time.time()) // 3_600
 
@@ -158,7 +162,7 @@ async def test_every_job_run_once_more_changes_nothing(database, tmp_path):
             await run_once(world, jobs["coverage-audit"])
             await populate(world, running, wallets)
             await world.fetch("UPDATE coverage_wallets SET audited_until = now() - interval '2 minutes'")
-            effective = {name for name, job in jobs.items() if await twice(world, job)}
+            effective = {name for name, job in jobs.items() if name not in MAKES_MORE and await twice(world, job)}
             assert (await world.fetch("SELECT count(*) FROM coverage_misses"))[0][0] > 0
         # Else it would be no wonder that the second run finds nothing to do.
         assert {
