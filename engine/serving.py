@@ -55,6 +55,7 @@ from engine.pages.mount import PageMount
 from engine.reload import Reloader
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
+from engine.side_process import SideDesk
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
@@ -79,6 +80,10 @@ class ServingContext:
     """Either switch of live trading is on."""
     live_switch: bool = False
     """The second switch of live trading, given at start."""
+    side: SideDesk = attrs.field(
+        default=attrs.Factory(lambda self: SideDesk(config=self.reloader.inputs), takes_self=True)
+    )
+    """Where heavy work is done: one for the whole process, which is what bounds it."""
 
 
 @asynccontextmanager
