@@ -33,6 +33,6 @@ class TunerConfig:
         1_000_000, at_least=1_000, at_most=20_000_000, doc="stored trades that one pass may have", restart=False
     )
     memory_mb: int = whole(
-        3_072, at_least=256, at_most=1_048_576, doc="address space of the process that searches", restart=False
+        3_072, at_least=256, at_most=1_048_576, doc="memory of the process that searches", restart=False
     )
     timeout_s: float = number(10_000, at_least=10, at_most=86_000, doc="longest search", restart=False)

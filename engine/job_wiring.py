@@ -26,6 +26,7 @@ from actors.polling.poll_outlets import PollOutlets
 from actors.polling.venue_asking import VenueAsking
 from actors.polling.wallet_poll import WalletPoll
 from actors.scheduler import Scheduler
+from actors.tuner_board import TunerBoard
 from config.schema import EngineConfig
 from engine.discovery_wiring import DiscoveryPorts, discovery_jobs
 from engine.job_places import places_of
@@ -41,6 +42,7 @@ from protocols.paper import SettlePass
 from protocols.polling import ColdPollStores
 from protocols.portfolio import CopyMarkStore
 from protocols.trader_accounts import TraderAccounts
+from protocols.tuner import TunerJobStore, TunerSearch
 
 CONCURRENT_MAX = 4
 """Runs of different jobs at once: polling and reading history last for most of an hour, and nobody waits for them."""
@@ -76,6 +78,10 @@ class JobPorts:
     copy_marks: CopyMarkStore
     notices: NoticeJobStore
     discovery: DiscoveryPorts
+    tuner: TunerJobStore
+    tuner_search: TunerSearch
+    tuner_board: TunerBoard = attrs.field(factory=TunerBoard)
+    """Where the metrics look."""
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -111,7 +117,7 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
             clock=clock,
             board=io.coverage_board,
         ),
-        AlphaAgent(),
+        AlphaAgent(store=io.tuner, search=io.tuner_search, board=io.tuner_board),
         _cold_poll(config, io, clock),
         CheckNotifications(store=io.notices, clock=clock),
         SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),

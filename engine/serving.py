@@ -56,6 +56,7 @@ from engine.reload import Reloader
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.side_process import SideDesk
+from engine.tuner_process import SideTunerSearch
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
@@ -134,7 +135,10 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         books=io.clob,
         markets=io.markets,
         catalog=io.catalog,
-        jobs=JobPorts(**attrs.asdict(io.jobs, recurse=False)),
+        jobs=JobPorts(
+            **attrs.asdict(io.jobs, recurse=False),
+            tuner_search=SideTunerSearch(side=context.side, config=context.reloader.live.current.tuner),
+        ),
         outbox=io.outbox,
         messages=io.messages,
         clock=context.clock,

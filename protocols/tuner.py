@@ -102,7 +102,7 @@ class Trials(Protocol):
         ...
 
 
-class Struct(msgspec.Struct, rename="camel", kw_only=True, frozen=True):
+class Struct(msgspec.Struct, rename="camel", kw_only=True):
     """Base of what is kept as JSON: camelCase, as in the API."""
 
 
@@ -159,7 +159,7 @@ class Evidence(Struct):
     tries: int
     """Sets of settings played on the training part, besides the present one."""
     luck: float
-    """t that the best of so many tries shows on average when none is any good."""
+    """p that the best of so many tries shows on average when none is any good; the training part has to show less."""
     looks: int
     """Candidates that have been held against some of this validation part, with this one."""
     level: float

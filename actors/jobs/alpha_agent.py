@@ -16,8 +16,9 @@ PRUNE_ROWS = 1_000
 class AlphaAgent:
     """expired → evaluated, and rolled back → applied where that was left → searched → recorded → applied → pruned.
 
-    Every step finds what it has to do in the database, and does it in one transaction under the fence: a run that died is taken up
-    by the next one, and one that is repeated finds nothing. Without the libraries that search it still judges and rolls back.
+    Every step finds what it has to do in the database, and does it in one transaction under the fence: a run that died
+    is taken up by the next one, and one that is repeated finds nothing. Without the libraries that search it still
+    judges and rolls back.
     """
 
     store: TunerJobStore

@@ -19,6 +19,7 @@ from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.notice_job_store import PostgresNoticeJobStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
+from engine.adapters.postgres.tuner_store import PostgresTunerStore
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.trade_history import DataApiHistory
 from engine.adapters.trader_accounts import DataApiAccounts
@@ -48,6 +49,7 @@ class JobAdapters:
     copy_marks: PostgresCopyMarkStore
     notices: PostgresNoticeJobStore
     discovery: DiscoveryAdapters
+    tuner: PostgresTunerStore
 
 
 @asynccontextmanager
@@ -91,4 +93,5 @@ async def open_job_adapters(
             copy_marks=PostgresCopyMarkStore(work),
             notices=PostgresNoticeJobStore(work),
             discovery=discovery,
+            tuner=PostgresTunerStore(work, config.tuner),
         )

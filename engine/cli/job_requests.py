@@ -8,6 +8,7 @@ import click
 import trio
 
 from config.schema import EngineConfig
+from config.sources import ConfigInputs
 from engine.adapters.job_adapters import open_job_adapters
 from engine.adapters.system_clock import SystemClock, process_owner_id
 from engine.cli.database_access import OpenDatabase, with_database
@@ -16,6 +17,8 @@ from engine.cli.terminal import plain, progress
 from engine.job_places import job_note, whereabouts
 from engine.job_wiring import JobPorts, jobs_of, runner_of
 from engine.runtime.traffic import Traffic
+from engine.side_process import SideDesk
+from engine.tuner_process import SideTunerSearch
 from protocols.jobs import JobLease, JobRun, JobStatus, JobStore
 
 LOOK_S = 0.3
@@ -30,12 +33,16 @@ class RunReport:
     run: JobRun | None = None
 
 
-async def run_job(config: EngineConfig, name: str, *, wait: bool) -> RunReport:
-    """Asks for a run, and makes it here when no engine schedules. Raises as `with_database`."""
+async def run_job(config: EngineConfig, name: str, *, wait: bool, inputs: ConfigInputs) -> RunReport:
+    """Asks for a run, and makes it here when no engine schedules. Raises as `with_database`.
+
+    `inputs` is what `config` was read from: a job that searches hands them to a process of its own.
+    """
 
     async def inside(database: OpenDatabase) -> RunReport:
         async with open_job_adapters(config, database.options, Traffic()) as io:
-            ports = JobPorts(**attrs.asdict(io, recurse=False))
+            search = SideTunerSearch(side=SideDesk(config=inputs), config=config.tuner)
+            ports = JobPorts(**attrs.asdict(io, recurse=False), tuner_search=search)
             schedulers = await io.store.schedulers()
             if whereabouts(name) is not None and (note := job_note(name, schedulers)) is not None:
                 raise click.ClickException(f"{name} {note}; nothing was asked for")

@@ -105,7 +105,7 @@ def run(settings: Settings, name: str, wait: bool, as_json: bool) -> None:
     """Run a job now: in the engine that runs, else here, which always waits for its end."""
     config = settings.load()
     check_job(config, name)
-    report = run_command(lambda: run_job(config, name, wait=wait))
+    report = run_command(lambda: run_job(config, name, wait=wait, inputs=settings.inputs()))
     if as_json:
         document = {"request_id": report.request_id, "where": report.where}
         click.echo(json.dumps({**document, "run": None if report.run is None else _document(report.run)}))

@@ -1,17 +1,17 @@
 """One look at one strategy: which settings matter, which values are best, and whether that holds where nobody has looked.
 
-A look is a generator: it asks for sets of settings to be played and is sent what they did, so that the looks at several strategies
-share their passes over the trades (`passes.py`). Its course:
+A look is a generator: it asks for sets of settings to be played and is sent what they did, so that the looks at several
+strategies share their passes over the trades (`passes.py`). Its course:
 
 1. each searchable setting alone, at a few values: which three matter most;
 2. the values of these three, by a tree-structured Parzen estimator (optuna, seeded), in batches;
 3. the winner again with each of its changes taken back: what it can do without is not proposed;
 4. the winner, and it alone, on the validation part.
 
-Whoever tries often finds something. So the winner's t on the training part has to beat the luck of the best of so many tries
-before it may look at the validation part at all; that part sees one candidate a look, so that its level is divided by the looks
-that have seen the same days, and not by the tries (splitting the sample: Cox, Biometrika 62(2), 1975; dividing the level:
-Bonferroni). `polycopy tuner show` has every figure of it.
+Whoever tries often finds something. So the winner's t on the training part has to beat the luck of the best of so many
+tries before it may look at the validation part at all; that part sees one candidate a look, so that its level is
+divided by the looks that have seen the same days, and not by the tries (splitting the sample: Cox, Biometrika 62(2),
+1975; dividing the level: Bonferroni). `polycopy tuner show` has every figure of it.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -134,12 +134,10 @@ def look_at(subject: Subject, settings: StrategySettings, parts: Parts, rules: L
     verdict = _Evidence(subject=subject, search=search, names=names)
     if winner is None:
         return verdict.nothing("No change did better on the training part.")
-    luck, t = luck_of_the_best(search.tries), search.scores[winner]
-    if t <= luck:
-        return verdict.nothing(
-            f"The best of {search.tries} tries did better by t = {t:.2f} on the training part; luck alone comes to {luck:.2f}.",
-            winner,
-        )
+    gain, luck = gain_of(search.now.bets, search.results[winner].bets), luck_of_the_best(search.tries)
+    if gain is None or gain.p >= luck:
+        text = f"The best of {search.tries} tries did no better on the training part than chance makes the best of so many do"
+        return verdict.nothing(f"{text}: p = {gain.p if gain else 1:.2g} against {luck:.2g}.", winner)
     candidate = changed(settings, dict(winner))
     assert candidate is not None, "it was played"
     played = yield Ask(window=parts.validation, candidates={NOW: settings, "winner": candidate})
@@ -148,7 +146,7 @@ def look_at(subject: Subject, settings: StrategySettings, parts: Parts, rules: L
 
 def _alone(names: Sequence[str], settings: StrategySettings, points: int) -> list[Steps]:
     """Returns each setting alone at some steps between its ends, ends included."""
-    found = []
+    found: list[Steps] = []
     for name in names:
         last = BOUNDS[name].steps
         now = BOUNDS[name].nearest(getattr(settings, name))
@@ -217,7 +215,9 @@ class _Evidence:
         validation = _part(self.search.parts.validation, before, after, gain)
         problem = self._problem(before, after, gain, level)
         if problem is not None or gain is None:
-            return self._finding(f"What did best on the training part did not hold: {problem}.", winner, validation, looks=looks)
+            return self._finding(
+                f"What did best on the training part did not hold: {problem}.", winner, validation, looks=looks
+            )
         old, new = document_of(self.search.settings), document_of(candidate)
         names = [name for name in new if new[name] != old[name]]
         text = (
@@ -263,7 +263,12 @@ class _Evidence:
             validation=validation,
         )
         return Finding(
-            wallet_id=self.subject.wallet_id, version=self.subject.version, text=text, before={}, after={}, evidence=evidence
+            wallet_id=self.subject.wallet_id,
+            version=self.subject.version,
+            text=text,
+            before={},
+            after={},
+            evidence=evidence,
         )
 
 

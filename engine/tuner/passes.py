@@ -6,7 +6,9 @@ from engine.tuner.look import Ask, Look
 from protocols.tuner import Finding, Played, Trials
 
 
-def run_looks(looks: Sequence[Look], trials: Trials, said: Callable[[int, int], None] = lambda *_: None) -> list[Finding]:
+def run_looks(
+    looks: Sequence[Look], trials: Trials, said: Callable[[int, int], None] = lambda *_: None
+) -> list[Finding]:
     """Returns the finding of each look; `said` is told of each pass and its number of candidates. Raises `EngineError`."""
     findings: dict[int, Finding] = {}
     asking: dict[int, Ask] = {}
@@ -18,7 +20,9 @@ def run_looks(looks: Sequence[Look], trials: Trials, said: Callable[[int, int], 
         window = min((ask.window for ask in asking.values()), key=lambda one: one.since_ms)
         together = {number: ask for number, ask in asking.items() if ask.window == window}
         candidates = {
-            f"{number}.{name}": settings for number, ask in together.items() for name, settings in ask.candidates.items()
+            f"{number}.{name}": settings
+            for number, ask in together.items()
+            for name, settings in ask.candidates.items()
         }
         passes += 1
         said(passes, len(candidates))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 
 import attrs
 
@@ -9,7 +10,6 @@ from config.schema import EngineConfig
 from engine.adapters.memory.paper_stage import Position
 from engine.replay.host import replay
 from engine.replay.stored import StoredTape
-from protocols.amounts import usd_micro
 from protocols.score_table import ScoreTable
 from protocols.strategies import EntryModel, Strategy, StrategySettings, StrategyTable, TargetMode
 from protocols.tuner import Bet, Played, Window
@@ -68,9 +68,9 @@ def _bet(token_id: str, positions: list[Position]) -> Bet:
         day=min(order.trade_ms for order in orders) // DAY_MS,
         orders=len(orders),
         wins=sum(one.pnl > 0 for one in positions),
-        staked_micro=sum(usd_micro(order.cost) for order in orders),
-        pnl_micro=sum(usd_micro(one.pnl) for one in positions),
-        held_shares_micro=sum(usd_micro(one.order.shares) for one in positions if one.outcome in SETTLED),
+        staked_micro=sum(_micro(order.cost) for order in orders),
+        pnl_micro=sum(_micro(one.pnl) for one in positions),
+        held_shares_micro=sum(_micro(one.order.shares) for one in positions if one.outcome in SETTLED),
         price=float(sum(order.stake for order in orders) / shares) if shares else 0.5,
     )
 
@@ -97,3 +97,7 @@ def as_played(strategy: Strategy, table: StrategyTable) -> StrategySettings:
         is_active=True,
         entry_model=entry,
     )
+
+
+def _micro(value: Decimal) -> int:
+    return round(value * 1_000_000)

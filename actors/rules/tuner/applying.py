@@ -45,7 +45,9 @@ def applied_to(asked: Asked, strategy: Strategy | None) -> StrategySettings | st
     return with_changes(asked.after, settings)
 
 
-def rolled_back(before: Mapping[str, Any], after: Mapping[str, Any], strategy: Strategy | None) -> StrategySettings | str:
+def rolled_back(
+    before: Mapping[str, Any], after: Mapping[str, Any], strategy: Strategy | None
+) -> StrategySettings | str:
     """Returns the settings without a change that was applied, or why it cannot be taken back."""
     if strategy is None:
         return "the strategy was put away"

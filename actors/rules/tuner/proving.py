@@ -1,9 +1,10 @@
 """Whether settings did better than others on the same trades, by more than chance explains.
 
-The statistic is the difference of two returns, profit over stake. Each is a ratio of sums, so a token's share in the difference is
-its linearised influence (as in survey sampling), summed by UTC day: trades of a day hang together, days hardly do. The standard
-error is the larger of two: what the days show, and what the prices themselves say. A favourite that happened to win every day shows
-no scatter at all, but a share bought at p pays 1 with probability p if the price is right, and so varies by p (1 - p).
+The statistic is the difference of two returns, profit over stake. Each is a ratio of sums, so a token's share in the
+difference is its linearised influence (as in survey sampling), summed by UTC day: trades of a day hang together, days
+hardly do. The standard error is the larger of two: what the days show, and what the prices themselves say. A favourite
+that happened to win every day shows no scatter at all, but a share bought at p pays 1 with probability p if the price
+is right, and so varies by p (1 - p).
 """
 
 import math
@@ -57,9 +58,7 @@ def gain_of(before: Sequence[Bet], after: Sequence[Bet]) -> Gain | None:
     roi = _roi(after) - _roi(before)
     half = two_sided_quantile(CONFIDENCE, days - 1) * error
     t = roi / error
-    return Gain(
-        roi=roi, roi_low=roi - half, roi_high=roi + half, standard_error=error, t=t, p=upper_tail(t, days - 1)
-    )
+    return Gain(roi=roi, roi_low=roi - half, roi_high=roi + half, standard_error=error, t=t, p=upper_tail(t, days - 1))
 
 
 def standard_error(before: Sequence[Bet], after: Sequence[Bet]) -> float:

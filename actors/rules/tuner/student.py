@@ -36,14 +36,15 @@ def two_sided_quantile(confidence: float, freedom: int) -> float:
 
 
 def luck_of_the_best(tries: int) -> float:
-    """Returns the t that the best of some tries shows on average when none of them is any good.
+    """Returns the p that the best of some tries shows on average when none of them is any good.
 
-    The expected maximum of independent standard normal values, as in the deflated Sharpe ratio (Bailey and López de Prado, The
-    Journal of Portfolio Management 40(5), 2014). Tries that resemble each other are less lucky, so this asks for a little more.
+    That of the expected maximum of independent standard normal values, as in the deflated Sharpe ratio (Bailey and López de
+    Prado, The Journal of Portfolio Management 40(5), 2014). Tries that resemble each other are less lucky: this asks for more.
     """
     if tries < 2:
-        return 0.0
-    return (1 - EULER) * NORMAL.inv_cdf(1 - 1 / tries) + EULER * NORMAL.inv_cdf(1 - 1 / (tries * math.e))
+        return 0.5
+    best = (1 - EULER) * NORMAL.inv_cdf(1 - 1 / tries) + EULER * NORMAL.inv_cdf(1 - 1 / (tries * math.e))
+    return NORMAL.cdf(-best)
 
 
 def _beta_ratio(x: float, a: float, b: float) -> float:

@@ -1,10 +1,11 @@
 """What became of a change, 24 h later (domain.md §7.7).
 
-Days are counted from the moment of the change, 24 h each. An order counts in a day when it was placed and was over within it.
-Before and after are looked at through the same window that way: counting whatever is over by now would compare old orders, which had
-a week to end, with new ones that had a day, and markets that end fast are not like those that end slowly. `before` has the
-`DAYS_BEFORE` days in front of the change, `after` the whole days since. The verdict falls on the first day by which both have enough
-orders, and on the last one at any rate: with too few it is neutral, and says so.
+Days are counted from the moment of the change, 24 h each. An order counts in a day when it was placed and was over
+within it. Before and after are looked at through the same window that way: counting whatever is over by now would
+compare old orders, which had a week to end, with new ones that had a day, and markets that end fast are not like those
+that end slowly. `before` has the `DAYS_BEFORE` days in front of the change, `after` the whole days since. The verdict
+falls on the first day by which both have enough orders, and on the last one at any rate: with too few it is neutral,
+and says so.
 """
 
 import enum
@@ -83,8 +84,8 @@ def verdict_of(
 ) -> Verdict | None:
     """Returns the verdict, or None while it is too early to tell.
 
-    A difference counts when it is beyond its limit and at least `errors_min` standard errors away from 0. One that degraded
-    in one figure and improved in the other has degraded.
+    A difference counts when it is beyond its limit and at least `errors_min` standard errors away from 0. One that
+    degraded in one figure and improved in the other has degraded.
     """
     enough = min(before.orders, after.orders) >= orders_min
     if not enough and days_after < DAYS_AFTER_MAX:

@@ -30,9 +30,7 @@ def proposal_of(row: asyncpg.Record) -> Proposal:
 def note_of(row: asyncpg.Record) -> Note:
     """Returns the note in a row of `tuner_notes`."""
     names = ("note_id", "wallet_id", "day", "text", "proposal_id", "outcome", "created_at", "outcome_at")
-    return Note(
-        **{name: row[name] for name in names}, kind=NoteKind(row["kind"]), figures=json.loads(row["figures"])
-    )
+    return Note(**{name: row[name] for name in names}, kind=NoteKind(row["kind"]), figures=json.loads(row["figures"]))
 
 
 def measured_of(rows: list[asyncpg.Record], *, is_after: bool) -> Measured:

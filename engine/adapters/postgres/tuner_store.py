@@ -1,4 +1,4 @@
-"""What the tuner's job keeps in PostgreSQL, and how a proposal is decided: each decision is one transaction with its version."""
+"""What the tuner's job keeps in PostgreSQL, and how a proposal is decided: in one transaction with its version."""
 
 import json
 from datetime import datetime
@@ -169,10 +169,11 @@ class PostgresTunerStore:
     async def counts(self) -> TunerCounts:
         """Returns what stands where."""
 
-        async def work(raw: asyncpg.Connection) -> asyncpg.Record:
-            return await raw.fetchrow(sql.COUNTS)
+        async def work(raw: asyncpg.Connection) -> TunerCounts:
+            [row] = await raw.fetch(sql.COUNTS)
+            return TunerCounts(**row)
 
-        return TunerCounts(**await self.connection.run(work))
+        return await self.connection.run(work)
 
     async def _ids(self, statement: str) -> list[int]:
         async def work(raw: asyncpg.Connection) -> list[int]:
@@ -185,7 +186,9 @@ class PostgresTunerStore:
     ) -> ProposalStatus:
         status, reason = ProposalStatus(verdict.outcome.value), None
         if not verdict.enough:
-            reason = f"fewer than {self.config.evaluation_orders_min} orders before or after it in {DAYS_AFTER_MAX} days"
+            reason = (
+                f"fewer than {self.config.evaluation_orders_min} orders before or after it in {DAYS_AFTER_MAX} days"
+            )
         asks = False
         if verdict.outcome is Outcome.DEGRADED:
             strategy = await _strategy(raw, proposal.wallet_id)
@@ -255,11 +258,17 @@ async def _decided(
     raw: asyncpg.Connection, proposal_id: int, status: ProposalStatus, reason: str | None, by: str, version: int | None
 ) -> Proposal:
     await raw.execute(sql.DECIDE, proposal_id, status.value, reason, by, version)
-    return proposal_of(await raw.fetchrow(sql.ONE, proposal_id))
+    [row] = await raw.fetch(sql.ONE, proposal_id)
+    return proposal_of(row)
 
 
 async def _propose(
-    raw: asyncpg.Connection, kind: ProposalKind, finding: Finding, evidence: str, undoes: int | None, config: TunerConfig
+    raw: asyncpg.Connection,
+    kind: ProposalKind,
+    finding: Finding,
+    evidence: str,
+    undoes: int | None,
+    config: TunerConfig,
 ) -> int | None:
     proposal_id: int | None = await raw.fetchval(
         sql.PROPOSE,
@@ -278,9 +287,7 @@ async def _propose(
 async def _measured(
     raw: asyncpg.Connection, proposal: Proposal, applied_at: datetime, days: int
 ) -> tuple[Measured, Measured]:
-    rows = await raw.fetch(
-        sql.MEASURE, proposal.wallet_id, applied_at, proposal.applied_version, days, DAYS_BEFORE
-    )
+    rows = await raw.fetch(sql.MEASURE, proposal.wallet_id, applied_at, proposal.applied_version, days, DAYS_BEFORE)
     return measured_of(rows, is_after=False), measured_of(rows, is_after=True)
 
 

@@ -30,6 +30,11 @@ CREATE FUNCTION tuner_changes_allowed(changes jsonb) RETURNS boolean LANGUAGE sq
     ) END
 $$;
 
+CREATE FUNCTION tuner_same_names(one jsonb, other jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT NOT EXISTS ((SELECT jsonb_object_keys(one)) EXCEPT (SELECT jsonb_object_keys(other)))
+        AND NOT EXISTS ((SELECT jsonb_object_keys(other)) EXCEPT (SELECT jsonb_object_keys(one)))
+$$;
+
 CREATE TABLE tuner_proposals (
     proposal_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind text NOT NULL CHECK (kind IN ('change', 'rollback')),
@@ -57,6 +62,7 @@ CREATE TABLE tuner_proposals (
     ended_at timestamptz,
     CHECK ((kind = 'rollback') = (undoes IS NOT NULL)),
     CHECK (kind = 'rollback' OR tuner_changes_allowed(after)),
+    CHECK (tuner_same_names(before, after)),
     CHECK ((status = 'WAITING') = (decided_at IS NULL)),
     CHECK ((decided_at IS NULL) = (decided_by IS NULL)),
     CHECK ((status IN ('APPLIED', 'IMPROVED', 'NEUTRAL', 'DEGRADED', 'ROLLED_BACK')) = (applied_at IS NOT NULL)),
@@ -129,6 +135,12 @@ BEGIN
     END IF;
     IF NEW.kind = 'change' AND tuner_cools_down(NEW.wallet_id, NEW.proposal_id) THEN
         RAISE check_violation USING MESSAGE = format('%s cools down', NEW.wallet_id), CONSTRAINT = 'tuner_cool_down';
+    END IF;
+    IF NEW.kind = 'change' AND NOT EXISTS (
+        SELECT 1 FROM ft_wallet_versions
+        WHERE wallet_id = NEW.wallet_id AND version = NEW.version AND settings @> NEW.before
+    ) THEN
+        RAISE check_violation USING MESSAGE = 'a proposal says what was before it', CONSTRAINT = 'tuner_before';
     END IF;
     IF NEW.kind = 'rollback' THEN
         SELECT * INTO undone FROM tuner_proposals WHERE proposal_id = NEW.undoes;

@@ -1,0 +1,48 @@
+"""The part of `polycopy tuner` that searches: in this process, which is the side process of an engine or a command's own."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from config.schema import EngineConfig
+from engine.adapters.postgres.backtest_store import PostgresBacktestStore
+from engine.adapters.postgres.database import open_connection
+from engine.adapters.postgres.strategy_table_store import PostgresStrategyTableStore
+from engine.cli.command import run_command
+from engine.cli.database_access import OpenDatabase, with_database
+from engine.replay.stored import StoredTape, stored_tape
+from protocols.backtest import BacktestQuery
+from protocols.score_table import read_scores
+from protocols.strategies import StrategyTable
+from protocols.tuner import Finding, SearchOrder, Window
+
+
+def search_here(config: EngineConfig, order: SearchOrder, said: Callable[[int, int], None]) -> list[Finding]:
+    """Returns what a search finds; nothing is written. Raises errors of commands."""
+    # Only here: optuna takes a second to import, and may not be installed.
+    from engine.tuner.searching import search
+
+    async def table(database: OpenDatabase) -> StrategyTable:
+        async with open_connection(database.options, "tuner search") as connection:
+            return await PostgresStrategyTableStore(connection).table()
+
+    def load(window: Window, wallets: Collection[str] | None) -> StoredTape:
+        async def tape(database: OpenDatabase) -> StoredTape:
+            query = BacktestQuery(
+                since_ms=window.since_ms,
+                until_ms=window.until_ms,
+                wallets=None if wallets is None else sorted(wallets),
+            )
+            async with open_connection(database.options, "tuner search") as connection:
+                return await stored_tape(
+                    PostgresBacktestStore(connection),
+                    query,
+                    known_until_ms=window.until_ms,
+                    trades_max=config.tuner.trades_max,
+                )
+
+        return run_command(lambda: with_database(config, tape))
+
+    file = config.forward_testing.score_file
+    scores = read_scores(Path(file).read_text("utf-8"), is_csv=Path(file).suffix.lower() == ".csv") if file else None
+    known = run_command(lambda: with_database(config, table, prepare=True))
+    return search(config, order, known, load, scores=scores, said=said)
