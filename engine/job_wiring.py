@@ -42,7 +42,8 @@ from protocols.paper import SettlePass
 from protocols.polling import ColdPollStores
 from protocols.portfolio import CopyMarkStore
 from protocols.trader_accounts import TraderAccounts
-from protocols.tuner import TunerJobStore, TunerSearch
+from protocols.tuner import TunerJobStore
+from protocols.tuner_search import TunerSearch
 
 CONCURRENT_MAX = 4
 """Runs of different jobs at once: polling and reading history last for most of an hour, and nobody waits for them."""

@@ -8,7 +8,7 @@ import msgspec
 from config.tuner import TunerConfig
 from engine.side_process import SideBusyError, SideDesk, SideProcessError
 from protocols.errors import TransientError
-from protocols.tuner import Finding, SearchOrder
+from protocols.tuner_search import Finding, SearchOrder
 
 KIND = "tuner search"
 COMMAND = ("tuner", "search")

@@ -6,7 +6,8 @@ import attrs
 
 from actors.tuner_board import TunerBoard
 from protocols.jobs import RunningJob
-from protocols.tuner import ProposalStatus, TunerJobStore, TunerSearch
+from protocols.tuner import ProposalStatus, TunerJobStore
+from protocols.tuner_search import TunerSearch
 
 NOT_INSTALLED = "not installed"
 PRUNE_ROWS = 1_000

@@ -11,8 +11,9 @@ import msgspec
 
 from config.schema import EngineConfig
 from engine.adapters.postgres.database import open_connection
+from engine.adapters.postgres.tuner_deciding import TunerConflictError
 from engine.adapters.postgres.tuner_reports import PostgresTunerReports
-from engine.adapters.postgres.tuner_store import PostgresTunerStore, TunerConflictError
+from engine.adapters.postgres.tuner_store import PostgresTunerStore
 from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.job_requests import run_job
@@ -23,7 +24,8 @@ from engine.cli.tuner_views import finding_lines, history_row, note_row, proposa
 from engine.tuner_process import is_installed
 from protocols.errors import EngineError
 from protocols.jobs import JobStatus
-from protocols.tuner import Note, Proposal, ProposalStatus, SearchOrder
+from protocols.tuner import Note, Proposal, ProposalStatus
+from protocols.tuner_search import SearchOrder
 
 T = TypeVar("T")
 JOB = "alpha-agent"

@@ -7,13 +7,15 @@ from config.schema import EngineConfig
 from engine.adapters.postgres.backtest_store import PostgresBacktestStore
 from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.strategy_table_store import PostgresStrategyTableStore
+from engine.adapters.system_clock import SystemClock
 from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
 from engine.replay.stored import StoredTape, stored_tape
+from engine.runtime.logs import configure_logging
 from protocols.backtest import BacktestQuery
 from protocols.score_table import read_scores
 from protocols.strategies import StrategyTable
-from protocols.tuner import Finding, SearchOrder, Window
+from protocols.tuner_search import Finding, SearchOrder, Window
 
 
 def search_here(config: EngineConfig, order: SearchOrder, said: Callable[[int, int], None]) -> list[Finding]:
@@ -40,7 +42,11 @@ def search_here(config: EngineConfig, order: SearchOrder, said: Callable[[int, i
                     trades_max=config.tuner.trades_max,
                 )
 
-        return run_command(lambda: with_database(config, tape))
+        try:
+            return run_command(lambda: with_database(config, tape))
+        finally:
+            # A replay has much to say about what a tape lacks, and nobody to say it to.
+            configure_logging("error", "text", SystemClock())
 
     file = config.forward_testing.score_file
     scores = read_scores(Path(file).read_text("utf-8"), is_csv=Path(file).suffix.lower() == ".csv") if file else None

@@ -8,7 +8,8 @@ import msgspec
 
 from engine.cli.figures import moment_text
 from engine.cli.terminal import plain
-from protocols.tuner import Finding, Note, Proposal, ProposalKind
+from protocols.tuner import Note, Proposal, ProposalKind
+from protocols.tuner_search import Finding
 
 
 def proposal_document(proposal: Proposal) -> dict[str, Any]:

@@ -26,16 +26,8 @@ from config.strategy_settings import document_of
 from engine.tuner.sampler import Steps, StepSampler
 from protocols.strategies import StrategySettings
 from protocols.timestamps import utc_datetime
-from protocols.tuner import (
-    PARAMETERS_MAX,
-    Evidence,
-    Finding,
-    Gain,
-    PartEvidence,
-    Played,
-    Subject,
-    Window,
-)
+from protocols.tuner import PARAMETERS_MAX
+from protocols.tuner_search import Evidence, Finding, Gain, PartEvidence, Played, Subject, Window
 
 NOW = "now"
 NO_GOOD = -10.0

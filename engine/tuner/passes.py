@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.tuner.look import Ask, Look
-from protocols.tuner import Finding, Played, Trials
+from protocols.tuner_search import Finding, Played, Trials
 
 
 def run_looks(

@@ -12,7 +12,7 @@ from engine.replay.host import replay
 from engine.replay.stored import StoredTape
 from protocols.score_table import ScoreTable
 from protocols.strategies import EntryModel, Strategy, StrategySettings, StrategyTable, TargetMode
-from protocols.tuner import Bet, Played, Window
+from protocols.tuner_search import Bet, Played, Window
 
 DAY_MS = 86_400_000
 SETTLED = ("WON", "LOST", "VOID")

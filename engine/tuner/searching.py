@@ -14,7 +14,7 @@ from engine.tuner.passes import run_looks
 from engine.tuner.replayed import ReplayTrials, as_played
 from protocols.score_table import ScoreTable
 from protocols.strategies import StrategySettings, StrategyTable, TargetMode
-from protocols.tuner import Finding, SearchOrder, Subject, Window
+from protocols.tuner_search import Finding, SearchOrder, Subject, Window
 
 SCREEN_POINTS = 5
 NOBODY = "It copies nobody, so there is nothing to search."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.rules.tuner.proving import DAYS_MIN, figures_of, gain_of, standard_error
 from actors.rules.tuner.student import luck_of_the_best, two_sided_quantile, upper_tail
-from protocols.tuner import Bet, Played
+from protocols.tuner_search import Bet, Played
 
 USD = 1_000_000
 

@@ -13,7 +13,8 @@ INSERT INTO tuner_proposals (kind, wallet_id, version, before, after, evidence, 
 VALUES ('change', $1, 1, $2::text::jsonb, $3::text::jsonb, '{}', now() + interval '1 day') RETURNING proposal_id
 """
 APPLY = """
-UPDATE tuner_proposals SET status = 'APPLIED', decided_by = 'tuner', decided_at = now(), applied_at = now(), applied_version = $2
+UPDATE tuner_proposals
+SET status = 'APPLIED', decided_by = 'tuner', decided_at = now(), applied_at = now(), applied_version = $2
 WHERE proposal_id = $1
 """
 VERSION = """

@@ -7,7 +7,7 @@ import pytest
 from engine_postgres.tuner_world import JOB, TunerWorld
 
 from engine.adapters.postgres.database import Connection
-from engine.adapters.postgres.tuner_store import TunerConflictError
+from engine.adapters.postgres.tuner_deciding import TunerConflictError
 from protocols.errors import FencedError
 from protocols.tuner import NoteKind, ProposalKind, ProposalStatus
 

@@ -1,4 +1,4 @@
-"""Strategies under the tuner's care in a real database, a search that finds what it is told, and time that passes by shifting rows."""
+"""Strategies under the tuner's care in a real database, a search that finds what it is told, and time that goes by."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -15,17 +15,20 @@ from engine.adapters.postgres.strategy_store import StrategyStore
 from engine.adapters.postgres.tuner_reports import PostgresTunerReports
 from engine.adapters.postgres.tuner_store import PostgresTunerStore
 from protocols.jobs import JobLease, RunningJob
-from protocols.tuner import Evidence, Finding, PartEvidence, PartFigures, SearchOrder
+from protocols.tuner_search import Evidence, Finding, PartEvidence, PartFigures, SearchOrder
 
 JOB = "alpha-agent"
 # As an owner of the tables could, and nobody else: past the guards, to make days go by.
 SHIFT = """
 SET LOCAL session_replication_role = replica;
-UPDATE tuner_proposals SET created_at = created_at - $1::interval, expires_at = expires_at - $1::interval, decided_at = decided_at - $1::interval,
+UPDATE tuner_proposals SET created_at = created_at - $1::interval, expires_at = expires_at - $1::interval,
+    decided_at = decided_at - $1::interval,
     applied_at = applied_at - $1::interval, ended_at = ended_at - $1::interval;
-UPDATE tuner_notes SET day = (day - $1::interval)::date, created_at = created_at - $1::interval,
-    validated_until = validated_until - $1::interval, outcome_at = outcome_at - $1::interval;
-UPDATE ft_orders SET order_time = order_time - $1::interval, resolved_time = resolved_time - $1::interval, decided_at = decided_at - $1::interval
+UPDATE tuner_notes SET day = (day - $1::interval)::date,
+    created_at = created_at - $1::interval, validated_until = validated_until - $1::interval,
+    outcome_at = outcome_at - $1::interval;
+UPDATE ft_orders SET order_time = order_time - $1::interval, resolved_time = resolved_time - $1::interval,
+    decided_at = decided_at - $1::interval
 """
 ORDERS = """
 INSERT INTO ft_orders (order_id, wallet_id, config_version, condition_id, token_id, source_trade_id, trader_address,
@@ -91,7 +94,7 @@ class ToldSearch:
 class TunerWorld:
     connection: Connection
     search: ToldSearch = attrs.field(factory=ToldSearch)
-    config: TunerConfig = TunerConfig(evaluation_orders_min=20, evaluation_errors_min=0)
+    config: TunerConfig = attrs.field(factory=lambda: TunerConfig(evaluation_orders_min=20, evaluation_errors_min=0))
     runs: itertools.count = attrs.field(factory=itertools.count)
 
     @property

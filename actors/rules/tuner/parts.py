@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from protocols.tuner import Window
+from protocols.tuner_search import Window
 
 DAY_MS = 86_400_000
 

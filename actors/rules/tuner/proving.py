@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from actors.rules.tuner.student import NORMAL, two_sided_quantile, upper_tail
-from protocols.tuner import Bet, Gain, PartFigures, Played
+from protocols.tuner_search import Bet, Gain, PartFigures, Played
 
 CONFIDENCE = 0.95
 DAYS_MIN = 5

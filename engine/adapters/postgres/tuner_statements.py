@@ -83,6 +83,7 @@ WHERE proposal_id = $1
 END = """
 UPDATE tuner_proposals SET status = $2, reason = $3, evaluation = $4::text::jsonb, ended_at = now() WHERE proposal_id = $1
 """
+UNDOES = "SELECT undoes FROM tuner_proposals WHERE proposal_id = $1"
 UNDONE = """
 UPDATE tuner_proposals SET status = 'ROLLED_BACK', ended_at = now(), reason = $2
 WHERE proposal_id = $1 AND status = 'DEGRADED'
@@ -101,7 +102,6 @@ WHERE wallet_id = $1 AND outcome <> 'OPEN'
 GROUP BY 1
 """
 DAYS_SINCE = "SELECT floor(extract(epoch FROM now() - $1::timestamptz) / 86400)::integer"
-IS_MIRRORED = "SELECT EXISTS (SELECT 1 FROM lt_strategies WHERE ft_wallet_id = $1 AND is_active)"
 PRUNE_NOTES = """
 DELETE FROM tuner_notes WHERE note_id IN (
     SELECT note_id FROM tuner_notes WHERE created_at < now() - $1 * interval '1 day' ORDER BY note_id LIMIT $2
@@ -121,4 +121,3 @@ SELECT (SELECT count(*) FROM tuner_proposals WHERE status = 'WAITING') AS waitin
     (SELECT count(*) FROM tuner_proposals WHERE status = 'APPLIED' AND kind = 'change') AS evaluating,
     (SELECT count(*) FROM ft_wallets WHERE agent_managed AND archived_at IS NULL) AS managed
 """
-UNDOES = "SELECT undoes FROM tuner_proposals WHERE proposal_id = $1"
