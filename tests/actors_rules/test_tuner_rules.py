@@ -167,6 +167,10 @@ def test_a_version_from_before_a_setting_was_known_is_no_change():
     assert not isinstance(applied_to(asked({"price_min": "0.3"}, searched=searched), strategy()), str)
 
 
+def test_values_that_are_written_otherwise_are_refused_and_not_tried_for_ever():
+    assert "not written as settings are" in applied_to(asked({"price_min": "0.30"}), strategy())
+
+
 def test_contradictions_and_bounds_are_looked_at_again():
     assert "more than" in applied_to(asked({"price_min": "0.5", "price_max": "0.3"}), strategy())
     assert "outside" in applied_to(asked({"price_min": "0.6"}), strategy())

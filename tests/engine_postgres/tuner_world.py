@@ -42,8 +42,6 @@ FROM generate_series(1, $4) AS n
 MIRROR = """
 INSERT INTO lt_strategies SELECT * FROM jsonb_populate_record(NULL::lt_strategies, $1::text::jsonb)
 """
-BEFORE = {"price_min": "0.1", "min_edge": "0", "price_max": "1", "bet_size": "1.2"}
-"""What `TunerWorld.strategy` begins with."""
 PART = PartFigures(
     orders=100, wins=50, days=9, unsettled=0, staked_usd=Decimal(100), pnl_usd=Decimal(1), roi=0.01, roi_low=-0.1,
     roi_high=0.1, win_rate=0.5, win_rate_low=0.4, win_rate_high=0.6,
@@ -69,6 +67,7 @@ def _until(part, now):
 class ToldSearch:
     """`TunerSearch` of a test: what it finds by strategy, and whom it was asked about."""
 
+    strategies: StrategyStore
     findings: dict[str, dict[str, object]] = attrs.field(factory=dict)
     asked: list[SearchOrder] = attrs.field(factory=list)
     there: bool = True
@@ -80,11 +79,12 @@ class ToldSearch:
         self.asked.append(order)
         found = []
         for subject in order.subjects:
-            after = self.findings.get(subject.wallet_id, {})
+            now = document_of((await self.strategies.get(subject.wallet_id)).settings)
+            after = {k: v for k, v in self.findings.get(subject.wallet_id, {}).items() if now[k] != v}
             found.append(
                 Finding(
                     wallet_id=subject.wallet_id, version=subject.version, text="looked", evidence=evidence(),
-                    before={name: BEFORE[name] for name in after}, after=after,
+                    before={name: now[name] for name in after}, after=after,
                 )
             )  # fmt: skip
         return found
@@ -93,7 +93,9 @@ class ToldSearch:
 @attrs.define(eq=False)
 class TunerWorld:
     connection: Connection
-    search: ToldSearch = attrs.field(factory=ToldSearch)
+    search: ToldSearch = attrs.field(
+        default=attrs.Factory(lambda self: ToldSearch(StrategyStore(self.connection)), takes_self=True)
+    )
     config: TunerConfig = attrs.field(factory=lambda: TunerConfig(evaluation_orders_min=20, evaluation_errors_min=0))
     runs: itertools.count = attrs.field(factory=itertools.count)
 

@@ -42,7 +42,11 @@ def applied_to(asked: Asked, strategy: Strategy | None) -> StrategySettings | st
             return f"the strategy was changed meanwhile: {', '.join(others)[:200]}"
     elif others := changed_since(asked.before, settings):
         return f"the strategy was changed meanwhile: {', '.join(others)}"
-    return with_changes(asked.after, settings)
+    changed = with_changes(asked.after, settings)
+    if not isinstance(changed, str) and (odd := changed_since(asked.after, changed)):
+        # The database compares word for word.
+        return f"{', '.join(odd)} is not written as settings are"
+    return changed
 
 
 def rolled_back(
