@@ -43,6 +43,7 @@ from engine.api.route import ApiRoute
 from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
+from engine.api.tuner_routes import tuner_routes
 from engine.api.user_routes import user_routes
 from engine.config_desk import ConfigDesk
 from engine.engine_watch import EngineWatch
@@ -181,6 +182,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
             store=io.job_history, settings=engine.config.jobs, clock=clock, runs_here=services.scheduler.can_run
         ),
         *coverage_routes(io.coverage, clock),
+        *tuner_routes(io.tuner_reports, io.tuner),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
         *config_routes(ConfigDesk(context.reloader, clock)),
