@@ -30,7 +30,7 @@ class TunerConfig:
     )
     keep_days: int = whole(365, at_least=30, at_most=36_500, doc="how long proposals and notes are kept", restart=False)
     trades_max: int = whole(
-        1_000_000, at_least=1_000, at_most=20_000_000, doc="stored trades that one pass may have", restart=False
+        60_000, at_least=1_000, at_most=5_000_000, doc="stored trades of a pass; of more, some markets", restart=False
     )
     memory_mb: int = whole(
         3_072, at_least=256, at_most=1_048_576, doc="memory of the process that searches", restart=False

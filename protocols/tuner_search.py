@@ -48,6 +48,8 @@ class Played:
     bets: Sequence[Bet]
     unsettled: int = 0
     """Orders that were not over at the end of the window, and count for nothing."""
+    share: float = 1.0
+    """Of the window's markets, that were played."""
 
 
 class Trials(Protocol):
@@ -99,6 +101,8 @@ class PartEvidence(Struct):
 
     since: datetime
     until: datetime
+    market_share: float
+    """Of the markets: those of all would have taken too long."""
     before: PartFigures
     after: PartFigures | None
     """None where no candidate came so far."""

@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from config.schema import EngineConfig
-from engine.adapters.postgres.backtest_store import PostgresBacktestStore
 from engine.adapters.postgres.database import open_connection
+from engine.adapters.postgres.market_sample import market_sample
 from engine.adapters.postgres.strategy_table_store import PostgresStrategyTableStore
 from engine.adapters.system_clock import SystemClock
 from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
-from engine.replay.stored import StoredTape, stored_tape
+from engine.replay.stored import stored_tape
 from engine.runtime.logs import configure_logging
 from protocols.backtest import BacktestQuery
 from protocols.score_table import read_scores
@@ -21,26 +21,22 @@ from protocols.tuner_search import Finding, SearchOrder, Window
 def search_here(config: EngineConfig, order: SearchOrder, said: Callable[[int, int], None]) -> list[Finding]:
     """Returns what a search finds; nothing is written. Raises errors of commands."""
     # Only here: optuna takes a second to import, and may not be installed.
+    from engine.tuner.replayed import LoadedTape
     from engine.tuner.searching import search
 
     async def table(database: OpenDatabase) -> StrategyTable:
         async with open_connection(database.options, "tuner search") as connection:
             return await PostgresStrategyTableStore(connection).table()
 
-    def load(window: Window, wallets: Collection[str] | None) -> StoredTape:
-        async def tape(database: OpenDatabase) -> StoredTape:
-            query = BacktestQuery(
-                since_ms=window.since_ms,
-                until_ms=window.until_ms,
-                wallets=None if wallets is None else sorted(wallets),
-            )
+    def load(window: Window, wallets: Collection[str] | None) -> LoadedTape:
+        query = BacktestQuery(
+            since_ms=window.since_ms, until_ms=window.until_ms, wallets=None if wallets is None else sorted(wallets)
+        )
+
+        async def tape(database: OpenDatabase) -> LoadedTape:
             async with open_connection(database.options, "tuner search") as connection:
-                return await stored_tape(
-                    PostgresBacktestStore(connection),
-                    query,
-                    known_until_ms=window.until_ms,
-                    trades_max=config.tuner.trades_max,
-                )
+                sample = await market_sample(connection, query, config.tuner.trades_max)
+                return LoadedTape(await stored_tape(sample, query, known_until_ms=window.until_ms), sample.share)
 
         try:
             return run_command(lambda: with_database(config, tape))

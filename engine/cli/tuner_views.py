@@ -91,7 +91,8 @@ def _evidence_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
         part = evidence.get(name)
         if not part:
             continue
-        yield f"  {title} {str(part['since'])[:10]} to {str(part['until'])[:10]}"
+        some = f", {part['marketShare']:.0%} of the markets" if part.get("marketShare", 1) < 1 else ""
+        yield f"  {title} {str(part['since'])[:10]} to {str(part['until'])[:10]}{some}"
         for label, side in (("before", part.get("before")), ("after", part.get("after"))):
             if side:
                 yield (

@@ -70,6 +70,8 @@ class _Search:
     parts: Parts
     rules: LookRules
     now: Played = attrs.field(init=False, default=Played(bets=()))
+    """What the present settings did."""
+    begun: bool = attrs.field(init=False, default=False)
     scores: dict[Steps, float] = attrs.field(init=False, factory=dict)
     results: dict[Steps, Played] = attrs.field(init=False, factory=dict)
 
@@ -92,7 +94,13 @@ class _Search:
         names = list(new)
         for first in range(0, len(names), self.rules.batch):
             batch = names[first : first + self.rules.batch]
-            played = yield Ask(window=self.parts.train, candidates={name: new[name][1] for name in batch})
+            candidates = {name: new[name][1] for name in batch}
+            if not self.begun:
+                # What all others are held against is played along with the first ones: a pass takes minutes.
+                candidates[NOW] = self.settings
+            played = yield Ask(window=self.parts.train, candidates=candidates)
+            if not self.begun:
+                self.now, self.begun = played[NOW], True
             for name in batch:
                 steps = new[name][0]
                 self.results[steps] = played[name]
@@ -118,8 +126,6 @@ def look_at(subject: Subject, settings: StrategySettings, parts: Parts, rules: L
     """Looks at one strategy; its value is the finding."""
     search = _Search(settings=settings, parts=parts, rules=rules)
     names = searchable(settings)
-    played = yield Ask(window=parts.train, candidates={NOW: settings})
-    search.now = played[NOW]
     yield from search.try_all(_alone(names, settings, rules.screen_points))
     yield from _together(search, _most_telling(search, names))
     winner = yield from _simplest(search)
@@ -268,6 +274,7 @@ def _part(window: Window, before: Played, after: Played | None, gain: Gain | Non
     return PartEvidence(
         since=utc_datetime(window.since_ms),
         until=utc_datetime(window.until_ms),
+        market_share=before.share,
         before=figures_of(before),
         after=None if after is None else figures_of(after),
         gain=gain,

@@ -18,35 +18,43 @@ DAY_MS = 86_400_000
 SETTLED = ("WON", "LOST", "VOID")
 
 
+@attrs.frozen
+class LoadedTape:
+    """Trades of a window, and the share of its markets that they are of."""
+
+    tape: StoredTape
+    share: float = 1.0
+
+
 @attrs.define(eq=False, kw_only=True)
 class ReplayTrials:
     """`Trials`. One window's trades are held at a time; `load` returns them, with nothing that became known after its end."""
 
     config: EngineConfig
-    load: Callable[[Window], StoredTape]
+    load: Callable[[Window], LoadedTape]
     seed: int
     scores: ScoreTable | None = None
     _window: Window | None = attrs.field(init=False, default=None)
-    _tape: StoredTape | None = attrs.field(init=False, default=None)
+    _loaded: LoadedTape | None = attrs.field(init=False, default=None)
 
     def play(self, candidates: Mapping[str, StrategySettings], window: Window) -> Mapping[str, Played]:
         """Returns what each would have done. Raises `EngineError`."""
-        tape = self._of(window)
-        if not tape.rows:
-            return dict.fromkeys(candidates, Played(bets=()))
-        order = tape.order(list(candidates.items()), scores=self.scores, seed=self.seed)
-        return played_by(candidates, replay(self.config, order).ledger.positions.values())
+        loaded = self._of(window)
+        if not loaded.tape.rows:
+            return dict.fromkeys(candidates, Played(bets=(), share=loaded.share))
+        order = loaded.tape.order(list(candidates.items()), scores=self.scores, seed=self.seed)
+        return played_by(candidates, replay(self.config, order).ledger.positions.values(), loaded.share)
 
-    def _of(self, window: Window) -> StoredTape:
-        if self._tape is None or self._window != window:
+    def _of(self, window: Window) -> "LoadedTape":
+        if self._loaded is None or self._window != window:
             # The old one goes first: two would not fit.
-            self._tape, self._window = None, window
-            self._tape = self.load(window)
-        return self._tape
+            self._loaded, self._window = None, window
+            self._loaded = self.load(window)
+        return self._loaded
 
 
-def played_by(names: Collection[str], positions: Collection[Position]) -> dict[str, Played]:
-    """Returns what each name did, by token."""
+def played_by(names: Collection[str], positions: Collection[Position], share: float = 1.0) -> dict[str, Played]:
+    """Returns what each name did, by token; `share` is the share of markets that were played."""
     ended: defaultdict[str, defaultdict[str, list[Position]]] = defaultdict(lambda: defaultdict(list))
     unsettled = dict.fromkeys(names, 0)
     for one in positions:
@@ -55,7 +63,9 @@ def played_by(names: Collection[str], positions: Collection[Position]) -> dict[s
         else:
             ended[one.order.wallet_id][one.order.token_id].append(one)
     return {
-        name: Played(bets=tuple(_bet(token, of_token) for token, of_token in ended[name].items()), unsettled=count)
+        name: Played(
+            bets=tuple(_bet(token, of_token) for token, of_token in ended[name].items()), unsettled=count, share=share
+        )
         for name, count in unsettled.items()
     }
 

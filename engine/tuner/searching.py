@@ -8,17 +8,16 @@ import attrs
 
 from actors.rules.tuner.parts import DAY_MS, parts_of
 from config.schema import EngineConfig
-from engine.replay.stored import StoredTape
 from engine.tuner.look import Look, LookRules, look_at
 from engine.tuner.passes import run_looks
-from engine.tuner.replayed import ReplayTrials, as_played
+from engine.tuner.replayed import LoadedTape, ReplayTrials, as_played
 from protocols.score_table import ScoreTable
 from protocols.strategies import StrategySettings, StrategyTable, TargetMode
 from protocols.tuner_search import Finding, SearchOrder, Subject, Window
 
 SCREEN_POINTS = 5
 NOBODY = "It copies nobody, so there is nothing to search."
-LoadTape = Callable[[Window, Collection[str] | None], StoredTape]
+LoadTape = Callable[[Window, Collection[str] | None], LoadedTape]
 """Trades of a window, of some traders or of all; of nothing that ended later is it known."""
 
 

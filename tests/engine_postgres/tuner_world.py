@@ -51,7 +51,12 @@ PART = PartFigures(
 def evidence(*, validated=True):
     now = datetime.now(UTC)
     part = PartEvidence(
-        since=now - timedelta(days=30), until=now - timedelta(days=9), before=PART, after=PART, gain=None
+        since=now - timedelta(days=30),
+        until=now - timedelta(days=9),
+        market_share=1,
+        before=PART,
+        after=PART,
+        gain=None,
     )
     return Evidence(
         seed=1, code_version="1", searched=["price_min"], tries=90, luck=0.01, looks=1, level=0.02, train=part,
@@ -60,7 +65,7 @@ def evidence(*, validated=True):
 
 
 def _until(part, now):
-    return PartEvidence(since=part.until, until=now, before=PART, after=PART, gain=None)
+    return PartEvidence(since=part.until, until=now, market_share=1, before=PART, after=PART, gain=None)
 
 
 @attrs.define(eq=False)

@@ -2,13 +2,13 @@
 
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import attrs
 
-from protocols.backtest import BacktestQuery, DayRow, PastTrade, StoredMarket
+from protocols.backtest import BacktestQuery, DayRow, PagePlace, PastTrade, StoredMarket, TradePage
 from protocols.decisions import MarketInput
 
 TRADER = "0x" + "7" * 40
@@ -59,15 +59,16 @@ class PlantedRows:
     trades_: list[PastTrade]
     markets_: dict[str, PlantedMarket]
 
-    async def trades(self, query: BacktestQuery) -> AsyncIterator[list[PastTrade]]:
-        found = [
-            one
-            for one in self.trades_
-            if query.since_ms <= one.trade_ms < query.until_ms
-            and (query.wallets is None or one.wallet in query.wallets)
-        ]
-        for first in range(0, len(found), 500):
-            yield found[first : first + 500]
+    async def trades(self, query: BacktestQuery, after: PagePlace | None = None) -> TradePage:
+        return TradePage(
+            trades=[
+                one
+                for one in self.trades_
+                if query.since_ms <= one.trade_ms < query.until_ms
+                and (query.wallets is None or one.wallet in query.wallets)
+            ],
+            after=None,
+        )
 
     async def markets(self, condition_ids: Sequence[str]) -> dict[str, StoredMarket]:
         return {id_: _stored(self.markets_[id_]) for id_ in condition_ids}

@@ -14,7 +14,7 @@ from actors.rules.tuner.parts import parts_of
 from config.loader import load_config
 from config.schema import EngineConfig
 from engine.replay.stored import stored_tape
-from engine.tuner.replayed import ReplayTrials, as_played
+from engine.tuner.replayed import LoadedTape, ReplayTrials, as_played
 from engine.tuner.searching import NOBODY, search
 from protocols.backtest import BacktestQuery
 from protocols.strategies import EntryModel, Strategy, StrategySettings, StrategyTable, TargetMode
@@ -39,7 +39,7 @@ def trials(store: PlantedRows) -> ReplayTrials:
         query = BacktestQuery(since_ms=window.since_ms, until_ms=window.until_ms)
 
         async def tape():
-            return await stored_tape(store, query, known_until_ms=window.until_ms)
+            return LoadedTape(await stored_tape(store, query, known_until_ms=window.until_ms))
 
         return trio.run(tape)
 

@@ -14,6 +14,7 @@ from engine.adapters.postgres.strategy_store import changing
 from engine.adapters.postgres.tuner_deciding import applied, decided, locked, propose, undecided
 from engine.adapters.postgres.tuner_judging import judged
 from protocols.jobs import JobLease
+from protocols.text import storable
 from protocols.tuner import TUNER, Proposal, ProposalKind, ProposalStatus, TunerCounts
 from protocols.tuner_search import Finding, SearchOrder, Subject
 
@@ -109,7 +110,7 @@ class PostgresTunerStore:
         async def work(raw: asyncpg.Connection) -> Proposal:
             async with raw.transaction():
                 await undecided(raw, proposal_id)
-                return await decided(raw, proposal_id, ProposalStatus.REJECTED, reason or None, by, None)
+                return await decided(raw, proposal_id, ProposalStatus.REJECTED, storable(reason) or None, by, None)
 
         return await self.connection.run(work)
 
