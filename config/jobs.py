@@ -68,7 +68,7 @@ def default_jobs() -> dict[str, JobConfig]:
         "lt-resolve": JobConfig(cron="*/5 * * * *", jitter_s=20, timeout_s=240),
         "ft-resolve": JobConfig(cron="*/10 * * * *", jitter_s=20, timeout_s=540),
         "coverage-audit": JobConfig(cron="20 * * * *", jitter_s=300, timeout_s=1_500),
-        "alpha-agent": JobConfig(cron="0 6 * * *", timeout_s=120),
+        "alpha-agent": JobConfig(cron="0 6 * * *", timeout_s=10_800),
         "cold-poll": JobConfig(cron="0 * * * *", jitter_s=60, timeout_s=3_900),
         "check-notifications": JobConfig(cron="0 8 * * *", timeout_s=600),
         "send-welcome-emails": JobConfig(cron="0 9 * * *", timeout_s=600),

@@ -19,6 +19,7 @@ from config.notify import NotifyConfig, notify_problems
 from config.poller import PollerConfig
 from config.scoring import ModelsConfig
 from config.secrets import Secret
+from config.tuner import TunerConfig
 
 _WS_URL = re.compile(r"wss?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
 _HTTP_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
@@ -247,6 +248,7 @@ class EngineConfig:
     models: ModelsConfig = section(ModelsConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
+    tuner: TunerConfig = section(TunerConfig)
     limits: LimitsConfig = section(LimitsConfig)
     logging: LoggingConfig = section(LoggingConfig)
 
@@ -259,6 +261,8 @@ def cross_checks(config: EngineConfig) -> list[str]:
             problems.append(f"database.{name}: must be an address that begins with postgresql://")
     if config.database.direct_url is not None and config.database.url is None:
         problems.append("database.direct_url: goes with database.url; the embedded server has no pooler")
+    if config.tuner.validation_days + 5 > config.tuner.days:
+        problems.append("tuner.validation_days: must leave at least 5 of tuner.days to the search")
     stream = config.stream
     if stream.stall_timeout_max_s < stream.stall_timeout_s:
         problems.append("stream.stall_timeout_max_s: must not be less than stream.stall_timeout_s")

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 
 from actors.jobs.alpha_agent import NOT_INSTALLED
+from engine.tuner_process import is_installed
 from protocols.jobs import Scheduling
 
 INGEST_JOBS = ("cold-poll", "coverage-audit", "ft-resolve")
 """They need what runs under the ingest lease: the door for late trades, the settler of paper positions."""
 LIVE_JOBS = ("lt-execute", "lt-sync-order-status", "lt-resolve")
 """They make the passes of live trading again, where it runs."""
-NOT_BUILT = ("alpha-agent",)
+SEARCHES = ("alpha-agent",)
+"""They need libraries that come with an optional extra."""
 
 
 def places_of(*, ingests: Callable[[], bool], trades_live: Callable[[], bool]) -> dict[str, Callable[[], bool]]:
@@ -24,9 +26,9 @@ def whereabouts(name: str) -> str | None:
     return "an engine that trades live" if name in LIVE_JOBS else None
 
 
-def job_note(name: str, schedulers: Sequence[Scheduling]) -> str | None:
-    """Returns why a job cannot do anything now, or None."""
-    if name in NOT_BUILT:
+def job_note(name: str, schedulers: Sequence[Scheduling], installed: Callable[[], bool] = is_installed) -> str | None:
+    """Returns why a job cannot do what it is for now, or None."""
+    if name in SEARCHES and not installed():
         return NOT_INSTALLED
     place = whereabouts(name)
     if place is None or any(name in one.jobs for one in schedulers):

@@ -28,6 +28,7 @@ from actors.polling.poll_outlets import PollOutlets
 from actors.polling.venue_asking import VenueAsking
 from actors.polling.wallet_poll import WalletPoll
 from actors.scheduler import Scheduler
+from actors.tuner_board import TunerBoard
 from config.schema import EngineConfig
 from config.sources import ConfigInputs
 from engine.copyability.side_scoring import SideScoring
@@ -47,6 +48,8 @@ from protocols.polling import ColdPollStores
 from protocols.portfolio import CopyMarkStore
 from protocols.score_models import ModelJobStore, ModelWork
 from protocols.trader_accounts import TraderAccounts
+from protocols.tuner import TunerJobStore
+from protocols.tuner_search import TunerSearch
 
 CONCURRENT_MAX = 4
 """Runs of different jobs at once: polling and reading history last for most of an hour, and nobody waits for them."""
@@ -85,6 +88,10 @@ class JobPorts:
     models: ModelJobStore
     model_work: ModelWork | None = None
     """Trains and looks after models elsewhere; None: not from this process."""
+    tuner: TunerJobStore
+    tuner_search: TunerSearch
+    tuner_board: TunerBoard = attrs.field(factory=TunerBoard)
+    """Where the metrics look."""
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -122,7 +129,7 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
             clock=clock,
             board=io.coverage_board,
         ),
-        AlphaAgent(),
+        AlphaAgent(store=io.tuner, search=io.tuner_search, board=io.tuner_board),
         _cold_poll(config, io, clock),
         CheckNotifications(store=io.notices, clock=clock),
         SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),

@@ -19,6 +19,7 @@ from actors.price_cache import PriceCache
 from actors.scheduler import Scheduler
 from actors.session_registry import SessionRegistry
 from actors.token_registry import TokenRegistry
+from actors.tuner_board import TunerBoard
 from actors.web_login import WebLogin
 from config.login_urls import login_url_allowed
 from config.notify import channel_rules
@@ -90,6 +91,8 @@ class Services:
     coverage: CoverageBoard
     poll_outlets: Finder[PollOutlets]
     """The same for what pollers find."""
+    tuner: TunerBoard
+    """What the tuner did in this process."""
     cold_figures: PollFigures
     """What the cold tier of the wallet pollers did in this process."""
     session_registry: SessionRegistry
@@ -146,6 +149,7 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         late_trades=late_trades,
         settling=settling,
         coverage=jobs.coverage_board,
+        tuner=jobs.tuner_board,
         poll_outlets=poll_outlets,
         cold_figures=jobs.cold_figures,
         session_registry=session_registry,

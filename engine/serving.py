@@ -45,6 +45,7 @@ from engine.api.route import ApiRoute
 from engine.api.session_routes import session_routes
 from engine.api.signal_routes import signal_routes
 from engine.api.trader_routes import trader_routes
+from engine.api.tuner_routes import tuner_routes
 from engine.api.user_routes import user_routes
 from engine.config_desk import ConfigDesk
 from engine.copyability.desk import CopyabilityDesk
@@ -61,6 +62,7 @@ from engine.reload import Reloader
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.side_process import SideDesk
+from engine.tuner_process import SideTunerSearch
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
@@ -143,6 +145,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
             **attrs.asdict(io.jobs, recurse=False),
             side=context.side,
             model_work=SideModelWork(side=context.side, config=context.reloader.live.current.models),
+            tuner_search=SideTunerSearch(side=context.side, config=context.reloader.live.current.tuner),
         ),
         outbox=io.outbox,
         messages=io.messages,
@@ -188,6 +191,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         ),
         *coverage_routes(io.coverage, clock),
         *model_routes(io.models, score_file=engine.config.forward_testing.score_file),
+        *tuner_routes(io.tuner_reports, io.tuner),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
         *config_routes(ConfigDesk(context.reloader, clock)),

@@ -174,6 +174,7 @@ class StrategySettings:
     dead_market_floor: Decimal = decimal("0.04", "0", "1", 4, "live only: price of a collapsed market")
     dead_market_max_drift_pct: Decimal = decimal("80", "0", "100", 4, "live only: greatest fall since the signal")
     agent_managed: bool = flag(False, "the tuner may propose changes")
+    agent_applies: bool = flag(False, "the tuner may apply its proposals itself")
 
 
 WALLET_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"

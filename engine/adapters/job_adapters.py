@@ -20,6 +20,7 @@ from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.notice_job_store import PostgresNoticeJobStore
 from engine.adapters.postgres.retention_store import PostgresRetentionStore
 from engine.adapters.postgres.trader_stats_store import PostgresTraderStatsStore
+from engine.adapters.postgres.tuner_store import PostgresTunerStore
 from engine.adapters.system_clock import SystemClock
 from engine.adapters.trade_history import DataApiHistory
 from engine.adapters.trader_accounts import DataApiAccounts
@@ -50,6 +51,7 @@ class JobAdapters:
     notices: PostgresNoticeJobStore
     discovery: DiscoveryAdapters
     models: PostgresModelStore
+    tuner: PostgresTunerStore
 
 
 @asynccontextmanager
@@ -94,4 +96,5 @@ async def open_job_adapters(
             notices=PostgresNoticeJobStore(work),
             discovery=discovery,
             models=PostgresModelStore(work),
+            tuner=PostgresTunerStore(work, config.tuner),
         )

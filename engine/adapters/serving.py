@@ -40,6 +40,8 @@ from engine.adapters.postgres.signal_store import PostgresSignalStore
 from engine.adapters.postgres.strategy_store import StrategyStore
 from engine.adapters.postgres.trader_profile_store import PostgresTraderReports
 from engine.adapters.postgres.trader_record_store import PostgresTraderRecords
+from engine.adapters.postgres.tuner_reports import PostgresTunerReports
+from engine.adapters.postgres.tuner_store import PostgresTunerStore
 from engine.adapters.postgres.user_store import UserStore
 from engine.adapters.postgres.why_store import PostgresWhyStore
 from engine.adapters.price_upstream import ClobPrices, GammaPrices
@@ -84,6 +86,8 @@ class ServingAdapters:
     records: PostgresTraderRecords
     coverage: PostgresCoverageStore
     models: PostgresModelStore
+    tuner: PostgresTunerStore
+    tuner_reports: PostgresTunerReports
     portfolios: PostgresPortfolios
     copy_records: PostgresCopyRecords
     traders: PostgresTraderReports
@@ -154,6 +158,8 @@ async def open_serving_adapters(
             tokens=UserStore(tokens),
             coverage=PostgresCoverageStore(pool),
             models=PostgresModelStore(pool),
+            tuner=PostgresTunerStore(pool, config.tuner),
+            tuner_reports=PostgresTunerReports(pool),
             job_history=PostgresJobStore(pool),
             prices=GammaPrices(api=gamma),
             clob=ClobPrices(api=clob),

@@ -16,8 +16,10 @@ from engine.cli.operator import operator_name
 from engine.cli.terminal import plain, progress
 from engine.job_places import job_note, whereabouts
 from engine.job_wiring import JobPorts, jobs_of, runner_of
+from engine.model_work import SideModelWork
 from engine.runtime.traffic import Traffic
 from engine.side_process import SideDesk
+from engine.tuner_process import SideTunerSearch
 from protocols.jobs import JobLease, JobRun, JobStatus, JobStore
 
 LOOK_S = 0.3
@@ -41,7 +43,12 @@ async def run_job(config: EngineConfig, name: str, *, wait: bool, inputs: Config
     async def inside(database: OpenDatabase) -> RunReport:
         async with open_job_adapters(config, database.options, Traffic()) as io:
             side = SideDesk(config=inputs or ConfigInputs.of())
-            ports = JobPorts(**attrs.asdict(io, recurse=False), side=side)
+            ports = JobPorts(
+                **attrs.asdict(io, recurse=False),
+                side=side,
+                model_work=SideModelWork(side=side, config=config.models),
+                tuner_search=SideTunerSearch(side=side, config=config.tuner),
+            )
             schedulers = await io.store.schedulers()
             if whereabouts(name) is not None and (note := job_note(name, schedulers)) is not None:
                 raise click.ClickException(f"{name} {note}; nothing was asked for")

@@ -33,6 +33,7 @@ _COMMANDS = {
     "portfolio": ("engine.cli.portfolio", "portfolio", "What users copied, and what it came to and is worth."),
     "why": ("engine.cli.why", "why", "Tell what bots did with a trade, and why."),
     "model": ("engine.cli.model", "model", "Train models that score trades, see how good they are, let one judge."),
+    "tuner": ("engine.cli.tuner", "tuner", "What the tuner proposes for bots, what was decided, what became of it."),
     "replay": ("engine.cli.replay", "replay_command", "Run recorded trades through the engine: what would bots have done?"),
     "notify": ("engine.cli.notify", "notify", "Notices to users: how channels stand, a test, who wants what."),
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),

@@ -20,7 +20,8 @@ BOT_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Stake", ("starting_balance", "bet_size", "bet_allocation_weight", "allocation_method", "kelly_fraction", "min_bet",
                "max_bet", "proportional_pct", "proportional_basis")),
     ("Fills on paper", ("entry_model", "fill_delay_ms", "fill_slippage_max_pct")),
-    ("When it trades live", ("dead_market_guard", "dead_market_floor", "dead_market_max_drift_pct", "agent_managed")),
+    ("When it trades live", ("dead_market_guard", "dead_market_floor", "dead_market_max_drift_pct")),
+    ("Tuner", ("agent_managed", "agent_applies")),
 )  # fmt: skip
 LIVE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("About", ("display_name", "description")),

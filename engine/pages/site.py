@@ -13,6 +13,7 @@ from engine.pages.page import Page
 from engine.pages.portfolio_pages import portfolio_pages
 from engine.pages.settings_pages import settings_pages
 from engine.pages.trader_pages import trader_pages
+from engine.pages.tuner_pages import tuner_pages
 
 
 def all_pages() -> list[Page]:
@@ -20,6 +21,7 @@ def all_pages() -> list[Page]:
     return [
         *feed_pages(),
         *bot_pages(),
+        *tuner_pages(),
         *ft_pages(),
         # Before the live pages, of which one takes any word after /lt/.
         *log_pages(),

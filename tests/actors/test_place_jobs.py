@@ -2,7 +2,6 @@
 
 import pytest
 
-from actors.jobs.alpha_agent import AlphaAgent
 from actors.jobs.coverage_audit import CoverageAudit
 from actors.jobs.ft_resolve import FtResolve
 from engine.job_places import job_note, places_of, whereabouts
@@ -40,12 +39,6 @@ async def test_an_ingest_that_lost_its_lease_is_a_failure_of_the_run_not_a_lost_
         await FtResolve(settle=lambda: settle).run(running())
 
 
-async def test_the_agent_says_that_it_is_not_installed_and_fails_nobody():
-    run = running()
-    await AlphaAgent().run(run)
-    assert run.figures == {"installed": False, "note": "not installed"}
-
-
 async def test_the_audit_of_a_process_that_does_not_ingest_asks_nobody():
     run = running()
     nothing = object()
@@ -69,7 +62,8 @@ def test_a_note_tells_what_a_job_needs_and_nobody_has():
     assert job_note("cold-poll", [everywhere]) == "needs an engine that ingests, and none runs now"
     assert job_note("cold-poll", [everywhere, ingesting]) is None
     assert job_note("lt-execute", [everywhere, ingesting]) == "needs an engine that trades live, and none runs now"
-    assert job_note("alpha-agent", [everywhere]) == "not installed"
+    assert job_note("alpha-agent", [everywhere], installed=lambda: False) == "not installed"
+    assert job_note("alpha-agent", [everywhere], installed=lambda: True) is None
 
 
 def test_places_ask_the_process_each_time():

@@ -1,0 +1,1 @@
+"""The tuner's search, as it runs in a process of its own."""
