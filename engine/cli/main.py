@@ -33,6 +33,7 @@ _COMMANDS = {
     "portfolio": ("engine.cli.portfolio", "portfolio", "What users copied, and what it came to and is worth."),
     "why": ("engine.cli.why", "why", "Tell what bots did with a trade, and why."),
     "replay": ("engine.cli.replay", "replay_command", "Run recorded trades through the engine: what would bots have done?"),
+    "plan": ("engine.cli.plan", "plan_command", "What bots would have copied otherwise, before a change is applied."),
     "notify": ("engine.cli.notify", "notify", "Notices to users: how channels stand, a test, who wants what."),
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
     "login-url": ("engine.cli.login_url", "login_url", "Make a URL that lets somebody into the pages once, on this machine."),
