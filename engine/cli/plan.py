@@ -1,6 +1,5 @@
 """`polycopy plan`: a change of strategies before it is applied, trade by trade."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -184,10 +183,11 @@ async def _plans_in(connection: Connection, asked: _Asked, *, is_one: bool) -> t
     store = StrategyStore(connection)
     if is_one:
         await named(store, asked.entries[0].wallet_id)
-    owner_id = await owner_of(store, asked.owner)
     if asked.before is not None:
+        owner_id = await owner_of(store, asked.owner)
         return _plans(asked, _stored(asked.before, owner_id), owner_id)
     found = [await store.get(entry.wallet_id) for entry in asked.entries]
+    owner_id = await owner_of(store, asked.owner) if None in found else ""
     return _plans(asked, {one.wallet_id: one for one in found if one is not None}, owner_id)
 
 
@@ -214,7 +214,7 @@ def _stored(entries: Sequence[BotEntry], owner_id: str = "") -> dict[str, Strate
 
 def _tell(played: int, total: int, tells_progress: bool) -> None:
     if tells_progress:
-        print(f"{PROGRESS}{played} of {total}", file=sys.stderr, flush=True)  # noqa: T201 - for whoever started this process
+        click.echo(f"{PROGRESS}{played} of {total}", err=True)
     else:
         show_passing(f"{played:,} of {total:,} trades")
 

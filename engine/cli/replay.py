@@ -98,6 +98,7 @@ def _bots(path: Path | None) -> list[tuple[str, StrategySettings]]:
 
 
 def scores_of(file: str | None) -> ScoreTable | None:
+    """Returns the scores of `forward_testing.score_file`; None without one. Raises `RejectedError` and `OSError`."""
     if not file:
         return None
     path = Path(file)
