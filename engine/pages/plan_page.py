@@ -42,4 +42,4 @@ def _words_of(trade: Mapping[str, Any]) -> str:
     if refusal is not None:
         return _word(refusal["reason"])
     other = {"stake": "another stake", "price": "another price", "result": "another end"}
-    return ", ".join(other[one] for one in trade["differs"]).capitalize()
+    return ", ".join(other.get(one, one) for one in trade["differs"]).capitalize()
