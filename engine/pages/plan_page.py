@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.pages.decision_words import reason_text
+from engine.pages.decision_words import REASONS
 from engine.pages.page import Page, Visit
 
 TRADES_SHOWN = 50
 KINDS = {"added": "Now, not before", "dropped": "No longer", "changed": "Otherwise"}
+_OTHERWISE = {"stake": "Another stake", "price": "Another price", "result": "Another end"}
 _OF_PLANS = {"paused": "It is paused", "not_decided": "Nothing was decided about it"}
 
 
@@ -33,7 +34,7 @@ async def _plan(visit: Visit) -> Mapping[str, Any]:
 
 
 def _word(reason: str) -> str:
-    return _OF_PLANS.get(reason) or reason_text(reason)
+    return _OF_PLANS.get(reason) or REASONS.get(reason, reason)
 
 
 def _words_of(trade: Mapping[str, Any]) -> str:
@@ -41,5 +42,4 @@ def _words_of(trade: Mapping[str, Any]) -> str:
     refusal = trade["refusal"]
     if refusal is not None:
         return _word(refusal["reason"])
-    other = {"stake": "another stake", "price": "another price", "result": "another end"}
-    return ", ".join(other.get(one, one) for one in trade["differs"]).capitalize()
+    return ", ".join(_OTHERWISE[one] for one in trade["differs"])

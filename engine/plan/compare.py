@@ -28,6 +28,7 @@ from protocols.timestamps import utc_datetime
 
 ZERO = Decimal(0)
 Kind = Literal["added", "dropped", "changed"]
+Difference = Literal["stake", "price", "result"]
 
 
 @attrs.frozen(kw_only=True)
@@ -128,9 +129,9 @@ def _refusal(watch: RefusalWatch, side: _Side, position: Position) -> Refusal:
     return watch.refusal(strategy.number, order.source_trade_id, strategy.settings, order.trader)
 
 
-def _differing(old: Position, new: Position) -> list[str]:
+def _differing(old: Position, new: Position) -> list[Difference]:
     one, two = old.order, new.order
-    found = ["stake"] if one.stake != two.stake else []
+    found: list[Difference] = ["stake"] if one.stake != two.stake else []
     found += ["price"] if one.entry_price != two.entry_price else []
     if (old.outcome, old.exit_price) != (new.outcome, new.exit_price):
         return [*found, "result"]
@@ -148,7 +149,7 @@ def _row(
     old: Position | None,
     new: Position | None,
     refusal: Refusal | None,
-    differs: list[str],
+    differs: list[Difference],
     done: Replayed,
 ) -> TradeDifference:
     position = new or old

@@ -117,8 +117,8 @@ class TradeDifference(PlanStruct):
     trader_price: Decimal
     before: PlanCopy | None
     after: PlanCopy | None
-    differs: list[str]
-    """Of a changed one: stake, price, result."""
+    differs: list[Literal["stake", "price", "result"]]
+    """Of a changed one."""
     refusal: Refusal | None
     """Of an added or dropped one: why the other side did not copy it; null when there is no other side."""
     effect: Decimal

@@ -6,7 +6,6 @@ from html import escape
 from engine.plan.document import Plan, PlanCopy, PlanFigures, PlannedBot, Refusal, TradeDifference
 from engine.replay.report import STYLE, cell, row_of, signed, table
 
-TRADES_SHOWN = 500
 _TIME = "%Y-%m-%d %H:%M:%S"
 KINDS = {"added": "now and not before", "dropped": "no longer", "changed": "otherwise"}
 
@@ -77,11 +76,10 @@ def _figures(before: PlanFigures | None, after: PlanFigures) -> list[str]:
 def _trades(bot: PlannedBot) -> str:
     if not bot.trades:
         return "<p class=quiet>Every trade was treated alike.</p>"
-    shown = bot.trades[:TRADES_SHOWN]
-    more = " (those with the greatest effect)" if bot.cut or len(shown) < len(bot.trades) else ""
+    more = " (those with the greatest effect)" if bot.cut else ""
     heads = ("trade", "market", "outcome", "his price", "before", "after", "because", "effect, USD")
-    rows = table(heads, [_trade(one) for one in shown])
-    return f"<details open><summary>Trades that differ: {len(shown):,}{more}</summary>{rows}</details>"
+    rows = table(heads, [_trade(one) for one in bot.trades])
+    return f"<details open><summary>Trades that differ: {len(bot.trades):,}{more}</summary>{rows}</details>"
 
 
 def _trade(one: TradeDifference) -> str:

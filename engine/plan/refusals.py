@@ -13,6 +13,7 @@ from protocols.strategies import StrategySettings
 
 SNAPSHOTS_MAX = 5_000
 """Of refusals whose gate is shown with value and limit: each costs some kilobytes."""
+TEXT_CHARS_MAX = 120
 _DONE = frozenset((Reason.TAKEN.value, Reason.TRADER_SELL.value))
 _INPUTS = msgspec.json.Decoder(Inputs)
 
@@ -31,8 +32,13 @@ class Refused:
         if self.snapshot is not None:
             for gate in gates(settings, _INPUTS.decode(self.snapshot), self.bankroll, settings.target_traders or None):
                 if gate.reason == self.reason and not gate.passed:
-                    return Refusal(reason=self.reason, value=gate.value, limit=gate.limit)
+                    return Refusal(reason=self.reason, value=_short(gate.value), limit=_short(gate.limit))
         return Refusal(reason=self.reason)
+
+
+def _short(text: str | None) -> str | None:
+    """A list of words or wallets may be thousands long, and stand at hundreds of trades."""
+    return text if text is None or len(text) <= TEXT_CHARS_MAX else f"{text[: TEXT_CHARS_MAX - 1]}…"
 
 
 @attrs.define(eq=False)
