@@ -10,6 +10,7 @@ from engine.adapters.discovery_adapters import DiscoveryAdapters, open_discovery
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.poll_adapters import ColdPollAdapters, open_cold_poll_adapters
 from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
+from engine.adapters.postgres.copyability_store import PostgresCopyabilityStore
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
@@ -48,6 +49,7 @@ class JobAdapters:
     copy_marks: PostgresCopyMarkStore
     notices: PostgresNoticeJobStore
     discovery: DiscoveryAdapters
+    copyability: PostgresCopyabilityStore
 
 
 @asynccontextmanager
@@ -91,4 +93,5 @@ async def open_job_adapters(
             copy_marks=PostgresCopyMarkStore(work),
             notices=PostgresNoticeJobStore(work),
             discovery=discovery,
+            copyability=PostgresCopyabilityStore(work),
         )
