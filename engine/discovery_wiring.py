@@ -1,16 +1,13 @@
-"""Which jobs find out who trades well, and in which order: leaderboards ─▶ results and rankings ─▶ lists of winners,
-and what copying them would have made."""
+"""Which jobs find out who trades well, and in which order: leaderboards ─▶ results and rankings ─▶ lists of winners."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from actors.jobs.score_traders import ScoreTraders, ScoreWallets
 from actors.jobs.trader_leaderboard import SyncTraderLeaderboard
 from actors.jobs.wallet_pnl import BackfillWalletPnl
 from actors.jobs.winner_rotation import RotatePnlWinners
 from config.schema import EngineConfig
 from protocols.clock import WallClock
-from protocols.copyability import CopyabilityStore
 from protocols.jobs import Job
 from protocols.live.passes import LivePasses
 from protocols.trader_accounts import TraderAccounts
@@ -35,18 +32,11 @@ class DiscoveryPorts(Protocol):
     @property
     def rotation(self) -> RotationStore: ...
 
-    @property
-    def copyability(self) -> CopyabilityStore: ...
-
 
 def discovery_jobs(
-    config: EngineConfig,
-    io: DiscoveryPorts,
-    clock: WallClock,
-    live: Callable[[], LivePasses | None],
-    score_wallets: ScoreWallets,
+    config: EngineConfig, io: DiscoveryPorts, clock: WallClock, live: Callable[[], LivePasses | None]
 ) -> list[Job]:
-    """Returns the jobs; each comes after the one before it, and the last two after the results."""
+    """Returns the three jobs; each comes after the one before it."""
     discovery = config.discovery
     return [
         SyncTraderLeaderboard(store=io.leaderboard, accounts=io.accounts, rows=discovery.leaderboard_rows),
@@ -58,7 +48,6 @@ def discovery_jobs(
             config=discovery,
             clock=clock,
         ),
-        ScoreTraders(store=io.copyability, score=score_wallets, config=config.copyability, clock=clock),
         RotatePnlWinners(store=io.rotation, clock=clock, incomplete_max_ratio=discovery.incomplete_max_ratio),
     ]
 

@@ -19,6 +19,7 @@ from actors.jobs.markets_refresh import MarketsRefresh
 from actors.jobs.model_watch import ModelWatch
 from actors.jobs.reason_counts import ReasonCounts
 from actors.jobs.retention import Retention
+from actors.jobs.score_traders import ScoreTraders
 from actors.jobs.send_welcome_emails import SendWelcomeEmails
 from actors.jobs.trader_statistics import TraderStatistics
 from actors.jobs.train_model import TrainModel
@@ -36,6 +37,7 @@ from engine.discovery_wiring import DiscoveryPorts, discovery_jobs
 from engine.job_places import places_of
 from engine.side_process import SideDesk
 from protocols.clock import Random, WallClock
+from protocols.copyability import CopyabilityStore
 from protocols.coverage import CoverageStore
 from protocols.ft_statistics import ReasonCountStore, SnapshotStore, TraderStatsStore
 from protocols.housekeeping import MarketRefreshStore, RetentionStore
@@ -92,6 +94,7 @@ class JobPorts:
     tuner_search: TunerSearch
     tuner_board: TunerBoard = attrs.field(factory=TunerBoard)
     """Where the metrics look."""
+    copyability: CopyabilityStore
     live: Callable[[], LivePasses | None] = lambda: None
     """Live trading of this process, where it trades."""
     late_trades: Callable[[], LateTrades | None] = lambda: None
@@ -133,14 +136,16 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
         _cold_poll(config, io, clock),
         CheckNotifications(store=io.notices, clock=clock),
         SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),
-        *discovery_jobs(config, io.discovery, clock, io.live, _scoring(config, io).daily),
         TrainModel(store=io.models, work=io.model_work),
         ModelWatch(store=io.models, work=io.model_work, config=config.models),
+        *discovery_jobs(config, io.discovery, clock, io.live),
+        _score_traders(config, io, clock),
     ]
 
 
-def _scoring(config: EngineConfig, io: JobPorts) -> SideScoring:
-    return SideScoring(desk=io.side, config=config.copyability, kind="score-traders")
+def _score_traders(config: EngineConfig, io: JobPorts, clock: WallClock) -> ScoreTraders:
+    scoring = SideScoring(desk=io.side, config=config.copyability, kind="score-traders")
+    return ScoreTraders(store=io.copyability, score=scoring.daily, config=config.copyability, clock=clock)
 
 
 def _cold_poll(config: EngineConfig, io: JobPorts, clock: WallClock) -> ColdPoll:

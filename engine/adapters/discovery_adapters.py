@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 import attrs
 
 from config.schema import EngineConfig
-from engine.adapters.postgres.copyability_store import PostgresCopyabilityStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leaderboard_store import PostgresLeaderboardStore
 from engine.adapters.postgres.official_result_store import PostgresOfficialResultStore
@@ -30,7 +29,6 @@ class DiscoveryAdapters:
     official: PostgresOfficialResultStore
     leaderboard: PostgresLeaderboardStore
     rotation: PostgresRotationStore
-    copyability: PostgresCopyabilityStore
 
 
 @asynccontextmanager
@@ -59,5 +57,4 @@ async def open_discovery_adapters(
             official=PostgresOfficialResultStore(connection),
             leaderboard=PostgresLeaderboardStore(connection),
             rotation=PostgresRotationStore(connection),
-            copyability=PostgresCopyabilityStore(connection),
         )

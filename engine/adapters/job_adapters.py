@@ -10,6 +10,7 @@ from engine.adapters.discovery_adapters import DiscoveryAdapters, open_discovery
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.poll_adapters import ColdPollAdapters, open_cold_poll_adapters
 from engine.adapters.postgres.copy_mark_store import PostgresCopyMarkStore
+from engine.adapters.postgres.copyability_store import PostgresCopyabilityStore
 from engine.adapters.postgres.coverage_store import PostgresCoverageStore
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.ft_snapshot_store import PostgresSnapshotStore
@@ -52,6 +53,7 @@ class JobAdapters:
     discovery: DiscoveryAdapters
     models: PostgresModelStore
     tuner: PostgresTunerStore
+    copyability: PostgresCopyabilityStore
 
 
 @asynccontextmanager
@@ -97,4 +99,5 @@ async def open_job_adapters(
             discovery=discovery,
             models=PostgresModelStore(work),
             tuner=PostgresTunerStore(work, config.tuner),
+            copyability=PostgresCopyabilityStore(work),
         )

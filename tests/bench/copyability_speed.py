@@ -69,7 +69,7 @@ def _read(wallets: list[str], trades: int, rng: random.Random) -> ReadTraders:
         rows=rows,
         truncated=frozenset(),
         resolutions=resolutions,
-        prices=Tape(rows=every, resolutions=resolutions, seconds=DAYS * 86_400).prices(),
+        prices=Tape(rows=every, resolutions=resolutions, seconds=DAYS * 86_400).prices,
         delay=MeasuredDelay(delay_ms=3_000, source="assumed"),
         depth=ASSUMED,
     )

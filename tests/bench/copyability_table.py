@@ -24,6 +24,8 @@ from .copyability_tapes import BEGAN_S, Tape, simulated, with_insiders
 SIZE = Decimal(20)
 DELAY_MS = 3_000
 EDGES = (0.0, 0.03, 0.06, 0.10, 0.20, 0.40)
+VARIED = 0.06
+"""Edge of the trader who is tried with other parameters."""
 BUSIEST = 40
 CONFIG = load_config(environ={})
 
@@ -42,6 +44,12 @@ def main(*, quick: bool) -> None:
     print("|" + "---|" * 11)
     for wallet, edge in insiders.items():
         print(f"| {edge:.0%} | {_cells(planted[wallet])} |")
+    wallet = next(one for one, edge in insiders.items() if edge == VARIED)
+    print(f"\nWhat the trader with an edge of {VARIED:.0%} comes to when a parameter is another:\n")
+    print("| parameter | value | net return | capacity, USD |\n|---|---|---|---|")
+    for name, value, assumed in variations():
+        one = scored(tape, [wallet], assumed=assumed)[wallet]
+        print(f"| {name} | {value} | {_percent(one.net_return)} | {one.capacity} {one.capacity_usd or ''} |")
     crowd = scored(tape, busiest[:BUSIEST], assumed=Assumed(delay_ms=DELAY_MS))
     grades = Counter(one.grade for one in crowd.values())
     enough = [one for one in crowd.values() if one.net_return is not None]
@@ -50,13 +58,7 @@ def main(*, quick: bool) -> None:
         f"mean net return {sum(one.net for one in enough) / sum(one.stake for one in enough):.1%} of {len(enough)} judged;"
     )
     flags = Counter(flag.name for one in crowd.values() for flag in one.flags)
-    print(f"flags {dict(sorted(flags.items()))}\n")
-    wallet = next(one for one, edge in insiders.items() if edge == EDGES[-2])
-    print(f"What the trader with an edge of {EDGES[-2]:.0%} comes to when a parameter is another:\n")
-    print("| parameter | value | net return | capacity, USD |\n|---|---|---|---|")
-    for name, value, assumed in variations():
-        one = scored(tape, [wallet], assumed=assumed)[wallet]
-        print(f"| {name} | {value} | {_percent(one.net_return)} | {one.capacity} {one.capacity_usd or ''} |")
+    print(f"flags {dict(sorted(flags.items()))}")
 
 
 def variations() -> list[tuple[str, object, Assumed]]:
@@ -81,7 +83,7 @@ def scored(tape: Tape, wallets: Sequence[str], *, assumed: Assumed) -> Mapping[s
     wanted = set(wallets)
     rows = [row for row in tape.rows if row.wallet in wanted]
     sizes = {wallet: ladder_of(SIZE) for wallet in wallets}
-    found = play(CONFIG, CopyTape(rows=rows, resolutions=tape.resolutions, prices=tape.prices()), sizes, assumed)
+    found = play(CONFIG, CopyTape(rows=rows, resolutions=tape.resolutions, prices=tape.prices), sizes, assumed)
     until_ms = (BEGAN_S + tape.seconds) * 1000
     return {
         wallet: copyability_of(

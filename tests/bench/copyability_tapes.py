@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -20,7 +21,7 @@ BEGAN_S = 1_780_000_000
 MICRO = Decimal(1_000_000)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Tape:
     """Trades of everybody and what the markets paid."""
 
@@ -28,6 +29,7 @@ class Tape:
     resolutions: Sequence[Resolution]
     seconds: int
 
+    @cached_property
     def prices(self) -> PriceTape:
         """Returns everybody's prices."""
         tape = PriceTape()
