@@ -1,7 +1,7 @@
 """Stored trades, as strategies, models and scores are tried on them; and the port that reads them."""
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -78,11 +78,28 @@ class BacktestQuery:
     """2: every stored trade, 0: of copied traders only."""
 
 
+@attrs.frozen
+class PagePlace:
+    """Where a page ended."""
+
+    trade_time: datetime
+    ingest_seq: int
+
+
+@attrs.frozen(kw_only=True)
+class TradePage:
+    """Some trades, maybe none although more follow."""
+
+    trades: Sequence[PastTrade]
+    after: PagePlace | None
+    """Where the next page goes on; None: this was the last."""
+
+
 class BacktestStore(Protocol):
     """What is read for a backtest. All methods raise `TransientError`."""
 
-    def trades(self, query: BacktestQuery) -> AsyncIterator[list[PastTrade]]:
-        """Yields trades in pages, in the order of their time; of one time in the order in which they were stored."""
+    async def trades(self, query: BacktestQuery, after: PagePlace | None = None) -> TradePage:
+        """Returns the next trades in the order of their time; of one time in the order in which they were stored."""
         ...
 
     async def markets(self, condition_ids: Sequence[str]) -> dict[str, StoredMarket]:

@@ -123,6 +123,14 @@ def one_order_of_tasks(seed: int) -> Iterator[None]:
         scheduler._r.setstate(state)
 
 
+@attrs.frozen
+class _Closing:
+    """Markets that are resolved at one time of the clock."""
+
+    at_s: float
+    condition_ids: Sequence[str]
+
+
 @attrs.define(eq=False)
 class _Run:
     config: EngineConfig
@@ -161,11 +169,13 @@ class _Run:
             await self._stage.open(nursery)
             wallets = dict.fromkeys(row.wallet for row in self.order.rows)
             await self._stage.forward.records.fetch(itertools.islice(wallets, WALLETS_MAX), deadline_s=AT_HAND_S)
-            await self._feed()
+            later = await self._feed()
             ended_ms = self.order.rows[-1].timestamp_s * 1000
             settings = [strategy.settings for strategy in strategies]
             await trio.sleep(AFTER_S + self.config.forward_testing.market_wait_s)
             await trio.sleep(max(one.aggregate_window_s + one.fill_delay_ms / 1000 for one in settings))
+            for closing in later:
+                await self._settle(closing)
             self._markets.ended = True
             await self._stage.forward.settler.pass_once()
             self._sample(ended_ms)
@@ -189,18 +199,19 @@ class _Run:
             return Silence()
         return self.order.books(ReplayView(clock=self._clock, prices=self.prices, markets=self._markets))
 
-    async def _feed(self) -> None:
-        """Feeds a second at a time: virtual time goes on only when every actor has nothing left to do."""
+    async def _feed(self) -> list[_Closing]:
+        """Feeds a second at a time: virtual time goes on only when every actor has nothing left to do.
+
+        Returns what is resolved after the last trade.
+        """
         rows, began_s = self.order.rows, self.order.rows[0].timestamp_s
-        last_ms = rows[-1].timestamp_s * 1000
-        due = sorted(ms for ms in set(self._markets.closings.values()) if ms is not None and ms <= last_ms)
+        due = self._closings(began_s)
         step = max(1, len(rows) // SAMPLES)
         played = 0
         await trio.lowlevel.checkpoint()
         for second, group in itertools.groupby(rows, key=lambda row: row.timestamp_s):
-            while due and due[0] <= second * 1000:
-                await self._at(max(0.0, due.pop(0) / 1000 - began_s))
-                await self._stage.forward.settler.pass_once()
+            while due and due[-1].at_s <= second - began_s:
+                await self._settle(due.pop())
             await self._at(float(second - began_s))
             batch = list(group)
             if played // step != (played + len(batch)) // step or not played:
@@ -209,6 +220,20 @@ class _Run:
             await self._bring(batch)
             await self._stage.tape.send_many([raw for row in batch if (raw := self._raw(row)) is not None])
             self.progress(played)
+        return due[::-1]
+
+    def _closings(self, began_s: int) -> list[_Closing]:
+        """The last one first."""
+        by_ms: dict[int, list[str]] = {}
+        for condition_id, closed_ms in self._markets.closings.items():
+            if closed_ms is not None:
+                by_ms.setdefault(closed_ms, []).append(condition_id)
+        return [_Closing(max(0.0, ms / 1000 - began_s), by_ms[ms]) for ms in sorted(by_ms, reverse=True)]
+
+    async def _settle(self, closing: _Closing) -> None:
+        await self._at(closing.at_s)
+        if any(self._ledger.is_open(condition_id) for condition_id in closing.condition_ids):
+            await self._stage.forward.settler.pass_once()
 
     async def _bring(self, batch: Sequence[TapeRow]) -> None:
         """Puts markets and traders of a second at hand, as they mostly are in a running engine: one call for all."""

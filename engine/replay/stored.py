@@ -48,10 +48,14 @@ async def stored_tape(
     be judged by what came out later.
     """
     rows: list[TapeRow] = []
-    async for page in store.trades(query):
-        rows += [tape_row(trade) for trade in page]
+    page = await store.trades(query)
+    while True:
+        rows += [tape_row(trade) for trade in page.trades]
         if len(rows) > trades_max:
             raise RejectedError(f"more than {trades_max:,} stored trades; ask for fewer days or traders")
+        if page.after is None:
+            break
+        page = await store.trades(query, page.after)
     ids = list(dict.fromkeys(row.condition_id for row in rows))
     markets = await store.markets(ids)
     wallets = dict.fromkeys(row.wallet for row in rows)

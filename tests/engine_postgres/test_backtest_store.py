@@ -32,7 +32,12 @@ async def world(database, aio):
 
 async def read(world: TraderWorld, query: BacktestQuery = ALL, page_rows: int = 2) -> list[PastTrade]:
     store = PostgresBacktestStore(world.connection, page_rows=page_rows)
-    return [trade async for page in store.trades(query) for trade in page]
+    page = await store.trades(query)
+    found = list(page.trades)
+    while page.after is not None:
+        page = await store.trades(query, page.after)
+        found += page.trades
+    return found
 
 
 @settings(

@@ -157,6 +157,10 @@ class MemoryPaperLedger:
             for condition_id in sorted(id_ for id_ in self._open if id_ > after)[:markets_max]
         ]
 
+    def is_open(self, condition_id: str) -> bool:
+        """Returns whether something of a market is held."""
+        return condition_id in self._open
+
     async def settle(self, payouts: Sequence[Payouts]) -> list[SettledOrder]:
         """Settles every open order of these markets whose token is named, by strategy and in the order of time."""
         paid = {(one.condition_id, token_id): one for one in payouts for token_id in one.by_token}

@@ -1,6 +1,6 @@
 """Stored trades, markets and days of traders, read in pages for backtests."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import asyncpg
@@ -8,7 +8,7 @@ import attrs
 
 from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.decision_market_store import MARKET_COLUMNS, market_of_row
-from protocols.backtest import BacktestQuery, DayRow, PastTrade, StoredMarket
+from protocols.backtest import BacktestQuery, DayRow, PagePlace, PastTrade, StoredMarket, TradePage
 from protocols.timestamps import utc_datetime
 
 PAGE_ROWS = 5_000
@@ -48,27 +48,25 @@ class PostgresBacktestStore:
     reads: RunsWork
     page_rows: int = PAGE_ROWS
 
-    async def trades(self, query: BacktestQuery) -> AsyncIterator[list[PastTrade]]:
-        """Yields trades in pages. Raises `TransientError`.
+    async def trades(self, query: BacktestQuery, after: PagePlace | None = None) -> TradePage:
+        """Returns the next trades of a query. Raises `TransientError`.
 
         Of more wallets than a query takes at once, all traders are read and the others left out.
         """
         wallets = None if query.wallets is None else frozenset(query.wallets)
         few = None if wallets is None or len(wallets) > WALLETS_PER_PAGE else sorted(wallets)
-        since, until = utc_datetime(query.since_ms), utc_datetime(query.until_ms)
-        after = -1
-        while rows := await self._page(since, until, after, query.lane_max, few):
-            found = [_trade(row) for row in rows if wallets is None or row["trader_wallet"] in wallets]
-            if found:
-                yield found
-            if len(rows) < self.page_rows:
-                return
-            since, after = rows[-1]["trade_timestamp"], rows[-1]["ingest_seq"]
+        place = after or PagePlace(utc_datetime(query.since_ms), -1)
+        rows = await self._page(place, utc_datetime(query.until_ms), query.lane_max, few)
+        more = len(rows) == self.page_rows
+        return TradePage(
+            trades=[_trade(row) for row in rows if wallets is None or row["trader_wallet"] in wallets],
+            after=PagePlace(rows[-1]["trade_timestamp"], rows[-1]["ingest_seq"]) if more else None,
+        )
 
     async def _page(
-        self, since: datetime, until: datetime, after: int, lane_max: int, wallets: list[str] | None
+        self, place: PagePlace, until: datetime, lane_max: int, wallets: list[str] | None
     ) -> list[asyncpg.Record]:
-        values = (since, until, after, lane_max, self.page_rows)
+        values = (place.trade_time, until, place.ingest_seq, lane_max, self.page_rows)
 
         async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
             if wallets is None:
