@@ -38,6 +38,7 @@ from engine.api.model_routes import model_routes
 from engine.api.mount import ApiMount
 from engine.api.notification_routes import notification_routes
 from engine.api.peer import networks_of
+from engine.api.plan_routes import plan_routes
 from engine.api.portfolio_routes import portfolio_routes
 from engine.api.price_routes import price_routes
 from engine.api.route import ApiRoute
@@ -54,6 +55,7 @@ from engine.page_wiring import every_page
 from engine.pages.feed_cards import feed_card_routes
 from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
+from engine.plan_desk import PlanDesk
 from engine.reload import Reloader
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
@@ -86,6 +88,9 @@ class ServingContext:
         default=attrs.Factory(lambda self: SideDesk(config=self.reloader.inputs), takes_self=True)
     )
     """Where heavy work is done: one for the whole process, which is what bounds it."""
+    plans: PlanDesk = attrs.field(
+        default=attrs.Factory(lambda self: PlanDesk(side=self.side, rng=self.secret_rng), takes_self=True)
+    )
 
 
 @asynccontextmanager
@@ -98,7 +103,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         ports = service_ports(io, context)
         children, services = build_services(engine.config, ports)
         watch = EngineWatch(engine=engine, clock=context.clock)
-        watch.serving = children = (*children, Child(name="engine_watch", run=watch.run))
+        beside = (Child(name="engine_watch", run=watch.run), Child(name="plan_desk", run=context.plans.run))
+        watch.serving = children = (*children, *beside)
         await nursery.start(engine.supervisor.run_group, "serving", children)
         door = BrowserDoor(
             find=services.session_registry.find, trusted_proxies=networks_of(engine.config.http.trusted_proxies)
@@ -167,6 +173,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *feed_card_routes(services.feed_hub, search, context.pages.renderer),
         *follow_routes(io.follows),
         *bot_routes(io.strategies),
+        *plan_routes(io.strategies, context.plans),
         *ft_read_routes(_ft_ports(engine, io, services, clock)),
         *signal_routes(io.signals),
         *trader_routes(io.traders),

@@ -236,15 +236,19 @@ class SideDesk:
         """Returns for how many seconds each kind has been running."""
         return {kind: trio.current_time() - began_s for kind, began_s in self._running.items()}
 
+    def check_room(self, kind: str) -> None:
+        """Raises `SideBusyError` when work of this kind would have to wait."""
+        if kind in self._running:
+            raise SideBusyError(f"{kind} is running already, for {self.running[kind]:.0f} s; one at a time")
+        if len(self._running) >= self.together_max:
+            raise SideBusyError(f"busy with {', '.join(self._running)}; at most {self.together_max} run side by side")
+
     async def run(
         self, kind: str, args: Sequence[str], *, stdin: bytes = b"", timeout_s: float, memory_mb: int,
         told: LineTold | None = None, module: str = COMMANDS,
     ) -> bytes:  # fmt: skip
         """As `run_command`. Raises `SideProcessError`, and `SideBusyError` when it would have to wait."""
-        if kind in self._running:
-            raise SideBusyError(f"{kind} is running already, for {self.running[kind]:.0f} s; one at a time")
-        if len(self._running) >= self.together_max:
-            raise SideBusyError(f"busy with {', '.join(self._running)}; at most {self.together_max} run side by side")
+        self.check_room(kind)
         self._running[kind] = trio.current_time()
         try:
             return await run_command(

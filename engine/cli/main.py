@@ -34,6 +34,7 @@ _COMMANDS = {
     "why": ("engine.cli.why", "why", "Tell what bots did with a trade, and why."),
     "model": ("engine.cli.model", "model", "Train models that score trades, see how good they are, let one judge."),
     "replay": ("engine.cli.replay", "replay_command", "Run recorded trades through the engine: what would bots have done?"),
+    "plan": ("engine.cli.plan", "plan_command", "What bots would have copied otherwise, before a change is applied."),
     "notify": ("engine.cli.notify", "notify", "Notices to users: how channels stand, a test, who wants what."),
     "users": ("engine.cli.users", "users", "List users, add them, shut them out."),
     "login-url": ("engine.cli.login_url", "login_url", "Make a URL that lets somebody into the pages once, on this machine."),

@@ -64,7 +64,7 @@ def replay_command(
             wallets=tuple(dict.fromkeys(wallet.lower() for wallet in wallets)),
             resolutions=read_resolutions(resolutions_file) if resolutions_file else (),
             records=read_stats(stats_file) if stats_file else {},
-            scores=_scores(config.forward_testing.score_file),
+            scores=scores_of(config.forward_testing.score_file),
             seed=seed,
         )
         total = len(order.rows)
@@ -97,7 +97,8 @@ def _bots(path: Path | None) -> list[tuple[str, StrategySettings]]:
         return settings_of_entries(entries_from_toml(text))
 
 
-def _scores(file: str | None) -> ScoreTable | None:
+def scores_of(file: str | None) -> ScoreTable | None:
+    """Returns the scores of `forward_testing.score_file`; None without one. Raises `RejectedError` and `OSError`."""
     if not file:
         return None
     path = Path(file)

@@ -10,6 +10,7 @@ from engine.pages.live_pages import live_pages
 from engine.pages.log_pages import log_pages
 from engine.pages.model_pages import model_pages
 from engine.pages.page import Page
+from engine.pages.plan_page import plan_pages
 from engine.pages.portfolio_pages import portfolio_pages
 from engine.pages.settings_pages import settings_pages
 from engine.pages.trader_pages import trader_pages
@@ -20,6 +21,7 @@ def all_pages() -> list[Page]:
     return [
         *feed_pages(),
         *bot_pages(),
+        *plan_pages(),
         *ft_pages(),
         # Before the live pages, of which one takes any word after /lt/.
         *log_pages(),

@@ -22,7 +22,7 @@ from engine.replay.stage import ReplayStage, replay_stage
 from engine.replay.tape_markets import Resolution, TapeMarkets
 from engine.simulator.tape import TapeRow
 from protocols.clock import Random, WallClock
-from protocols.decisions import MarketInput, TraderRecord
+from protocols.decisions import Decision, MarketInput, TraderRecord
 from protocols.errors import MalformedError
 from protocols.paper import BookDepths, Scorer, TraderRecords
 from protocols.score_table import ScoreTable
@@ -71,6 +71,8 @@ class ReplayOrder:
     """Goes before `scores`."""
     books: BooksOf | None = None
     """Makes the order books; without it there are none."""
+    watch: Callable[[Decision], None] | None = None
+    """Is told every decision as soon as it is committed."""
     seed: int = 1
 
 
@@ -151,7 +153,7 @@ class _Run:
         self._portfolios = any(needs_of(strategy.settings).portfolio for strategy in strategies)
         self._clock = ReplayClock(self.order.rows[0].timestamp_s * 1000)
         self._markets = TapeMarkets.of(self.order.rows, self.order.resolutions, self._clock)
-        self._ledger = ReplayLedger(clock=self._clock, keep_trades=False, markets=self._markets)
+        self._ledger = ReplayLedger(clock=self._clock, keep_trades=False, markets=self._markets, watch=self.order.watch)
         for strategy in strategies:
             self._ledger.add_account(strategy.wallet_id, strategy.settings.starting_balance)
         async with trio.open_nursery() as nursery:

@@ -1,7 +1,7 @@
 """What stands behind the ports of the actors during a replay: memory, and silence where a tape has no data."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ import trio
 from actors.rules.backtest.record_book import RecordBook
 from engine.adapters.memory.paper_ledger import MemoryPaperLedger
 from protocols.clock import WallClock
-from protocols.decisions import Absent, Book, Inputs, Score, TraderRecord
+from protocols.decisions import Absent, Book, Decision, Inputs, Score, TraderRecord
 from protocols.errors import RejectedError
 from protocols.ingest import TargetSets, WriteResult
 from protocols.markets import Market
@@ -40,6 +40,8 @@ class ReplayClock:
 class ReplayLedger(MemoryPaperLedger):
     """The store in memory; it counts reasons and finds a trader's fills without looking at all trades."""
 
+    watch: Callable[[Decision], None] | None = None
+    """Is told every decision that is applied."""
     reasons: Counter[tuple[int, str]] = attrs.field(init=False, factory=Counter)
     """Decisions by the strategy's number and reason."""
     _fills: defaultdict[tuple[str, str], list[SeenFill]] = attrs.field(init=False, factory=lambda: defaultdict(list))
@@ -52,6 +54,8 @@ class ReplayLedger(MemoryPaperLedger):
         for decision, receipt in zip(decisions, result.receipts, strict=True):
             if receipt.applied:
                 self.reasons.update(zip(decision.strategies, decision.reasons, strict=True))
+                if self.watch is not None:
+                    self.watch(decision)
         fills = {trade.trade_id: trade for trade in new}
         for id_, trade in fills.items():
             self._fills[trade.wallet, trade.token_id].append(

@@ -40,7 +40,7 @@ def page(result: dict[str, Any]) -> str:
     copied = result["copied"] if isinstance(result["copied"], str) else f"{len(result['copied'])} wallets"
     facts = (
         f"{tape['trades']:,} trades of {tape['wallets']:,} wallets in {tape['markets']:,} markets, "
-        f"{_time(tape['began_ms'])} to {_time(tape['ended_ms'])}. Copied: {copied}. Seed {result['seed']}."
+        f"{time_text(tape['began_ms'])} to {time_text(tape['ended_ms'])}. Copied: {copied}. Seed {result['seed']}."
     )
     lost = tape["skipped_lines"] + tape["malformed"] + tape["undecided"]
     return "".join(
@@ -68,30 +68,30 @@ def _standings(bots: Sequence[tuple[str, dict[str, Any]]]) -> str:
         one = bot["figures"]
         cells = (
             f'<a href="#bot-{place}">{escape(name)}</a>',
-            _signed(one["return_pct"], " %"),
-            _signed(one["total_pnl"]),
-            _signed(one["realized_pnl"]),
+            signed(one["return_pct"], " %"),
+            signed(one["total_pnl"]),
+            signed(one["realized_pnl"]),
             *(f"{one[key]:,}" for key in ("orders", "open_orders", "sold")),
             f"{one['won']:,} / {one['lost']:,}",
         )
-        rows.append(_row(cells))
+        rows.append(row_of(cells))
     heads = ("bot", "return", "total, USD", "realised, USD", "orders", "unsettled", "sold", "won / lost")
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _bot(place: int, name: str, bot: dict[str, Any]) -> str:
-    figures = "".join(_row((escape(key.replace("_", " ")), _cell(value))) for key, value in bot["figures"].items())
+    figures = "".join(row_of((escape(key.replace("_", " ")), cell(value))) for key, value in bot["figures"].items())
     most = max(bot["reasons"].values(), default=1)
     reasons = [
-        _row((escape(reason), f"{count:,}", f'<span class=bar style="width:{12 * count / most:.2f}rem"></span>'))
+        row_of((escape(reason), f"{count:,}", f'<span class=bar style="width:{12 * count / most:.2f}rem"></span>'))
         for reason, count in sorted(bot["reasons"].items(), key=lambda one: (-one[1], one[0]))
     ]
     return "".join(
         [
             f'<section><h2 id="bot-{place}">{escape(name)}</h2>',
             chart(bot["equity"]),
-            _table(("reason", "trades", ""), reasons) if reasons else "<p class=quiet>It was offered no trade.</p>",
-            f"<details><summary>Figures</summary>{_table(('figure', 'value'), [figures])}</details>",
+            table(("reason", "trades", ""), reasons) if reasons else "<p class=quiet>It was offered no trade.</p>",
+            f"<details><summary>Figures</summary>{table(('figure', 'value'), [figures])}</details>",
             _orders(bot["orders"]),
             "</section>",
         ]
@@ -102,22 +102,22 @@ def _orders(orders: Sequence[dict[str, Any]]) -> str:
     if not orders:
         return ""
     rows = [
-        _row(
+        row_of(
             (
-                _time(one["trade_ms"]),
+                time_text(one["trade_ms"]),
                 escape(one["market"] or one["token_id"]),
                 escape(one["outcome"] or ""),
-                _cell(one["entry_price"]),
-                _cell(one["stake"]),
+                cell(one["entry_price"]),
+                cell(one["stake"]),
                 escape(one["result"].lower()),
-                _signed(one["realized"]),
+                signed(one["realized"]),
             )
         )
         for one in orders[:ORDERS_SHOWN]
     ]
     shown = f"the first {ORDERS_SHOWN} of {len(orders):,}" if len(orders) > ORDERS_SHOWN else f"{len(orders):,}"
     heads = ("trade", "market", "outcome", "price", "stake, USD", "result", "realised, USD")
-    return f"<details><summary>Orders ({shown})</summary>{_table(heads, rows)}</details>"
+    return f"<details><summary>Orders ({shown})</summary>{table(heads, rows)}</details>"
 
 
 def chart(points: Sequence[tuple[int, str]]) -> str:
@@ -145,31 +145,35 @@ def chart(points: Sequence[tuple[int, str]]) -> str:
             f'<line class="start" x1="{LEFT}" y1="{y(start)}" x2="{WIDTH - RIGHT}" y2="{y(start)}"/>',
             f'<polyline class="curve" points="{line}"/>',
             *(f'<text x="{LEFT - 6}" y="{at}" dy="4" text-anchor="end">{usd:,.2f}</text>' for usd, at in labels),
-            f'<text x="{LEFT}" y="{HEIGHT - 8}">{_time(first_ms)}</text>',
-            f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{_time(last_ms)}</text></svg>',
+            f'<text x="{LEFT}" y="{HEIGHT - 8}">{time_text(first_ms)}</text>',
+            f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{time_text(last_ms)}</text></svg>',
         ]
     )
 
 
-def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
+def table(heads: Sequence[str], rows: Sequence[str]) -> str:
+    """Returns a table of rows that are HTML already, under headings that are text."""
     head = "".join(f"<th>{escape(one)}</th>" for one in heads)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def _row(cells: Sequence[str]) -> str:
+def row_of(cells: Sequence[str]) -> str:
     """Returns a row of cells that are HTML already."""
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Returns a value as text; a dash for None."""
     return "–" if value is None else escape(str(value))
 
 
-def _signed(text: str, unit: str = "") -> str:
-    value = Decimal(text)
+def signed(number: str | Decimal, unit: str = "") -> str:
+    """Returns a number with its sign and two decimals, in the colour of gain or loss."""
+    value = round(Decimal(number), 2)
     kind = "good" if value > 0 else "bad" if value < 0 else "quiet"
     return f"<span class={kind}>{format(value, '+,.2f' if value else ',.2f')}{unit}</span>"
 
 
-def _time(ms: int) -> str:
+def time_text(ms: int) -> str:
+    """Returns a time in UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

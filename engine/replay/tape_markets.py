@@ -69,12 +69,90 @@ def _resolution(line: Line) -> Resolution:
     )
 
 
+_OPPOSITES = {"yes": "No", "no": "Yes", "over": "Under", "under": "Over"}
+
+
+@attrs.frozen
+class _Token:
+    """A token of a market as the tape has it."""
+
+    seen_ms: int
+    """Its first trade."""
+    place: int
+    """Index of its outcome; 999 where the tape does not say."""
+    token_id: str
+    outcome: str
+
+
+@attrs.define(eq=False)
+class _Open:
+    """A market while it is open: what is said of it, and the tokens that have been traded so far."""
+
+    first: TapeRow
+    tokens: list[_Token] = attrs.field(factory=list)
+    """In the order in which they were seen."""
+    said: MarketInput | None = None
+    """What a file or the database says of it besides."""
+    _known: dict[int, MarketInput] = attrs.field(init=False, factory=dict)
+    """By number of tokens."""
+
+    def at(self, now_ms: int) -> MarketInput:
+        """Returns the market without what is traded later."""
+        count = sum(token.seen_ms <= now_ms for token in self.tokens)
+        if count not in self._known:
+            self._known[count] = self._known_before(self.tokens[:count])
+        return self._known[count]
+
+    def whole(self) -> MarketInput:
+        """Returns the market with every token that is known of it, for when it ends."""
+        market = self._known_before(self.tokens)
+        ordered = sorted(self.tokens, key=lambda token: (token.place, token.token_id))
+        return (
+            market
+            if market.token_ids
+            else msgspec.structs.replace(
+                market,
+                outcomes=tuple(token.outcome for token in ordered),
+                token_ids=tuple(token.token_id for token in ordered),
+            )
+        )
+
+    def _known_before(self, tokens: Sequence[_Token]) -> MarketInput:
+        """What was known of a market while it was open: nothing of its end.
+
+        Where only the tape tells of it, tokens that it has not named yet are no strangers: then it names none.
+        """
+        first, said = self.first, self.said or MarketInput(condition_id="")
+        is_whole = bool(said.token_ids) and {token.token_id for token in tokens} <= set(said.token_ids)
+        market = with_kind(
+            msgspec.structs.replace(
+                said,
+                condition_id=canonical_condition_id(first.condition_id),
+                title=said.title or first.text("title") or None,
+                slug=said.slug or first.text("slug") or None,
+                event_slug=said.event_slug or first.text("eventSlug") or None,
+                outcomes=said.outcomes if is_whole else _both([token.outcome for token in tokens]),
+                token_ids=said.token_ids if is_whole else (),
+                closed=False,
+                resolved=False,
+                outcome_prices=None,
+            )
+        )
+        return market if is_whole else msgspec.structs.replace(market, outcomes=())
+
+
+def _both(outcomes: Sequence[str]) -> tuple[str, ...]:
+    """Returns outcomes with the one that belongs to the only one: a market with Yes has No, too."""
+    other = _OPPOSITES.get(outcomes[0].strip().lower()) if len(outcomes) == 1 else None
+    return (*outcomes, other) if other else tuple(outcomes)
+
+
 @attrs.define(eq=False)
 class TapeMarkets(Mapping[str, MarketInput]):
     """`DecisionMarkets`, and what the settler is told: each market as it stands at the time of the clock."""
 
     clock: WallClock
-    _open: dict[str, MarketInput]
+    _open: dict[str, _Open]
     _resolved: dict[str, MarketInput]
     """Of markets whose payouts are known."""
     closings: dict[str, int | None]
@@ -85,8 +163,8 @@ class TapeMarkets(Mapping[str, MarketInput]):
     def of(cls, rows: Sequence[TapeRow], resolutions: Sequence[Resolution], clock: WallClock) -> "TapeMarkets":
         """Returns the markets of rows; a resolution belongs to the market with its condition id, a token or its slug."""
         opened = _markets_of(rows)
-        by_token = {token: id_ for id_, market in opened.items() for token in market.token_ids}
-        by_slug = {market.slug: id_ for id_, market in opened.items() if market.slug}
+        by_token = {token.token_id: id_ for id_, market in opened.items() for token in market.tokens}
+        by_slug = {slug: id_ for id_, market in opened.items() if (slug := market.first.text("slug"))}
         resolved, closings = dict[str, MarketInput](), dict[str, int | None]()
         for one in resolutions:
             tokens = one.payouts or (one.market.token_ids if one.market else ())
@@ -94,14 +172,14 @@ class TapeMarkets(Mapping[str, MarketInput]):
             id_ = next((id_ for id_ in ids if id_ in opened), None)
             if id_ is None:
                 continue
-            opened[id_] = _known_before(opened[id_], one.market)
+            opened[id_].said = one.market or opened[id_].said
             if one.payouts:
-                resolved[id_], closings[id_] = _paid(opened[id_], one.payouts), one.closed_ms
+                resolved[id_], closings[id_] = _paid(opened[id_].whole(), one.payouts), one.closed_ms
         return cls(clock, opened, resolved, closings)
 
     def __getitem__(self, condition_id: str) -> MarketInput:
-        market = self._open[condition_id]
-        now_ms = self.clock.now_ms()
+        opened, now_ms = self._open[condition_id], self.clock.now_ms()
+        market = opened.at(now_ms)
         if condition_id in self._resolved:
             closed_ms = self.closings[condition_id]
             if self.ended or (closed_ms is not None and closed_ms <= now_ms):
@@ -119,48 +197,19 @@ class TapeMarkets(Mapping[str, MarketInput]):
         return {id_: self[id_] for id_ in condition_ids if id_ in self._open}
 
 
-def _markets_of(rows: Sequence[TapeRow]) -> dict[str, MarketInput]:
-    firsts, tokens = dict[str, TapeRow](), dict[str, dict[str, tuple[int, str]]]()
+def _markets_of(rows: Sequence[TapeRow]) -> dict[str, _Open]:
+    found, known = dict[str, _Open](), set[tuple[str, str]]()
     for row in rows:
         id_ = canonical_condition_id(row.condition_id)
-        firsts.setdefault(id_, row)
-        index = row.fields.get("outcomeIndex")
-        place = index if isinstance(index, int) and 0 <= index < 999 else 999
-        tokens.setdefault(id_, {}).setdefault(row.token_id, (place, row.text("outcome")))
-    return {id_: _market(id_, row, tokens[id_]) for id_, row in firsts.items()}
-
-
-def _market(condition_id: str, row: TapeRow, tokens: dict[str, tuple[int, str]]) -> MarketInput:
-    ordered = sorted(tokens, key=lambda token: (tokens[token][0], token))
-    market = MarketInput(
-        condition_id=condition_id,
-        title=row.text("title") or None,
-        slug=row.text("slug") or None,
-        event_slug=row.text("eventSlug") or None,
-        outcomes=tuple(tokens[token][1] for token in ordered),
-        token_ids=tuple(ordered),
-    )
-    return with_kind(market)
-
-
-def _known_before(ours: MarketInput, said: MarketInput | None) -> MarketInput:
-    """What was known of a market while it was open: nothing of its end."""
-    if said is None:
-        return ours
-    tokens = said.token_ids if set(ours.token_ids) <= set(said.token_ids) else ours.token_ids
-    return with_kind(
-        msgspec.structs.replace(
-            said,
-            condition_id=ours.condition_id,
-            title=said.title or ours.title,
-            slug=said.slug or ours.slug,
-            outcomes=said.outcomes if tokens is said.token_ids else ours.outcomes,
-            token_ids=tokens,
-            closed=False,
-            resolved=False,
-            outcome_prices=None,
-        )
-    )
+        market = found.get(id_)
+        if market is None:
+            market = found[id_] = _Open(row)
+        if (id_, row.token_id) not in known:
+            known.add((id_, row.token_id))
+            index = row.fields.get("outcomeIndex")
+            place = index if isinstance(index, int) and 0 <= index < 999 else 999
+            market.tokens.append(_Token(row.timestamp_s * 1000, place, row.token_id, row.text("outcome")))
+    return found
 
 
 def _paid(market: MarketInput, payouts: Mapping[str, Decimal]) -> MarketInput:

@@ -18,7 +18,7 @@ from protocols.users import Principal, Scope
 REAL = ("/api/ft/settings", "/api/lt/settings", "/api/ft/templates")
 """What the engine says of itself: nothing of it comes from outside."""
 IN_PATH = {"wallet": "0x" + "1" * 40, "address": "0x" + "1" * 40, "name": "coverage-audit", "list": "leaderboard",
-           "modelId": "1"}  # fmt: skip
+           "modelId": "1", "plan_id": "0123456789abcdef"}  # fmt: skip
 FIXED = {
     "/jobs/{name}": {"name": "coverage-audit"},
     "/lt/{strategy_id}": {"settings": {"exit_deadline_s": 60}, "strategyId": "one", "ftWalletId": "one"},
