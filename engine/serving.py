@@ -144,7 +144,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         catalog=io.catalog,
         jobs=JobPorts(
             **attrs.asdict(io.jobs, recurse=False),
-            model_work=SideModelWork(side=context.side, config=context.reloader.live.current.models),
+            model_work=SideModelWork(side=context.side, config=context.reloader.live.view.models),
         ),
         outbox=io.outbox,
         messages=io.messages,
