@@ -150,7 +150,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         jobs=JobPorts(
             **attrs.asdict(io.jobs, recurse=False),
             side=context.side,
-            model_work=SideModelWork(side=context.side, config=context.reloader.live.current.models),
+            model_work=SideModelWork(side=context.side, config=context.reloader.live.view.models),
             tuner_search=SideTunerSearch(side=context.side, config=context.reloader.live.current.tuner),
         ),
         outbox=io.outbox,

@@ -49,7 +49,7 @@ def report_lines(report: ModelReport) -> list[str]:
         + ", ".join(f"{plain(name)} {plain(number)}" for name, number in sorted(report.libraries.items())),
         "",
         *table_lines(
-            ("trades", "of", "events", "markets", "days", "won", "from", "until"), _spans(report), right=range(1, 6)
+            ("part", "trades", "events", "markets", "days", "won", "from", "until"), _spans(report), right=range(1, 6)
         ),
         f"{count_text(report.embargoed)} trades were open when validation began and are in neither; left out: "
         + (
@@ -80,7 +80,7 @@ def report_markdown(report: ModelReport) -> list[str]:
         f"Model {model.model_id}, {model.kind}, features of version {model.feature_version}, seed {report.seed}; trades from "
         f"{moment_text(model.data_from)} to {moment_text(model.data_until)}."
     )
-    spans = _markdown(("trades", "of", "events", "markets", "days", "won"), [row[:6] for row in _spans(report)])
+    spans = _markdown(("part", "trades", "events", "markets", "days", "won"), [row[:6] for row in _spans(report)])
     heads = ("out of sample", "AUC", "Brier", "log loss", "model less it", "95 % from", "to")
     return [head, "", *spans, "", *_markdown(heads, _scores(report)), "", *_markdown(_BIN_HEADS, _bins(report))]
 

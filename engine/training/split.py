@@ -18,16 +18,18 @@ class Split:
     """Trades before the first of validation whose market ended at or after it: in neither part."""
 
 
-def split_by_time(table: Table, *, valid_share: float = VALID_SHARE) -> Split:
+def split_by_time(table: Table, *, valid_share: float = VALID_SHARE, in_place: bool = False) -> Split:
     """Returns the latest trades as validation; of those before, whose market had ended when the first of them was made.
 
-    A market with a trade in validation ended after that trade, and so after the first one: it is not in train.
+    A market with a trade in validation ended after that trade, and so after the first one: it is not in train. `in_place`: the
+    table is of no use afterwards, and its memory is that of both parts.
     """
     first = _first_of_valid(table.trade_ms, valid_share)
     if first >= len(table):
         return Split(train=table, valid=table[slice(0, 0)], embargoed=0)
     had_ended = table.ended_ms[:first] < table.trade_ms[first]
-    train = table.taken(np.flatnonzero(had_ended))
+    rows = np.flatnonzero(had_ended)
+    train = table.gathered(rows) if in_place else table.taken(rows)
     return Split(train=train, valid=table[slice(first, len(table))], embargoed=first - len(train))
 
 

@@ -31,8 +31,11 @@ def trained(
     now_s: Callable[[], float],
     valid_share: float = VALID_SHARE,
 ) -> list[NewModel]:
-    """Returns a boosted and a logistic model, each measured on what came after. Raises `RejectedError` for too few trades."""
-    split = split_by_time(table, valid_share=valid_share)
+    """Returns a boosted and a logistic model, each measured on what came after. Raises `RejectedError` for too few trades.
+
+    The table is of no use afterwards.
+    """
+    split = split_by_time(table, valid_share=valid_share, in_place=True)
     _check(split)
     stage("baselines")
     against = yardstick(split, left_out=left_out, seed=seed)

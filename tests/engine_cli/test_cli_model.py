@@ -9,9 +9,11 @@ from engine_training.planted_world import Plan, PlantedWorld
 from score.made_figures import made_model
 
 from config.scoring import ModelsConfig
+from config.sources import ConfigInputs
 from engine.adapters.postgres.database import Connection, database_loop
 from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.model_work import SideModelWork
+from engine.side_process import SideDesk
 
 
 def in_loop(work):
@@ -81,22 +83,14 @@ def test_training_in_a_process_of_its_own_makes_two_models(command, database, tm
     assert {one["modelId"] for one in listed} == {one["id"] for one in found}
     assert sorted(one["kind"] for one in listed) == ["boosted", "logistic"]
     assert json_of(command("watch", str(found[0]["id"]), "--json"))["drift"] is None
-    # The job reads the same output.
-    again = subprocess.run([*argv[:-2], "--no-keep"], capture_output=True, timeout=240, check=True)
-    models = trio.run(SideModelWork(side=Answers(again.stdout), config=ModelsConfig()).train)
+    # The jobs do the same by a side process, which keeps nothing.
+    inputs = ConfigInputs.of(None, overrides={"database.url": database.dsn, "models.train_days": "3000"})
+    work = SideModelWork(side=SideDesk(config=inputs), config=ModelsConfig())
+    models = trio.run(work.train)
     assert [one.kind for one in models] == ["boosted", "logistic"]
+    assert [one.document for one in models] == [one["document"] for one in found]
+    assert trio.run(work.look, found[0]["id"]) is None
     assert len(json_of(command("list", "--json"))["models"]) == 2
-
-
-class Answers:
-    """A desk whose process has answered."""
-
-    def __init__(self, answer):
-        self.answer = answer
-
-    async def run(self, kind, args, **limits):
-        assert args == ("model", "train", "--no-keep", "--json")
-        return self.answer
 
 
 def test_too_few_trades_are_said_to_be_too_few(database):

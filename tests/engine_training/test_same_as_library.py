@@ -2,6 +2,7 @@
 
 import random
 
+import attrs
 import msgspec
 import numpy
 import pytest
@@ -97,9 +98,14 @@ def test_nothing_that_was_learned_from_ended_after_the_first_trade_of_validation
         rows = table.market == market
         if rows.any():
             table.ended_ms[rows] = table.ended_ms[rows].max()
-    split = split_by_time(table, valid_share=rng.uniform(0.1, 0.6))
+    share = rng.uniform(0.1, 0.6)
+    split = split_by_time(table, valid_share=share)
     assert len(split.train) + split.embargoed + len(split.valid) == len(table)
     if len(split.valid):
         assert split.train.ended_ms.max(initial=0) < split.valid.trade_ms.min()
         assert not set(split.train.market.tolist()) & set(split.valid.market.tolist())
+        moved = split_by_time(table, valid_share=share, in_place=True)
+        for part, same in ((split.train, moved.train), (split.valid, moved.valid)):
+            for name, column in attrs.asdict(part, recurse=False).items():
+                assert numpy.array_equal(column, getattr(same, name), equal_nan=True), name
         assert split.valid.weights.sum() == pytest.approx(len(set(split.valid.event.tolist())))
