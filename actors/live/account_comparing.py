@@ -22,7 +22,6 @@ from protocols.live.watching import (
 ZERO = Decimal(0)
 MICRO = Decimal(1_000_000)
 UNSETTLED_MAX = 500
-POSITIONS_MIN_A_PASS = 3
 POSITIONS_PASSES = 15
 """Each position is a call: all of them are compared within so many passes, a quarter of an hour."""
 FOREIGN_SHOWN_MAX = 100
@@ -139,7 +138,7 @@ class AccountComparing:
     def _next_tokens(self, ours: Mapping[str, Decimal]) -> list[str]:
         tokens = sorted(ours)
         turned = [one for one in tokens if one > self._last_token] + [one for one in tokens if one <= self._last_token]
-        return turned[: max(POSITIONS_MIN_A_PASS, -(-len(turned) // POSITIONS_PASSES))]
+        return turned[: -(-len(turned) // POSITIONS_PASSES)]
 
 
 def _foreign_orders(overview: Overview, ours: frozenset[str]) -> tuple[ForeignOrder, ...]:
