@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 CALL_PAUSE_S = 0.72
 """A waiting trade shall know within a second of the venue being able to answer."""
 _JITTER_S = 0.04
+GATHER_S = 0.05
+"""Trades of one moment share a call."""
 BURST = 3
 CLOSED_PAUSE_S = 10.0
 """Between calls for markets that may be hidden because they are closed (venue.md §3.1): nobody copies into those."""
@@ -51,7 +53,7 @@ class Want:
     @property
     def due_from_s(self) -> float:
         """Returns from when the venue may be asked, which is also its place in the queue."""
-        return self.since_s if self.asked_s is None else self.asked_s + CALL_PAUSE_S
+        return self.since_s + GATHER_S if self.asked_s is None else self.asked_s + CALL_PAUSE_S
 
     @property
     def is_askable(self) -> bool:
@@ -78,7 +80,7 @@ class CallPace:
         now_s = trio.current_time()
         if self.next_s(wants) > now_s:
             return []
-        due = (want for want in wants if want.is_askable and want.due_from_s <= now_s)
+        due = (want for want in wants if want.is_askable and (want.asked_s is None or want.due_from_s <= now_s))
         batch, values = list[Want](), 0
         for want in sorted(due, key=lambda want: want.due_from_s):
             values += len(spellings_of(want.condition_id))

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
@@ -28,10 +28,10 @@ CONDITION_ID = re.compile("0x[0-9a-f]{62,64}")
 class MarketRegistry:
     """unknown ids → markets. One reader and batches: an unknown market costs one call, however many trades name it.
 
-    Ids wait a while for others that go into the same call; whoever cannot wait for a market asks for it himself
-    (`MarketDesk`), and then it costs nothing here. The catalog verifies ids, so a market is either the right one or absent
-    (D59). Absent ids are asked again with growing pauses; ids that were lost on the way are found again by a sweep over
-    stored trades.
+    Ids wait a while for others that go into the same call, unless there are free places in calls that go out anyway; whoever
+    cannot wait for a market asks for it himself (`MarketDesk`), and then it costs nothing here. The catalog verifies ids, so a
+    market is either the right one or absent (D59). Absent ids are asked again with growing pauses; ids that were lost on the
+    way are found again by a sweep over stored trades.
     """
 
     requests: Inbox[str]
@@ -39,6 +39,8 @@ class MarketRegistry:
     catalog: MarketCatalog
     config: MarketsConfig
     rng: Random
+    has_places: Callable[[], bool] = lambda: False
+    """Whether asking the catalog costs no call just now."""
     learned: int = attrs.field(init=False, default=0)
     calls: int = attrs.field(init=False, default=0)
     absent: dict[str, "_Absent"] = attrs.field(init=False, factory=dict)
@@ -47,6 +49,10 @@ class MarketRegistry:
     """Ids that wait for others, and since when; one that is lost with a crash is found again by the sweep."""
     _known: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(5_000))
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+    _closed_due_s: float = attrs.field(init=False, default=float("-inf"))
+    """From when on a few ids are worth a call to the list of closed markets, in which there may be no places."""
+    _half_asked: set[str] = attrs.field(init=False, factory=set)
+    """Ids of a batch that wait for it."""
     _swept_s: float = attrs.field(init=False, default=float("-inf"))
     _sweep_after: str = attrs.field(init=False, default="")
     """Where the next sweep goes on when the last one found as much as it may."""
@@ -73,7 +79,7 @@ class MarketRegistry:
     def _full(self) -> list[str]:
         """Takes what was gathered once the first of it has waited long enough, or it fills a call."""
         oldest_s = next(iter(self._gathered.values()), float("inf"))
-        if len(self._gathered) < BATCH_MAX and trio.current_time() < oldest_s + self.config.linger_s:
+        if len(self._gathered) < BATCH_MAX and trio.current_time() < oldest_s + self._linger_s():
             return []
         gathered, self._gathered = list(self._gathered), {}
         return gathered
@@ -81,8 +87,11 @@ class MarketRegistry:
     def _next_check_in_s(self) -> float:
         now_s = trio.current_time()
         due_s = min((absent.due_s for absent in self.absent.values()), default=float("inf"))
-        due_s = min(due_s, next(iter(self._gathered.values()), float("inf")) + self.config.linger_s)
+        due_s = min(due_s, next(iter(self._gathered.values()), float("inf")) + self._linger_s())
         return max(0.0, min(due_s, self._swept_s + self.config.sweep_interval_s) - now_s)
+
+    def _linger_s(self) -> float:
+        return 0.0 if self.has_places() else self.config.linger_s
 
     def _due_again(self) -> list[str]:
         now_s = trio.current_time()
@@ -119,6 +128,7 @@ class MarketRegistry:
             backoff.reset()
 
     async def _learn_batch(self, wanted: Sequence[str]) -> None:
+        self._half_asked = set()
         missing = await self.store.missing(wanted)
         found = await self._ask(missing) if missing else []
         found = await self._stored(found)
@@ -147,9 +157,13 @@ class MarketRegistry:
         self.calls += 1
         found = await self.catalog.markets(missing, closed=None)
         rest = sorted(set(missing) - {market.condition_id for market in found})
-        if rest:
+        now_s = trio.current_time()
+        if rest and (len(missing) >= BATCH_MAX or now_s >= self._closed_due_s):
+            self._closed_due_s = now_s + self.config.linger_s - self._linger_s()
             self.calls += 1
             found += await self.catalog.markets(rest, closed=True)
+        else:
+            self._half_asked.update(rest)
         return found
 
     async def _stored(self, found: list[Market]) -> list[Market]:
@@ -169,11 +183,14 @@ class MarketRegistry:
         return await self._stored(found[:middle]) + await self._stored(found[middle:])
 
     def _remember_absent(self, condition_id: str) -> None:
-        tries = self.absent[condition_id].tries + 1 if condition_id in self.absent else 1
-        pause_s = min(86_400.0, self.config.retry_missing_s * 2.0 ** (tries - 1))
+        tries = self.absent[condition_id].tries if condition_id in self.absent else 0
+        due_s = self._closed_due_s
+        if condition_id not in self._half_asked:
+            tries += 1
+            due_s = trio.current_time() + min(86_400.0, self.config.retry_missing_s * 2.0 ** (tries - 1))
         if len(self.absent) >= UNKNOWN_MAX:
             self.absent.pop(next(iter(self.absent)))
-        self.absent[condition_id] = _Absent(due_s=trio.current_time() + pause_s, tries=tries)
+        self.absent[condition_id] = _Absent(due_s=due_s, tries=tries)
 
     def _warn(self, key: str, message: str, error: Exception) -> None:
         if self._log_limit.allows(key, trio.current_time()) is not None:

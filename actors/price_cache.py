@@ -100,7 +100,9 @@ class PriceCache:
             while True:
                 await self._until_departure()
                 self._in_air += 1
-                nursery.start_soon(self._fly, self.queue.depart())
+                flight = self.queue.depart()
+                self._pilot.board(flight)
+                nursery.start_soon(self._fly, flight)
 
     async def quotes(self, condition_ids: Collection[str], max_age_ms: int = 0) -> dict[str, Quote | None]:
         """Returns a quote not older than `max_age_ms`, at least the TTL, for each canonical condition id.

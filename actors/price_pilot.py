@@ -11,7 +11,7 @@ from actors.price_memory import Forgetful, PriceMemory
 from actors.price_subscription import PriceSubscription
 from actors.price_writes import PriceWrites
 from actors.rules.price_freshness import CLOSED_SERVED_S, Freshness
-from actors.rules.price_hot_set import riders
+from actors.rules.price_hot_set import Candidate, riders
 from actors.rules.price_wire import quote_of
 from protocols.clock import WallClock
 from protocols.errors import TransientError
@@ -46,7 +46,9 @@ class PricePilot:
         """Learns what a flight wants to know, and whatever else is due."""
         await self._look_up(flight)
         sent_s, sent_ms = trio.current_time(), self.clock.now_ms()
-        along = () if self.desk.gamma.blocked(sent_s) else self._take_along(flight, sent_s)
+        # Once more: the rows may have taken their time.
+        self.board(flight)
+        along = () if self.desk.gamma.blocked(sent_s) else self._along(flight, sent_s)
         asked = [id_ for id_ in flight.condition_ids if id_ not in flight.quotes]
         for condition_id in asked:
             if (entry := self.memory.get(condition_id)) is not None:
@@ -64,6 +66,20 @@ class PricePilot:
             await self.desk.clob_finds(second, known)
             self._settle(flight, second, PriceSource.CLOB, sent_s, sent_ms)
         self._give_up(flight, asked, gathered.vanished)
+
+    def board(self, flight: Flight) -> None:
+        """Fills the seats of a flight, as it departs: who was asked for meanwhile must not take one of his own.
+
+        A flight that is only for hidden markets costs no look at the others: their own flight comes soon.
+        """
+        now_s = trio.current_time()
+        entries = [self.memory.get(id_) for id_ in flight.condition_ids]
+        if self.desk.gamma.blocked(now_s) or (
+            not flight.market_names and all(entry is not None and entry.hidden for entry in entries)
+        ):
+            return
+        shown = [one for one in self._free(now_s) if not one.hidden]
+        self.queue.ride(flight, riders(shown, VALUES_MAX - flight.values, now_s, self.freshness.ttl_s))
 
     async def row(self, condition_id: str) -> Quote | None:
         """Returns a market's row as a quote. Raises `TransientError`."""
@@ -101,18 +117,13 @@ class PricePilot:
     def _is_hopeless(self, condition_id: str, now_s: float) -> bool:
         return self.undecided.holds(condition_id, now_s) or self.absent.holds(condition_id, now_s)
 
-    def _take_along(self, flight: Flight, now_s: float) -> Sequence[str]:
-        """Fills the seats of a flight; returns hidden markets that ask along if it has to look for such ones anyway.
-
-        A flight that is only for hidden markets costs no look at the others: their own flight comes soon.
-        """
-        free = [one for one in self.memory.candidates(now_s) if not self.queue.is_booked(one.condition_id)]
-        entries = [self.memory.get(id_) for id_ in flight.condition_ids]
-        if flight.market_names or not all(entry is not None and entry.hidden for entry in entries):
-            shown = [one for one in free if not one.hidden]
-            self.queue.ride(flight, riders(shown, VALUES_MAX - flight.values, now_s, self.freshness.ttl_s))
-        hidden = [one for one in free if one.hidden]
+    def _along(self, flight: Flight, now_s: float) -> Sequence[str]:
+        """Returns hidden markets that ask along if a flight has to look for such ones anyway."""
+        hidden = [one for one in self._free(now_s) if one.hidden]
         return fitting(riders(hidden, VALUES_MAX, now_s, CLOSED_SERVED_S), VALUES_MAX - flight.values)
+
+    def _free(self, now_s: float) -> list[Candidate]:
+        return [one for one in self.memory.candidates(now_s) if not self.queue.is_booked(one.condition_id)]
 
     async def _look_up(self, flight: Flight) -> None:
         """Reads the rows of what memory does not know: a resolved market is answered by its row."""

@@ -65,6 +65,8 @@ class PaperPorts:
     catalog: MarketCatalog
     models: ActiveModels | None = None
     """None: no trained model is ever asked."""
+    prompt_catalog: MarketCatalog | None = None
+    """For whom a trade waits; None: `catalog` is as good."""
 
 
 @attrs.frozen(kw_only=True)
@@ -116,7 +118,8 @@ def forward_testing(
     """Returns the actors of forward testing between two channels; with `live` its decisions claim live orders, too."""
     settings = config.forward_testing
     registry = StrategyRegistry(store=io.strategies, config=config.filter, rng=rng)
-    market_desk = MarketDesk(store=io.decision_markets, catalog=io.catalog, markets=io.markets, clock=clock, rng=rng)
+    prompt = io.prompt_catalog or io.catalog
+    market_desk = MarketDesk(store=io.decision_markets, catalog=prompt, markets=io.markets, clock=clock, rng=rng)
     records = RecordDesk(store=io.records, rng=rng)
     holdings = HoldingDesk(store=io.paper, venue=io.trader_holdings, clock=clock)
     # A file that is named goes first: no model is activated meanwhile (`model_switching.py`).

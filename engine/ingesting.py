@@ -144,7 +144,11 @@ class IngestHost:
 
     def _ports(self, io: IngestAdapters, live: LivePorts | None) -> Adapters:
         paper = PaperPorts(
-            **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
+            **attrs.asdict(io.paper, recurse=False),
+            spill=io.spill,
+            markets=io.markets,
+            catalog=io.catalog,
+            prompt_catalog=io.prompt_catalog,
         )
         return Adapters(
             **attrs.asdict(io, recurse=False)

@@ -69,6 +69,10 @@ class Adapters:
     dialer: StreamDialer
     history: TradeHistory
     catalog: MarketCatalog
+    prompt_catalog: MarketCatalog | None = None
+    """For whom a trade waits; None: there is one catalogue only."""
+    has_places: Callable[[], bool] = lambda: False
+    """Whether asking `catalog` costs no call just now."""
     newest: NewestMarkets
     trades: TradeStore
     gaps: GapStore
@@ -247,7 +251,12 @@ def _sources(
 
 def _market_registry(config: EngineConfig, io: Adapters, requests: Channel[str]) -> MarketRegistry:
     return MarketRegistry(
-        requests=requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
+        requests=requests.inbox,
+        store=io.markets,
+        catalog=io.catalog,
+        has_places=io.has_places,
+        config=config.markets,
+        rng=io.rng,
     )
 
 

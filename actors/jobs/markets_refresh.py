@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import attrs
 import trio
 
+from actors.market_asking import call_spans
 from protocols.errors import RejectedError
 from protocols.housekeeping import MarketRefreshStore
 from protocols.ingest import MarketCatalog, MarketStore
@@ -13,7 +14,6 @@ from protocols.jobs import RunningJob
 from protocols.markets import Market
 
 _log = logging.getLogger(__name__)
-BATCH_MAX = 50
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -38,10 +38,10 @@ class MarketsRefresh:
         """Refreshes markets. Raises `TransientError`; what was refreshed until then stays so."""
         running.report(asked=0, refreshed=0, absent=0, refused=0)
         wanted = await self.due.due(traded_days=self.traded_days, markets_max=self.markets_max)
-        for start in range(0, len(wanted), BATCH_MAX):
+        for start, end in call_spans(wanted):
             if start:
                 await trio.sleep(self.pause_s)
-            batch = wanted[start : start + BATCH_MAX]
+            batch = wanted[start:end]
             await self._refresh(batch, running)
             await self.due.asked(batch)
             _count(running, "asked", len(batch))

@@ -22,9 +22,10 @@ from protocols.live.watching import (
 ZERO = Decimal(0)
 MICRO = Decimal(1_000_000)
 UNSETTLED_MAX = 500
-POSITIONS_MIN_A_PASS = 3
 POSITIONS_PASSES = 15
 """Each position is a call: all of them are compared within so many passes, a quarter of an hour."""
+POSITIONS_AT_ONCE = 3
+"""So many are compared in the first pass, and so many that did not agree are looked at again in each."""
 FOREIGN_SHOWN_MAX = 100
 DRIFT_TOLERANCE = Decimal("0.01")
 """Shares: the venue fills up to that much less or more than was ordered (venue.md §7.2)."""
@@ -139,7 +140,10 @@ class AccountComparing:
     def _next_tokens(self, ours: Mapping[str, Decimal]) -> list[str]:
         tokens = sorted(ours)
         turned = [one for one in tokens if one > self._last_token] + [one for one in tokens if one <= self._last_token]
-        return turned[: max(POSITIONS_MIN_A_PASS, -(-len(turned) // POSITIONS_PASSES))]
+        count = max(-(-len(turned) // POSITIONS_PASSES), POSITIONS_AT_ONCE if self._since_ms is None else 0)
+        again = [one for one in turned[count:] if one in self.drifts][:POSITIONS_AT_ONCE]
+        # Those last whose turn it is: the next pass goes on after them.
+        return [*again, *turned[:count]]
 
 
 def _foreign_orders(overview: Overview, ours: frozenset[str]) -> tuple[ForeignOrder, ...]:

@@ -1,7 +1,7 @@
 """Opens every adapter of the ingest for as long as the engine holds its lease."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -41,6 +41,11 @@ class IngestAdapters:
     dialer: RtdsDialer
     history: DataApiHistory
     catalog: GammaCatalog
+    """For those who can wait for a call of somebody else's."""
+    prompt_catalog: GammaCatalog
+    """For those for whom a trade waits."""
+    has_places: Callable[[], bool]
+    """Whether asking `catalog` costs no call just now."""
     newest: GammaCatalog
     trades: PostgresTradeStore
     gaps: PostgresGapStore
@@ -103,12 +108,14 @@ async def open_adapters(
         with suppress(TransientError):
             # The first trade must not wait for a connection and a plan.
             await trades.write(())
-        catalog = GammaCatalog(api=gamma)
+        prompt, rides = GammaCatalog(api=gamma), traffic.market_rides
         yield IngestAdapters(
             dialer=dialer,
             history=DataApiHistory(api=data, clock=clock),
-            catalog=catalog,
-            newest=catalog,
+            catalog=GammaCatalog(api=gamma, shown_rides=rides, closed_rides=rides),
+            prompt_catalog=prompt,
+            has_places=rides.has_places,
+            newest=prompt,
             trades=trades,
             gaps=PostgresGapStore(writer, lease),
             targets=targets,

@@ -86,7 +86,7 @@ async def open_job_adapters(
             retention=PostgresRetentionStore(work),
             refresh=PostgresMarketRefreshStore(work),
             markets=PostgresMarketStore(work),
-            catalog=GammaCatalog(api=gamma),
+            catalog=GammaCatalog(api=gamma, shown_rides=traffic.market_rides),
             trader_stats=PostgresTraderStatsStore(work),
             reason_counts=PostgresTraderStatsStore(work),
             snapshots=PostgresSnapshotStore(work),

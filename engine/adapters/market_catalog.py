@@ -1,13 +1,15 @@
-"""The venue's markets over HTTP: Gamma, its answers verified by id."""
+"""The venue's markets over HTTP: Gamma, its answers verified by id. Whoever can wait asks in calls of others first."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from engine.adapters.upstream import Upstream
+from engine.runtime.market_rides import MarketRides
+from protocols.errors import MalformedError
 from protocols.markets import Market
-from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, decode_markets
+from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, decode_market, decode_markets
 
 _log = logging.getLogger(__name__)
 KEYSET_MARKETS_MAX = 100
@@ -18,12 +20,23 @@ class GammaCatalog:
     """`MarketCatalog` and `NewestMarkets` of Gamma."""
 
     api: Upstream
+    shown_rides: MarketRides | None = None
+    """Where ids wait for a call of somebody else's, which are asked for with the filter that Gamma has by itself."""
+    closed_rides: MarketRides | None = None
+    """The same for ids among closed markets; such calls are rarer."""
     strangers: int = attrs.field(init=False, default=0)
     """Markets that came back though nobody asked for them."""
 
     async def markets(self, condition_ids: Sequence[str], *, closed: bool | None) -> list[Market]:
-        """Returns the markets that Gamma has among the ids; one call for up to 50. Raises `TransientError`, and
-        `RejectedError` when it dislikes one of the ids without saying which."""
+        """Returns the markets that Gamma has among the ids: one call for up to 100, every spelling counted, or none where calls
+        of others have brought them. Raises `TransientError`, and `RejectedError` when it dislikes one of them."""
+        rides = self.closed_rides if closed else None if closed is False else self.shown_rides
+        told = {} if rides is None else await rides.told(condition_ids, closed=closed is True)
+        found = _brought(told)
+        left = [condition_id for condition_id in condition_ids if condition_id not in told]
+        return [*found, *await self._ask(left, closed)] if left or not condition_ids else found
+
+    async def _ask(self, condition_ids: Sequence[str], closed: bool | None) -> list[Market]:
         params: list[tuple[str, str | int]] = [
             ("condition_ids", spelling) for spelling in condition_id_spellings(condition_ids)
         ]
@@ -44,6 +57,18 @@ class GammaCatalog:
         params: list[tuple[str, str | int]] = [("order", "id"), ("ascending", "false"), ("closed", "false")]
         params += [("limit", min(markets_max, KEYSET_MARKETS_MAX)), ("include_tag", "true")]
         return _decoded(await self.api.get("/markets/keyset", params))
+
+
+def _brought(told: Mapping[str, bytes | None]) -> list[Market]:
+    found = list[Market]()
+    for item in told.values():
+        if item is None:
+            continue
+        try:
+            found.append(decode_market(item))
+        except MalformedError as error:
+            _log.warning("market not understood", extra={"error": str(error)})
+    return found
 
 
 def _decoded(body: bytes) -> list[Market]:

@@ -4,16 +4,18 @@ import logging
 from collections.abc import Callable, Sequence
 
 import attrs
+import msgspec
 import trio
 
 from engine.adapters.upstream import Params, Upstream
+from engine.runtime.market_rides import MarketRides
 from protocols.clock import WallClock
 from protocols.decisions import Book
 from protocols.errors import MalformedError, RejectedError, TransientError
 from protocols.prices import BookTop, Found, MarketFacts, MarketKey
 from protocols.venue.clob_books import book_levels
 from protocols.venue.clob_markets import book_top, clob_facts
-from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, split_markets
+from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, named_in, split_markets
 from protocols.venue.gamma_quotes import facts_in
 
 _log = logging.getLogger(__name__)
@@ -26,9 +28,10 @@ DECODED_AT_ONCE = 10
 
 @attrs.define(eq=False, kw_only=True)
 class GammaPrices:
-    """`PriceUpstream` of Gamma."""
+    """`PriceUpstream` of Gamma. Its calls take those along who want whole markets and can wait (`MarketRides`)."""
 
     api: Upstream
+    rides: MarketRides = attrs.field(factory=MarketRides)
     strangers: int = attrs.field(init=False, default=0)
     """Markets that came back though nobody asked for them."""
     _path: str = attrs.field(init=False, default=PATHS[0])
@@ -40,7 +43,10 @@ class GammaPrices:
         params.append(("limit", MARKETS_PER_CALL_MAX))
         if closed is not None:
             params.append(("closed", "true" if closed else "false"))
-        items = split_markets(await self._get(params))
+        if key is MarketKey.CONDITION and closed is not False:
+            items = await self._carrying(params, values, closed is True)
+        else:
+            items = split_markets(await self._get(params))
         names, markets, complete = set(values), list[MarketFacts](), True
         for number, item in enumerate(items):
             if number % DECODED_AT_ONCE == DECODED_AT_ONCE - 1:
@@ -56,6 +62,22 @@ class GammaPrices:
             else:
                 self.strangers += 1
         return Found(markets=markets, complete=complete)
+
+    async def _carrying(self, params: Params, values: Sequence[str], closed: bool) -> list[msgspec.Raw]:
+        """Asks with riders in the free places, and returns the markets that were wanted here; no rider costs a price."""
+        room = MARKETS_PER_CALL_MAX - len(condition_id_spellings(values))
+        with self.rides.carrying(room, closed=closed) as carriage:
+            if not carriage.riders:
+                return split_markets(await self._get(params))
+            more = [(PARAMETERS[MarketKey.CONDITION], spelling) for spelling in condition_id_spellings(carriage.riders)]
+            try:
+                items = split_markets(await self._get([*more, *params, ("include_tag", "true")]))
+            except RejectedError:
+                carriage.put_out()
+                return split_markets(await self._get(params))
+            named, only_riders = [(named_in(item), item) for item in items], carriage.riders.keys() - set(values)
+            carriage.bring({id_: bytes(item) for id_, item in named if id_ is not None})
+            return [item for id_, item in named if id_ not in only_riders]
 
     async def _get(self, params: Params) -> bytes:
         """Asks by the path that worked last, and by the other one when that is gone."""

@@ -161,7 +161,7 @@ async def open_serving_adapters(
             tuner=PostgresTunerStore(pool, config.tuner),
             tuner_reports=PostgresTunerReports(pool),
             job_history=PostgresJobStore(pool),
-            prices=GammaPrices(api=gamma),
+            prices=GammaPrices(api=gamma, rides=traffic.market_rides),
             clob=ClobPrices(api=clob),
             price_store=PostgresPriceStore(reads=pool, writes=prices),
             markets=PostgresMarketStore(prices),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from engine.runtime.market_rides import MarketRides
 from engine.runtime.rate_limit import TokenBucket
 
 
@@ -43,6 +44,8 @@ class Traffic:
 
     requests: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)
     """By (API, part of the engine that asks, status code or kind of failure)."""
+    market_rides: MarketRides = attrs.field(init=False, factory=MarketRides)
+    """Free places in calls to the catalogue."""
     _buckets: dict[tuple[str, tuple[str, ...]], TokenBucket] = attrs.field(init=False, factory=dict)
 
     async def admit(self, api: str, path: str) -> None:

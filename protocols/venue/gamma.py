@@ -22,6 +22,11 @@ class _Page(msgspec.Struct):
     markets: list[msgspec.Raw]
 
 
+class _Named(msgspec.Struct):
+    conditionId: str | None = None
+
+
+_read_name = msgspec.json.Decoder(_Named).decode
 _read_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _read_page = msgspec.json.Decoder(_Page).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -37,6 +42,20 @@ def split_markets(body: bytes) -> list[msgspec.Raw]:
     return decode_answer(_read_page, body, "/markets/keyset").markets
 
 
+def named_in(item: msgspec.Raw) -> str | None:
+    """Returns the canonical condition id of a market object; None when it has none that is understood."""
+    try:
+        condition_id = _read_name(item).conditionId
+        return None if condition_id is None else canonical_condition_id(condition_id)
+    except (msgspec.DecodeError, MalformedError):
+        return None
+
+
+def decode_market(item: bytes) -> Market:
+    """Returns the market of one object. Raises `MalformedError`."""
+    return market_from(read_object(item))
+
+
 def decode_markets(body: bytes) -> tuple[list[Market], list[MalformedError]]:
     """Returns the markets of a `/markets` or `/markets/keyset` answer and the objects that were not understood.
 
@@ -46,7 +65,7 @@ def decode_markets(body: bytes) -> tuple[list[Market], list[MalformedError]]:
     markets, malformed = [], []
     for item in split_markets(body):
         try:
-            markets.append(market_from(read_object(bytes(item))))
+            markets.append(decode_market(bytes(item)))
         except MalformedError as error:
             malformed.append(error)
     return markets, malformed

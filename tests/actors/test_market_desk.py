@@ -15,6 +15,7 @@ from property.fake_prices import TrioClock
 from property.made_trades import condition
 from property.supervised import run_jumping
 
+from actors.market_calls import GATHER_S
 from actors.market_desk import MarketDesk
 from protocols.clock import Random
 from protocols.decisions import MarketInput
@@ -145,7 +146,7 @@ def test_a_trade_is_decided_within_a_second_of_gamma_knowing_its_market(born_s):
 def test_a_slow_gamma_is_waited_for():
     world = World(Catalog(since_s={condition(1): 0.0}, takes_s=4))
     world.play(lambda: world.wait(condition(1)))
-    assert world.waited_s[condition(1)] == pytest.approx(4)
+    assert world.waited_s[condition(1)] == pytest.approx(4 + GATHER_S)
 
 
 @given(pauses_s=st.lists(st.floats(0, 3), min_size=5, max_size=30))
@@ -244,3 +245,17 @@ def test_memory_is_bounded_and_forgets_what_was_used_least_lately():
         assert world.known(wanted[1]) is None
 
     world.play(main)
+
+
+def test_trades_of_one_moment_share_a_call():
+    wanted = ids(3)
+    world = World(Catalog(since_s=dict.fromkeys(wanted, 0.0)))
+
+    async def main():
+        async with trio.open_nursery() as askers:
+            for id_ in wanted:
+                askers.start_soon(world.wait, id_)
+                await trio.sleep(GATHER_S / 4)
+
+    world.play(main)
+    assert [call[1:] for call in world.catalog.calls] == [(tuple(wanted), None)]

@@ -164,3 +164,27 @@ async def test_a_short_spelling_is_the_market_that_was_asked_for():
     wanted = condition(5)[:-2] + "00"
     catalog = GammaCatalog(api=Answers(json.dumps([{"conditionId": wanted[:-2]}]).encode()))
     assert [one.condition_id for one in await catalog.markets([wanted], closed=None)] == [wanted]
+
+
+def with_places(catalog):
+    world = RegistryWorld(FakeMarketStore(), catalog)
+    world.registry.has_places = lambda: True
+    return world
+
+
+def test_where_calls_of_others_have_places_nobody_lingers():
+    wanted = ids(3)
+    world = with_places(FakeCatalog(set(wanted)))
+    world.run([(n, id_) for n, id_ in enumerate(wanted)], 10)
+    assert asked_at(world) == [0, 1, 2]
+    assert asked_at(world, closed=True) == []
+    assert set(world.store.stored) == set(wanted)
+
+
+def test_the_list_of_closed_markets_is_asked_as_seldom_as_ever():
+    closed, gone = ids(20), ids(20, first=30)
+    world = with_places(FakeCatalog(set(), set(closed)))
+    world.run([(n, id_) for n, id_ in enumerate([*closed, *gone])], 300)
+    assert min(pauses(asked_at(world, closed=True))) >= world.registry.config.linger_s
+    assert set(world.store.stored) == set(closed)
+    assert world.registry.absent.keys() == set(gone)

@@ -7,7 +7,8 @@ import trio
 from property.fake_markets import FakeCatalog, FakeMarketStore
 from property.made_trades import condition
 
-from actors.jobs.markets_refresh import BATCH_MAX, MarketsRefresh
+from actors.jobs.markets_refresh import MarketsRefresh
+from actors.market_asking import CALL_VALUES_MAX
 from protocols.errors import RejectedError, TransientError
 from protocols.jobs import JobLease, RunningJob
 
@@ -47,19 +48,22 @@ def job(due, catalog, store=None, **options):
 
 
 async def test_runs_take_turns_so_that_every_market_is_asked_equally_often(autojump_clock):
-    due, catalog = FakeDue(ids(*range(250))), FakeCatalog(set(ids(*range(250))))
+    due, catalog = FakeDue(ids(*range(1, 251))), FakeCatalog(set(ids(*range(1, 251))))
     refresh = job(due, catalog, markets_max=100)
     for _ in range(5):
         running = RunningJob(lease=LEASE)
         await refresh.run(running)
         assert running.figures == {"asked": 100, "refreshed": 100, "absent": 0, "refused": 0}
     asked = [id_ for _, batch, _ in catalog.calls for id_ in batch]
-    assert all(len(batch) == BATCH_MAX for _, batch, _ in catalog.calls)
-    assert {asked.count(id_) for id_ in ids(*range(250))} == {2}
+    assert all(len(batch) == CALL_VALUES_MAX for _, batch, _ in catalog.calls)
+    assert {asked.count(id_) for id_ in ids(*range(1, 251))} == {2}
 
 
 async def test_calls_keep_their_distance(autojump_clock):
-    due, catalog = FakeDue(ids(*range(200))), FakeCatalog(set(ids(*range(200))))
+    due, catalog = (
+        FakeDue(ids(*range(1, 201), *range(300, 500))),
+        FakeCatalog(set(ids(*range(1, 201), *range(300, 500)))),
+    )
     await job(due, catalog, pause_s=0.25).run(RunningJob(lease=LEASE))
     times = [at_s for at_s, _, _ in catalog.calls]
     assert [later - at_s for at_s, later in pairwise(times)] == pytest.approx([0.25] * 3)
@@ -88,9 +92,9 @@ async def test_an_id_or_row_that_is_refused_costs_no_other(autojump_clock):
 
 
 async def test_what_failed_for_the_weather_is_first_next_time(autojump_clock):
-    due, catalog = FakeDue(ids(*range(100))), FakeCatalog(set(ids(*range(100))), script=["ok", "transient"])
+    due, catalog = FakeDue(ids(*range(1, 201))), FakeCatalog(set(ids(*range(1, 201))), script=["ok", "transient"])
     running = RunningJob(lease=LEASE)
     with pytest.raises(TransientError):
         await job(due, catalog).run(running)
-    assert running.figures["asked"] == 50
-    assert next(iter(due.waiting)) == condition(50)
+    assert running.figures["asked"] == 100
+    assert next(iter(due.waiting)) == condition(101)

@@ -41,3 +41,22 @@ def test_who_makes_ids_up_spends_few_calls_and_nobody_elses_prices():
     assert max(ages) <= 2.5
     # Twenty flights at once, then two a second, beside those of the users; each asks among the closed ones too.
     assert len(world.venue.calls) <= 2 * (20 + 2 * SECONDS + 0.6 * SECONDS)
+
+
+def test_who_asks_as_a_call_departs_goes_with_it():
+    """Else two halves of the markets would stay apart for good, each with a call of its own every two seconds."""
+    world = PriceWorld(venue=FakeVenue(numbers={1, 2}))
+    first, second = condition(1), condition(2)
+
+    async def main():
+        await world.cache.quotes([first, second])
+        for number in range(1, 21):
+            await trio.sleep_until(number * 2.1 - 1)
+            await world.cache.quotes([first, second])
+            async with trio.open_nursery() as nursery:
+                for id_, late_s in ((first, 0.0), (second, world.cache.config.batch_window_ms / 1000)):
+                    await trio.sleep_until(number * 2.1 + late_s)
+                    nursery.start_soon(world.cache.quotes, [id_])
+
+    run_jumping(lambda: world.during(main))
+    assert len(world.venue.calls) == 21

@@ -1,4 +1,5 @@
 import itertools
+from collections import Counter
 from decimal import Decimal
 
 import attrs
@@ -194,14 +195,15 @@ def test_orders_and_fills_of_others_are_reported_and_left_alone():
     assert world.venue.cancelled == []
 
 
+def lot(order_id, token_id, shares):
+    return Lot(
+        order_id=order_id, strategy_id="LT_A", trader=None, condition_id="0x", token_id=token_id, signal_ms=0,
+        bought_ms=0, shares=Decimal(shares), cost=Decimal(1),
+    )  # fmt: skip
+
+
 def test_positions_are_compared_with_what_the_venue_holds():
     world = World()
-
-    def lot(order_id, token_id, shares):
-        return Lot(
-            order_id=order_id, strategy_id="LT_A", trader=None, condition_id="0x", token_id=token_id, signal_ms=0,
-            bought_ms=0, shares=Decimal(shares), cost=Decimal(1),
-        )  # fmt: skip
 
     async def main():
         world.load(lots=[lot("a", "1", "10"), lot("b", "1", "5"), lot("c", "2", "7"), lot("d", TOKEN, "3")])
@@ -233,3 +235,22 @@ def test_ten_thousand_orders_that_the_venue_does_not_know_are_asked_for_at_a_bou
 
     world.run(main)
     assert 900 <= len(world.venue.asked) <= 1_010
+
+
+def test_every_position_is_compared_within_a_quarter_of_an_hour_and_what_drifts_in_each_pass():
+    world = World()
+    tokens = [str(number) for number in range(1, 31)]
+
+    async def main():
+        world.load(lots=[lot(token, token, 1) for token in tokens])
+        world.venue.held_micro = dict.fromkeys(tokens, 1_000_000) | {"1": 0}
+        await trio.sleep(2)
+        assert len(world.venue.balances) == 3
+        for _ in range(15):
+            await trio.sleep(60)
+        looked = Counter(world.venue.balances)
+        assert looked.keys() == set(tokens)
+        assert looked["1"] >= 15
+        assert looked.total() <= 3 + 16 * 3
+
+    world.run(main)

@@ -75,6 +75,8 @@ class Venue:
     shown: dict[str, VenueOrder] = attrs.field(factory=dict)
     fills: list[VenueFill] = attrs.field(factory=list)
     cash_micro: int = 100_000_000
+    balances: list[str] = attrs.field(factory=list)
+    """Tokens whose balance was asked for."""
     held_micro: dict[str, int] = attrs.field(factory=dict)
     calls: Counter[str] = attrs.field(factory=Counter)
     asked: list[tuple[float, str]] = attrs.field(factory=list)
@@ -130,6 +132,7 @@ class Venue:
 
     async def conditional(self, token_id: str) -> BalanceAllowance:
         await self._step("conditional")
+        self.balances.append(token_id)
         return BalanceAllowance(balance_micro=self.held_micro.get(token_id, 0), allowances_micro={})
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import httpx
 import trio
+from engine_simulator.loopback_http import NO_TLS
 
 
 def free_port() -> int:
@@ -41,19 +42,19 @@ class EngineProcess:
     async def readyz(self) -> tuple[int, dict[str, Any]] | None:
         """The answer of /readyz, or None while nobody answers."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+            async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=2) as client:
                 response = await client.get(f"http://127.0.0.1:{self.port}/readyz")
                 return response.status_code, response.json()
         except httpx.TransportError:
             return None
 
-    async def until_ready(self, timeout_s: float = 20) -> None:
+    async def until_ready(self, timeout_s: float = 60) -> None:
         with trio.fail_after(timeout_s):
             while (answer := await self.readyz()) is None or answer[0] != 200:
                 assert self.process.poll() is None, self.log_text()
                 await trio.sleep(0.05)
 
-    async def until_not_ready_because(self, text: str, timeout_s: float = 20) -> None:
+    async def until_not_ready_because(self, text: str, timeout_s: float = 60) -> None:
         with trio.fail_after(timeout_s):
             while (answer := await self.readyz()) is None or text not in json.dumps(answer[1]["waiting_for"]):
                 assert self.process.poll() is None, self.log_text()

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import httpx
 import trio
+from engine_simulator.loopback_http import NO_TLS
 from starlette.applications import Starlette
 
 from engine.api.app import EngineApp
@@ -60,7 +61,7 @@ class Client:
 async def serving(app: Any) -> AsyncIterator[Client]:
     async with trio.open_nursery() as nursery:
         port = await nursery.start(partial(serve_asgi, app, host="127.0.0.1", port=0, limits=ServerLimits()))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        async with httpx.AsyncClient(verify=NO_TLS, base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
             yield Client(http, port)
         nursery.cancel_scope.cancel()
 

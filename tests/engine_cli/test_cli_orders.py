@@ -13,6 +13,7 @@ import trio
 from crash.live_audit import audit, audit_venue
 from crash.live_world import START_USD, armed_engine, live_world
 from engine_cli.cli_process import free_port, invoke, json_of
+from engine_simulator.loopback_http import NO_TLS
 
 TOKEN = "bootstrap-token-of-a-live-engine"
 ORDER_ID = "0a0a0a0a-0000-4000-8000-00000000000a"
@@ -92,7 +93,7 @@ async def test_orders_are_tried_placed_once_for_their_key_copied_rested_and_canc
 
             headers = {"Authorization": f"Bearer {TOKEN}"}
             async with httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{engine.port}", headers=headers, trust_env=False
+                verify=NO_TLS, base_url=f"http://127.0.0.1:{engine.port}", headers=headers, trust_env=False
             ) as api:
                 listed = (await api.get("/api/polymarket/orders/all?account=main")).json()["orders"]
                 assert [one["orderId"] for one in reversed(listed)][::2] == [placed["orderId"], resting_id]

@@ -3,6 +3,7 @@
 import attrs
 import httpx
 import pytest
+from engine_simulator.loopback_http import NO_TLS
 from engine_simulator.simulator_clients import running
 
 from config.live_trading import AccountConfig, LiveTradingConfig
@@ -40,7 +41,7 @@ def config_of(venue_url, enabled=True, **account):
 async def open_account(venue, **fields):
     body = {"address": ADDRESS, "signature_type": 0, "collateral_usd": "250", "approved": True, **fields}
     url = venue.urls.control_url + "/accounts"
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False) as http:
         made = await http.post(url, json=body)
     assert made.status_code == 200, made.text
 

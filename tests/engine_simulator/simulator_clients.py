@@ -10,6 +10,7 @@ import attrs
 import httpx
 import pytest
 import trio
+from engine_simulator.loopback_http import NO_TLS
 from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
 
 from engine.adapters.system_clock import SystemClock
@@ -148,7 +149,7 @@ async def running(clock: WallClock | None = None, **options: Any) -> AsyncIterat
 
     async with trio.open_nursery() as nursery:
         urls = await nursery.start(serve)
-        async with httpx.AsyncClient(timeout=10) as http:
+        async with httpx.AsyncClient(verify=NO_TLS, timeout=10) as http:
             yield Venue(urls, http)
         nursery.cancel_scope.cancel()
 

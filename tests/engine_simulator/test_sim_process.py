@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+from engine_simulator.loopback_http import NO_TLS
 from simulator_clients import PLATFORM_TAPE, needs_recordings
 from trio_websocket import open_websocket_url
 
@@ -68,7 +69,7 @@ async def test_one_core_emits_at_least_five_thousand_rows_a_second():
     with simulator(*arguments) as process:
         urls = await trio.to_thread.run_sync(urls_of, process)
         options = {"message_queue_size": 20_000, "receive_buffer_size": 1 << 16}
-        async with httpx.AsyncClient() as http, open_websocket_url(urls["rtds_url"], **options) as socket:
+        async with httpx.AsyncClient(verify=NO_TLS) as http, open_websocket_url(urls["rtds_url"], **options) as socket:
             subscription = {"action": "subscribe", "subscriptions": [{"topic": "activity", "type": "*"}]}
             await socket.send_message(json.dumps(subscription))
             assert await socket.get_message() == ""

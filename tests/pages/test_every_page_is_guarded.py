@@ -8,6 +8,7 @@ import httpx
 import pytest
 import trio
 from engine_api.login_server import PASSWORD
+from engine_simulator.loopback_http import NO_TLS
 from pages.page_world import page_world
 
 from config.schema import EngineConfig
@@ -128,7 +129,7 @@ async def test_no_page_says_a_secret(database, aio):
 async def test_the_server_refuses_other_hosts_before_any_page(world):
     """What a page of another site makes of its own name by pointing it at 127.0.0.1 (DNS rebinding)."""
     limits = ServerLimits(allowed_hosts=frozenset({"localhost", "127.0.0.1"}))
-    async with trio.open_nursery() as nursery, httpx.AsyncClient(trust_env=False) as client:
+    async with trio.open_nursery() as nursery, httpx.AsyncClient(verify=NO_TLS, trust_env=False) as client:
         port = await nursery.start(partial(serve_asgi, world.app, host="127.0.0.1", port=0, limits=limits))
         own = f"http://127.0.0.1:{port}"
         for path in [*OPEN, *(address(page.path) for page in PAGES), "/api/me", "/static/app.css", "/nowhere"]:

@@ -12,6 +12,7 @@ import httpx
 import trio
 from crash.engine_process import EngineProcess, engine_process
 from engine_postgres.server_fixtures import scratch_directory
+from engine_simulator.loopback_http import NO_TLS
 from simulation.ingest_world import IngestWorld, ingest_world
 
 from engine.adapters.postgres.database import DatabaseOptions, database_loop
@@ -119,7 +120,7 @@ async def api_engine(
     fixed = {"http.admin_token_file": str(secret), "logging.format": "json"}
     async with engine_process({**world.settings, **rates, **fixed, **settings}) as process:
         address = f"http://127.0.0.1:{process.port}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=15) as http:
+        async with httpx.AsyncClient(verify=NO_TLS, base_url=address, trust_env=False, timeout=15) as http:
             engine = ApiEngine(process, http)
             await engine.until_served()
             yield engine

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import httpx
 import trio
+from engine_simulator.loopback_http import NO_TLS
 
 from config.live import LiveConfig
 from config.loader import load_config
@@ -144,7 +145,7 @@ async def ingest_world(database: DatabaseOptions, spill_dir: Path, **options: An
             "writer.spill_dir": str(spill_dir),
             **{f"venue.{name}": url for name, url in attrs.asdict(urls).items() if name != "control_url"},
         }
-        async with httpx.AsyncClient(base_url=urls.control_url, timeout=10, trust_env=False) as control:
+        async with httpx.AsyncClient(verify=NO_TLS, base_url=urls.control_url, timeout=10, trust_env=False) as control:
             yield IngestWorld(database=database, urls=urls, control=control, settings=settings)
         nursery.cancel_scope.cancel()
 

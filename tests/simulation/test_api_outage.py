@@ -7,6 +7,7 @@ import httpx
 import trio
 from crash.engine_process import engine_process
 from crash.frozen_server import freeze
+from engine_simulator.loopback_http import NO_TLS
 from simulation.api_world import QUIET, Listener, api_engine, emit, own_server_world
 from simulation.ingest_world import ingest_world
 
@@ -99,7 +100,9 @@ async def test_without_its_database_from_the_start_the_api_says_that_it_is_start
         settings = {**world.settings, "database.url": "postgresql://nobody@127.0.0.1:9/none"}
         async with engine_process(settings) as process:
             await process.until_not_ready_because("database")
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", trust_env=False) as http:
+            async with httpx.AsyncClient(
+                verify=NO_TLS, base_url=f"http://127.0.0.1:{process.port}", trust_env=False
+            ) as http:
                 for path in (*READS, "/api/openapi.json", "/api/nothing"):
                     response = await http.get(path)
                     assert (response.status_code, response.json()["error"]["code"]) == (503, "starting")

@@ -10,6 +10,7 @@ from crash.live_audit import audit, audit_venue
 from crash.live_world import armed_engine, live_world
 from engine_cli.cli_process import invoke, json_of
 from engine_cli.conftest import own_logging as own_logging
+from engine_simulator.loopback_http import NO_TLS
 
 TOKEN = "bootstrap-token-of-a-live-engine"
 FILLED = "SELECT * FROM lt_orders WHERE side = 'BUY' AND filled_shares > 0 AND ended AND NOT is_manual LIMIT 1"
@@ -46,7 +47,7 @@ async def test_a_copy_by_hand_is_sold_when_its_trader_closes(own_logging):
             assert Decimal(placed["filledShares"]) > 0
             headers = {"Authorization": f"Bearer {TOKEN}"}
             async with httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{engine.port}", headers=headers, trust_env=False
+                verify=NO_TLS, base_url=f"http://127.0.0.1:{engine.port}", headers=headers, trust_env=False
             ) as api:
                 [armed] = (await api.get("/api/polymarket/orders/auto-close")).json()["autoCloses"]
                 assert (armed["tokenId"], armed["copiedTrader"]) == (like["token_id"], like["ft_trader_wallet"])

@@ -9,6 +9,7 @@ import trio
 from crash.paper_audit import audit, undecided
 from crash.paper_bots import make_bots
 from engine_postgres.server_fixtures import scratch_directory
+from engine_simulator.loopback_http import NO_TLS
 from simulation.ingest_world import eventually, ingest_world
 
 LEADER = "0x" + "ab" * 20
@@ -36,7 +37,7 @@ def buy(**changes):
 
 async def one_market(world) -> dict[str, str]:
     """The ids of a market that the venue has."""
-    async with httpx.AsyncClient(base_url=world.urls.gamma_url, trust_env=False) as gamma:
+    async with httpx.AsyncClient(verify=NO_TLS, base_url=world.urls.gamma_url, trust_env=False) as gamma:
         (market,) = (await gamma.get("/markets", params={"limit": 1})).json()
     return {"asset": json.loads(market["clobTokenIds"])[0], "conditionId": market["conditionId"]}
 

@@ -114,13 +114,14 @@ async def populate(world: IngestWorld, running: Running, wallets: list[str]) -> 
     await quiet(world)
 
 
-async def quiet(world: IngestWorld) -> None:
-    """Until nothing is on its way to the database any more."""
+async def quiet(world: IngestWorld) -> Dump:
+    """Waits until nothing is on its way to the database any more, and returns what is there."""
     last: Dump = {}
     with trio.fail_after(60):
         while (now := await dump_of(world)) != last:
             last = now
             await trio.sleep(0.4)
+    return last
 
 
 MAKES_MORE = {"train-model"}
@@ -136,11 +137,9 @@ async def twice(world: IngestWorld, job: Job) -> bool:
     while True:
         began_s, start = time.time(), await dump_of(world)
         await run_once(world, job)
-        await quiet(world)
-        first = await dump_of(world)
+        first = await quiet(world)
         await run_once(world, job)
-        await quiet(world)
-        changed = difference(first, await dump_of(world))
+        changed = difference(first, await quiet(world))
         # With a new hour or day there may be something to do indeed.
         if not (changed and crosses_an_hour(began_s)):
             assert changed == {}, f"{job.name} ran once more and changed {changed}"

@@ -17,6 +17,7 @@ from crash import canary_engine
 from crash.engine_process import EngineProcess, free_port
 from crash.live_world import LiveWorld, live_world
 from engine_cli.cli_process import PROGRAM, environment
+from engine_simulator.loopback_http import NO_TLS
 from simulation.canary import creds_needles, dumped, files_below, key_needles, together
 
 from engine.adapters.clob_account_api import create_or_derive_key
@@ -137,7 +138,7 @@ async def test_a_whole_engine_that_trades_and_fails_shows_no_secret_anywhere():
                 said["doctor, key for everybody"] = await say("doctor", "--json", settings=settings)
                 key_file.chmod(0o600)
                 async with httpx.AsyncClient(
-                    base_url=f"http://127.0.0.1:{engine.port}", headers={"Authorization": f"Bearer {TOKEN}"},
+                    verify=NO_TLS, base_url=f"http://127.0.0.1:{engine.port}", headers={"Authorization": f"Bearer {TOKEN}"},
                     trust_env=False, timeout=15,
                 ) as http:  # fmt: skip
                     said |= await walk(http, KNOWN | await names(live))

@@ -8,6 +8,7 @@ import httpx
 import trio
 from crash.live_world import LIVE, LiveWorld, armed_engine, live_world
 from crash.paper_bots import OPEN
+from engine_simulator.loopback_http import NO_TLS
 
 from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
@@ -71,7 +72,7 @@ async def test_jobs_find_the_running_actors_and_metrics_show_them():
         await engine.until_ready(30)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{engine.port}", headers=headers, trust_env=False, timeout=15
+            verify=NO_TLS, base_url=f"http://127.0.0.1:{engine.port}", headers=headers, trust_env=False, timeout=15
         ) as http:
             await until_filled(live, "LT_MIRROR", 3)
             figures = {name: await ended(http, name) for name in JOBS}

@@ -12,6 +12,7 @@ import pytest
 import trio
 from crash.live_audit import audit, audit_venue
 from crash.live_world import LiveWorld, armed_engine, live_world
+from engine_simulator.loopback_http import NO_TLS
 
 TOKEN = "bootstrap-token-of-a-live-engine"
 
@@ -56,7 +57,9 @@ async def trading(seed: int, **settings: str) -> AsyncIterator[Desk]:
         await engine.until_ready(30)
         address = f"http://127.0.0.1:{engine.port}"
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=15) as http:
+        async with httpx.AsyncClient(
+            verify=NO_TLS, base_url=address, headers=headers, trust_env=False, timeout=15
+        ) as http:
             yield Desk(live, http)
         assert engine.process.poll() is None, engine.log_text()[-3000:]
         assert not [line for line in engine.log_lines() if "Traceback" in str(line)]

@@ -8,6 +8,7 @@ import pytest
 import trio
 from crash.engine_process import EngineProcess, engine_process
 from engine_postgres.server_fixtures import scratch_directory
+from engine_simulator.loopback_http import NO_TLS
 from simulation.ingest_world import IngestWorld, ingest_world
 
 from engine.adapters.postgres.database import DatabaseOptions, database_loop
@@ -37,7 +38,7 @@ def open_files(engine: EngineProcess) -> int:
 
 
 async def loop_lag_ms(engine: EngineProcess) -> float:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False) as client:
         text = (await client.get(f"http://127.0.0.1:{engine.port}/metrics")).text
     return 1000 * float(
         next(line for line in text.splitlines() if line.startswith("polycopy_loop_lag_seconds")).split()[1]
