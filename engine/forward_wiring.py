@@ -155,16 +155,6 @@ def forward_testing(
     )
     told.whom = tester.passed_on
     room.failed = lambda key: tester.received([Receipt(key=key, applied=False)])
-    settler = Settler(
-        store=io.settlement,
-        markets=io.markets,
-        catalog=io.catalog,
-        resolutions=io.resolutions,
-        clock=clock,
-        rng=rng,
-        interval_s=settings.settle_interval_s,
-        settled=tester.settled,
-    )
     return ForwardTesting(
         registry=registry,
         markets=market_desk,
@@ -175,7 +165,20 @@ def forward_testing(
         models=models,
         books=books,
         tester=tester,
-        settler=settler,
+        settler=_settler(io, tester, settings.settle_interval_s, clock=clock, rng=rng),
+    )
+
+
+def _settler(io: PaperPorts, tester: ForwardTester, interval_s: float, *, clock: WallClock, rng: Random) -> Settler:
+    return Settler(
+        store=io.settlement,
+        markets=io.markets,
+        catalog=io.catalog,
+        resolutions=io.resolutions,
+        clock=clock,
+        rng=rng,
+        interval_s=interval_s,
+        settled=tester.settled,
     )
 
 
