@@ -1,7 +1,7 @@
 """Ingests while this engine holds the lease, and stands by while another one does."""
 
 import logging
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 
 import attrs
 import trio
@@ -13,7 +13,8 @@ from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
-from engine.live_hosting import open_live
+from engine.lease_keeping import all_leases
+from engine.live_hosting import MarketPorts, accounts_to_trade, lease_of, open_live
 from engine.live_ports import LivePorts
 from engine.places import spill_dir
 from engine.poll_wiring import PollPorts
@@ -121,7 +122,7 @@ class IngestHost:
             ) as io,
             AsyncExitStack() as stack,
         ):
-            ports = self._ports(io, await stack.enter_async_context(self._live(io)) if self.trades_live else None)
+            ports = self._ports(io, await self._live(io, stack) if self.trades_live else None)
             self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
             self.engine.readiness.wait_for("actors", "starting")
             async with trio.open_nursery() as nursery:
@@ -130,16 +131,26 @@ class IngestHost:
                 self.report = await self._run_graph()
                 nursery.cancel_scope.cancel()
 
-    def _live(self, io: IngestAdapters) -> AbstractAsyncContextManager[LivePorts]:
-        return open_live(
-            self.config,
-            self.options,
-            self.office,
-            io,
-            clock=self.clock,
-            rng=self.rng,
-            traffic=self.engine.traffic,
-            trade_to_order=self.order_latency,
+    async def _live(self, io: IngestAdapters, stack: AsyncExitStack) -> LivePorts:
+        accounts = await accounts_to_trade(self.config, self.options, self.rng)
+        held = await stack.enter_async_context(all_leases(self.office, [lease_of(one) for one in accounts], self.rng))
+        return await stack.enter_async_context(
+            open_live(
+                self.config,
+                self.options,
+                held,
+                MarketPorts(
+                    resolutions=io.paper.resolutions,
+                    decision_markets=io.paper.decision_markets,
+                    markets=io.markets,
+                    catalog=io.catalog,
+                ),
+                accounts=accounts,
+                clock=self.clock,
+                rng=self.rng,
+                traffic=self.engine.traffic,
+                trade_to_order=self.order_latency,
+            )
         )
 
     def _ports(self, io: IngestAdapters, live: LivePorts | None) -> Adapters:

@@ -1,6 +1,6 @@
 """The world behind live trading, as `live_wiring.py` needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
@@ -39,4 +39,9 @@ class LivePorts:
     markets: MarketStore
     catalog: MarketCatalog
     accounts: Mapping[str, AccountPorts]
+    """Those with a key."""
+    traded: Collection[str]
+    """Whose orders and money these ports read and write; all of `accounts` among them."""
+    is_safe: Callable[[], bool]
+    """Whether nobody else can be trading them by now: asked before an order goes out."""
     trade_to_order: Observer

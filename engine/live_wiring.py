@@ -72,7 +72,9 @@ class LiveTrading:
 
     def committed(self, receipts: Sequence[Receipt]) -> None:
         """Hands on what commit 1 claimed; never waits. What its channel cannot take is read from the database."""
-        claims = [claim for receipt in receipts for claim in receipt.claims]
+        made = [claim for receipt in receipts for claim in receipt.claims]
+        # Who trades the others' accounts finds them in the database.
+        claims = [claim for claim in made if self.book.account_of(claim.strategy_id) is not None]
         # Perhaps the word of an earlier commit was lost: then its claims are in the database all the same.
         repeated = not all(receipt.applied for receipt in receipts)
         if (claims and self.claims.send_many_nowait(claims) < len(claims)) or repeated:
@@ -150,10 +152,12 @@ class _Base:
         self.times = watch_times(config.live)
         self.accounts = {name: ports.account for name, ports in io.accounts.items()}
         self.venues = {name: account.venue for name, account in self.accounts.items()}
-        self.registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng)
-        self.book = book = LiveBook(registry=self.registry)
+        self.registry = registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng, accounts=io.traded)
+        self.book = book = LiveBook(registry=registry)
         # Strategies are made and given capital while the engine runs.
-        self.registry.read = lambda table: book.take_balances(table.balances)
+        registry.read = lambda table: book.take_balances(
+            [one for one in table.balances if one.strategy_id in registry.strategies]
+        )
         self.reader = BookReader(upstream=io.books, max_age_s=config.live.max_price_age_ms / 1000)
         self.breaker = Breaker(registry=self.registry, store=io.orders, clock=clock, rng=rng)
 
@@ -203,6 +207,7 @@ def _ordering(
         config=base.config.live,
         clock=base.clock,
         trade_to_order=base.io.trade_to_order,
+        is_safe=base.io.is_safe,
         sent=lambda account, order_hash: watchers[account].sent(order_hash),
         doubt=reconciler.ask,
         log=base.lines,
