@@ -9,13 +9,16 @@ import trio
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
 from engine.adapters.assembly import IngestAdapters, open_adapters
-from engine.adapters.postgres.database import DatabaseOptions
+from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
+from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
+from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
 from engine.lease_keeping import all_leases
 from engine.live_hosting import MarketPorts, accounts_to_trade, lease_of, open_live
 from engine.live_ports import LivePorts
+from engine.live_side import MirrorPorts
 from engine.places import spill_dir
 from engine.poll_wiring import PollPorts
 from engine.runtime.host import DrainReport, run_graph
@@ -47,6 +50,8 @@ class IngestHost:
     order_latency: LatencyRecorder
     trades_live: bool = False
     """Both switches are on."""
+    executes: bool = True
+    """Accounts are traded in this process; else decisions claim, and others trade."""
     report: DrainReport | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
@@ -122,7 +127,9 @@ class IngestHost:
             ) as io,
             AsyncExitStack() as stack,
         ):
-            ports = self._ports(io, await self._live(io, stack) if self.trades_live else None)
+            live = await self._live(io, stack) if self.trades_live and self.executes else None
+            mirrors = await self._mirrors(stack) if self.trades_live and not self.executes else None
+            ports = self._ports(io, live, mirrors)
             self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
             self.engine.readiness.wait_for("actors", "starting")
             async with trio.open_nursery() as nursery:
@@ -153,7 +160,14 @@ class IngestHost:
             )
         )
 
-    def _ports(self, io: IngestAdapters, live: LivePorts | None) -> Adapters:
+    async def _mirrors(self, stack: AsyncExitStack) -> MirrorPorts:
+        table, held = [
+            await stack.enter_async_context(open_connection(self.options, name))
+            for name in ("live strategies", "live positions")
+        ]
+        return MirrorPorts(strategies=PostgresLiveTableStore(table), held=PostgresHeldCopies(held))
+
+    def _ports(self, io: IngestAdapters, live: LivePorts | None, mirrors: MirrorPorts | None) -> Adapters:
         paper = PaperPorts(
             **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
         )
@@ -161,6 +175,7 @@ class IngestHost:
             **attrs.asdict(io, recurse=False)
             | {"paper": paper, "polls": PollPorts(**attrs.asdict(io.polls, recurse=False))},
             live=live,
+            mirrors=mirrors,
             clock=self.clock,
             rng=self.rng,
             trade_to_row=self.latency,

@@ -32,6 +32,7 @@ from actors.watch import Watch
 from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.live_ports import LivePorts
+from engine.live_side import LiveSide, MirrorPorts, traded_elsewhere, traded_here
 from engine.live_wiring import LiveTrading, live_trading
 from engine.poll_wiring import Polling, PollPorts, polling
 from engine.runtime.channel import Channel
@@ -77,7 +78,9 @@ class Adapters:
     spill: SpillStore
     paper: PaperPorts
     live: LivePorts | None = None
-    """None: no order is ever made."""
+    """None: no order is ever made here."""
+    mirrors: MirrorPorts | None = None
+    """Decisions claim for accounts that other processes trade; only without `live`."""
     polls: PollPorts | None = None
     """None: nobody is polled."""
     clock: WallClock
@@ -115,11 +118,13 @@ class Engine:
     actors: Actors | None = None
     services: Services | None = None
     graph: Graph | None = None
+    executing: LiveTrading | None = None
+    """Live trading of an engine that trades without ingesting."""
 
     @property
     def live(self) -> LiveTrading | None:
-        """Returns live trading, while this engine holds the lease and both switches are on."""
-        return None if self.actors is None else self.actors.live
+        """Returns live trading, while this engine holds leases of accounts and both switches are on."""
+        return self.executing if self.actors is None else self.actors.live
 
     @property
     def late_trades(self) -> LateTrades | None:
@@ -155,6 +160,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
     filtered = (copy_trades.outbox(), writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
+    side = _side(config, io, live)
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
         copied=filtered[0],
@@ -166,10 +172,10 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     )
     tester_kept, clock, rng = writer.outbox(), io.clock, io.rng
     forward = forward_testing(
-        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=live
+        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=side
     )
     writer_gaps, claims = gap_requests.outbox(), () if live is None else (live.claims,)
-    told = _told(forward, live)
+    told = forward.tester.received if side is None else side.told_before(forward.tester.received)
     sync_writer = _sync_writer(config, io, writer, writer_gaps, forget=trade_filter.forget, decided=told)
     market_registry = _market_registry(config, io, market_requests)
     market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
@@ -182,6 +188,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             Child(name="market_scout", run=market_scout.run),
             *forward.services,
             *(live.services if live else ()),
+            *(side.services if side else ()),
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
         ),
         stages=(
@@ -274,16 +281,11 @@ def _sync_writer(
     )
 
 
-def _told(forward: ForwardTesting, live: LiveTrading | None) -> Callable[[Sequence[Receipt]], None]:
-    """Who hears what became of decisions: claims go on first, an order is waiting for them."""
-    if live is None:
-        return forward.tester.received
-
-    def told(receipts: Sequence[Receipt]) -> None:
-        live.committed(receipts)
-        forward.tester.received(receipts)
-
-    return told
+def _side(config: EngineConfig, io: Adapters, live: LiveTrading | None) -> LiveSide | None:
+    """What decisions know of live trading."""
+    if live is not None:
+        return traded_here(live)
+    return None if io.mirrors is None else traded_elsewhere(config, io.mirrors, rng=io.rng)
 
 
 def _erased(*channels: Channel[Any]) -> tuple[Channel[Any], ...]:

@@ -38,11 +38,16 @@ class LiveRegistry:
     strategies: Mapping[str, LiveStrategy] = attrs.field(init=False, factory=dict)
     """Those of `accounts` by strategy_id, archived ones too."""
     _by_wallet: Mapping[str, Sequence[LiveStrategy]] = attrs.field(init=False, factory=dict)
+    _mirrored: Mapping[str, str] = attrs.field(init=False, factory=dict)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     def mirrors(self, ft_wallet_id: str) -> Sequence[LiveStrategy]:
         """Returns the live strategies that mirror a paper strategy, of whatever account; never waits."""
         return self._by_wallet.get(ft_wallet_id, ())
+
+    def mirrored(self, strategy_id: str) -> str | None:
+        """Returns the paper strategy that a live one mirrors, of whatever account; never waits."""
+        return self._mirrored.get(strategy_id)
 
     def exit_settings(self, strategy_id: str) -> LiveSettings | None:
         """Returns how something is sold; orders by hand have the defaults. None for a strategy that is not known."""
@@ -77,6 +82,7 @@ class LiveRegistry:
         for strategy in table.strategies:
             by_wallet.setdefault(strategy.ft_wallet_id, []).append(strategy)
         self.table, self._by_wallet = table, by_wallet
+        self._mirrored = {strategy.strategy_id: strategy.ft_wallet_id for strategy in table.strategies}
         self.strategies = {
             strategy.strategy_id: strategy
             for strategy in table.strategies

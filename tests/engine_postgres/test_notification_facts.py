@@ -176,7 +176,9 @@ async def test_an_order_by_hand_is_told_to_whoever_placed_it(world):
 async def test_a_fact_is_there_exactly_when_its_transaction_is(world):
     """No lease, no booking, no fact."""
     await journaled(world.live, 1)
-    await world.live.fetch("UPDATE engine_leases SET epoch = epoch + 1 WHERE name = $1", world.live.leases.holds[0].name)
+    await world.live.fetch(
+        "UPDATE engine_leases SET epoch = epoch + 1 WHERE name = $1", world.live.leases.holds[0].name
+    )
     with pytest.raises(Exception, match="ours any more"):
         await world.live.store.apply([told(1, "t1", "20")])
     assert await world.facts() == []
