@@ -56,18 +56,23 @@ class LiveWorld:
     trades: Any = None
 
     async def strategy(
-        self, strategy_id: str = "LT_A", capital: str = "100", cooldown_hours: str = "0", **options: Any
+        self,
+        strategy_id: str = "LT_A",
+        capital: str = "100",
+        cooldown_hours: str = "0",
+        account: str = "main",
+        **options: Any,
     ):
         if self.memory is not None:
             wallet_id = strategy_id.removeprefix("LT_")
             strategy = MemoryStrategy(
-                account="main", ft_wallet_id=wallet_id, cooldown_hours=D(cooldown_hours), **options
+                account=account, ft_wallet_id=wallet_id, cooldown_hours=D(cooldown_hours), **options
             )
             self.memory.add_strategy(strategy_id, strategy, D(capital))
             return
         wallet_id = strategy_id.removeprefix("LT_")
         await LiveStrategyStore(self.connection).create(
-            strategy_id, user_id=self.user_id, ft_wallet_id=wallet_id, account="main", capital_usd=D(capital), by="test",
+            strategy_id, user_id=self.user_id, ft_wallet_id=wallet_id, account=account, capital_usd=D(capital), by="test",
             settings=LiveSettings(cooldown_hours=D(cooldown_hours), **options),
         )  # fmt: skip
 
