@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import attrs
 import trio
 
-from actors.live.claim_watch import ClaimWatch
 from actors.rules.backoff import Backoff
 from config.schema import DatabaseConfig, EngineConfig
 from engine.adapters.database_source import listening_options
@@ -24,11 +23,11 @@ from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.upstream import open_upstream
 from engine.lease_keeping import RELEASE_TIMEOUT_S, HeldLeases, release, safe_until_s
 from engine.live_hosting import MarketPorts, lease_of, open_live
-from engine.live_side import claim_watch
+from engine.live_side import ClaimWatching, claim_watch
 from engine.live_wiring import LiveTrading, live_trading
 from engine.runtime.host import DrainReport, Graph, run_graph
 from engine.runtime.latency import LatencyRecorder
-from engine.runtime.supervisor import Child, is_fenced
+from engine.runtime.supervisor import is_fenced
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
@@ -112,11 +111,9 @@ class ExecuteHost:
     async def _trade(self, accounts: list[str], held: HeldLeases) -> None:
         async with self._opened(accounts, held) as (live, watch):
             self.live = self.engine.executing = live
-            # The word of the watch is read from the database: nobody puts a claim into the channel but who sells.
-            watching = Child(name="claim_watch", run=watch.run, writes=(live.claims,))
             self.engine.graph = graph = Graph(
                 services=live.services,
-                sources=(*live.sources, watching),
+                sources=(*live.sources, watch.child),
                 stages=live.stages,
                 channels=live.channels,
             )
@@ -157,7 +154,7 @@ class ExecuteHost:
                 over.set()
 
     @asynccontextmanager
-    async def _opened(self, accounts: list[str], held: HeldLeases) -> AsyncIterator[tuple[LiveTrading, ClaimWatch]]:
+    async def _opened(self, accounts: list[str], held: HeldLeases) -> AsyncIterator[tuple[LiveTrading, ClaimWatching]]:
         venue, traffic = self.config.venue, self.engine.traffic
         async with AsyncExitStack() as stack:
             gamma, data = [
@@ -199,7 +196,7 @@ class ExecuteHost:
             nursery.cancel_scope.cancel()
 
 
-async def _hear(config: DatabaseConfig, options: DatabaseOptions, watch: ClaimWatch, rng: Random) -> None:
+async def _hear(config: DatabaseConfig, options: DatabaseOptions, watch: ClaimWatching, rng: Random) -> None:
     """Quickens the look for claims where NOTIFY gets through; where it does not, looking alone is right."""
     backoff = Backoff(first_s=1.0, max_s=LISTEN_PAUSE_S, rng=rng)
     while True:

@@ -77,11 +77,21 @@ def traded_elsewhere(config: EngineConfig, io: MirrorPorts, *, rng: Random) -> L
     )
 
 
-def claim_watch(live: LiveTrading, store: OpenWork, *, rng: Random) -> ClaimWatch:
+@attrs.frozen
+class ClaimWatching:
+    """Who finds what other processes have committed, as a part of the graph, and the bell that wakes him."""
+
+    child: Child
+    ring: Callable[[], None]
+
+
+def claim_watch(live: LiveTrading, store: OpenWork, *, rng: Random) -> ClaimWatching:
     """Returns who finds what other processes have committed for accounts that are traded here."""
 
     def found() -> None:
         live.executor.missed_some()
         live.exits.look()
 
-    return ClaimWatch(store=store, found=found, rng=rng)
+    watch = ClaimWatch(store=store, found=found, rng=rng)
+    # A source without anything to say: nobody here puts claims into the channel but who sells.
+    return ClaimWatching(Child(name="claim_watch", run=watch.run, writes=(live.claims,)), watch.ring)

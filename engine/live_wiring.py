@@ -30,9 +30,8 @@ from actors.live.narrator import Narrator
 from actors.live.order_keeper import OrderKeeper
 from actors.live.order_sender import OrderSender
 from actors.live.reconciler import Reconciler
-from config.live_trading import LiveTradingConfig
 from config.schema import EngineConfig
-from engine.live_ports import LivePorts
+from engine.live_ports import LivePorts, watch_times
 from engine.runtime.channel import Channel, ChannelOutbox
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow
@@ -40,7 +39,6 @@ from protocols.clock import Random, WallClock
 from protocols.live.events import OrderEvent
 from protocols.live.orders import LiveIntent
 from protocols.live.ports import Applied, LogLine, Settled
-from protocols.live.watching import WatchTimes
 from protocols.receipts import Receipt
 
 
@@ -262,18 +260,6 @@ def _booking(base: _Base, told: "_Told", doubtful: Callable[[], None]) -> tuple[
         doubtful=doubtful,
     )
     return keeper, settler
-
-
-def watch_times(live: LiveTradingConfig) -> WatchTimes:
-    """Returns how patiently orders are watched."""
-    return WatchTimes(
-        poll_s=live.poll_interval_ms / 1000,
-        poll_max_s=live.poll_max_s,
-        interval_s=live.reconcile_interval_s,
-        not_found_interval_s=live.not_found_interval_s,
-        in_flight_s=live.in_flight_s,
-        lookups_per_s=live.lookups_per_s,
-    )
 
 
 @attrs.frozen

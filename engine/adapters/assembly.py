@@ -15,7 +15,7 @@ from engine.adapters.paper_adapters import PaperAdapters, open_paper_adapters
 from engine.adapters.poll_adapters import PollAdapters, open_poll_adapters
 from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
 from engine.adapters.postgres.gap_store import PostgresGapStore
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import LeaseHold, Leases
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.target_store import PostgresTargetStore
 from engine.adapters.postgres.trade_store import PostgresTradeStore
@@ -85,7 +85,7 @@ async def open_adapters(
             await stack.enter_async_context(open_connection(options, name)) for name in ("writer", "targets", "markets")
         ]
         paper = await stack.enter_async_context(
-            open_paper_adapters(config, options, lease, clock=clock, traffic=traffic)
+            open_paper_adapters(config, options, Leases((lease,)), clock=clock, traffic=traffic)
         )
         polls = await stack.enter_async_context(
             open_poll_adapters(config, options, lease, clock=clock, traffic=traffic)
@@ -99,7 +99,7 @@ async def open_adapters(
             frame_bytes_max=config.stream.frame_bytes_max,
             nursery=nursery,
         )
-        trades = PostgresTradeStore(writer, lease)
+        trades = PostgresTradeStore(writer, Leases((lease,)))
         with suppress(TransientError):
             # The first trade must not wait for a connection and a plan.
             await trades.write(())

@@ -9,7 +9,7 @@ import attrs
 from config.schema import EngineConfig
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.paper_store import PostgresPaperStore
 from engine.adapters.postgres.settlement_store import PostgresSettlementStore
 from engine.adapters.postgres.strategy_table_store import PostgresStrategyTableStore
@@ -46,7 +46,7 @@ class PaperAdapters:
 async def open_paper_adapters(
     config: EngineConfig,
     options: DatabaseOptions,
-    lease: LeaseHold,
+    leases: Leases,
     *,
     clock: WallClock,
     traffic: Traffic,
@@ -71,7 +71,7 @@ async def open_paper_adapters(
             strategies=PostgresStrategyTableStore(looks),
             paper=PostgresPaperStore(looks),
             settlement=PostgresSettlementStore(
-                connection=settles, lease=lease, markets=PostgresDecisionMarkets(settles)
+                connection=settles, leases=leases, markets=PostgresDecisionMarkets(settles)
             ),
             decision_markets=PostgresDecisionMarkets(looks),
             records=PostgresTraderRecords(looks),
