@@ -8,7 +8,7 @@ import trio
 
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
-from engine.adapters.assembly import IngestAdapters, open_adapters
+from engine.adapters.assembly import IngestAdapters, background, open_adapters
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
@@ -141,6 +141,8 @@ class IngestHost:
     async def _live(self, io: IngestAdapters, stack: AsyncExitStack) -> LivePorts:
         accounts = await accounts_to_trade(self.config, self.options, self.rng)
         held = await stack.enter_async_context(all_leases(self.office, [lease_of(one) for one in accounts], self.rng))
+        nursery = await stack.enter_async_context(background())
+        nursery.start_soon(held.keep)
         return await stack.enter_async_context(
             open_live(
                 self.config,

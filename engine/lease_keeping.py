@@ -30,6 +30,11 @@ class HeldLeases:
     leases: Leases
     _safe_until_s: float
 
+    @property
+    def names(self) -> list[str]:
+        """Returns the names of the leases, in order."""
+        return [hold.name for hold in self.leases.holds]
+
     def is_safe(self) -> bool:
         """Returns whether nobody else can hold one of them by now."""
         return trio.current_time() < self._safe_until_s
@@ -43,8 +48,8 @@ class HeldLeases:
                 for hold in self.leases.holds:
                     await self.office.extend(hold)
             except TransientError as error:
-                names = ", ".join(hold.name for hold in self.leases.holds)
-                _log.warning("leases not extended, trying again", extra={"leases": names, "error": str(error)})
+                fields = {"leases": ", ".join(self.names), "error": str(error)}
+                _log.warning("leases not extended, trying again", extra=fields)
             else:
                 self._safe_until_s = safe_until_s(began_s, self.office)
 

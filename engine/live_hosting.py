@@ -73,9 +73,11 @@ async def open_live(
     traffic: Traffic,
     trade_to_order: Observer,
 ) -> AsyncIterator[LivePorts]:
-    """Opens what trades accounts, under leases that are held and kept. Raises `KeyFileError` for a key that is not used."""
+    """Opens what trades accounts, under leases that somebody holds and keeps meanwhile.
+
+    Raises `KeyFileError` for a key that is not used.
+    """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(held.keep)
         async with open_live_adapters(
             config,
             options,

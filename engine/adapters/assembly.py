@@ -91,7 +91,7 @@ async def open_adapters(
             open_poll_adapters(config, options, lease, clock=clock, traffic=traffic)
         )
         targets = PostgresTargetStore(wallets)
-        nursery = await stack.enter_async_context(_background())
+        nursery = await stack.enter_async_context(background())
         nursery.start_soon(_listen_for_targets, config.database, options, targets)
         dialer = RtdsDialer(
             url=config.venue.rtds_url,
@@ -120,7 +120,7 @@ async def open_adapters(
 
 
 @asynccontextmanager
-async def _background() -> AsyncIterator[trio.Nursery]:
+async def background() -> AsyncIterator[trio.Nursery]:
     """A nursery for tasks that end with the adapters."""
     async with trio.open_nursery() as nursery:
         yield nursery
