@@ -23,6 +23,7 @@ from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import is_fenced
 from engine.wiring import Adapters, Engine, build
 from protocols.clock import Random, WallClock
+from protocols.cluster import Role
 from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
@@ -147,14 +148,18 @@ class IngestHost:
             **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
         )
         return Adapters(
-            **attrs.asdict(io, recurse=False)
-            | {"paper": paper, "polls": PollPorts(**attrs.asdict(io.polls, recurse=False))},
+            **attrs.asdict(io, recurse=False) | {"paper": paper, "polls": self._polls(io)},
             live=live,
             clock=self.clock,
             rng=self.rng,
             trade_to_row=self.latency,
             committed=self.engine.committed,
         )
+
+    def _polls(self, io: IngestAdapters) -> PollPorts | None:
+        if Role.POLL not in self.engine.roles:
+            return None
+        return PollPorts(**attrs.asdict(io.polls, recurse=False), membership=self.engine.member)
 
     async def _say_when_reconciled(self) -> None:
         """What the venue has of our orders has to be known before anybody relies on this engine."""
