@@ -7,6 +7,7 @@ import re
 
 import attrs
 
+from config.cluster import ClusterConfig, role_problems
 from config.coverage import CoverageConfig
 from config.discovery import DiscoveryConfig
 from config.field import choice, named_sections, number, secret, section, text, whole
@@ -243,6 +244,7 @@ class EngineConfig:
     notify: NotifyConfig = section(NotifyConfig)
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
+    cluster: ClusterConfig = section(ClusterConfig)
     limits: LimitsConfig = section(LimitsConfig)
     logging: LoggingConfig = section(LoggingConfig)
 
@@ -264,6 +266,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
         problems.append("stream.ping_interval_s: must be less than stream.stall_timeout_s")
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
+    problems += role_problems(config.cluster)
     return problems + account_problems(config.live) + notify_problems(config.notify)
 
 

@@ -16,15 +16,17 @@ from engine.adapters.database_source import listening_options
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
+from engine.adapters.postgres.leases import LeaseOffice
 from engine.adapters.postgres.live_elsewhere_store import CLAIMS_CHANNEL, PostgresOpenWork
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.upstream import open_upstream
 from engine.lease_keeping import HeldLeases
 from engine.lease_sharing import SharedLeases
-from engine.live_hosting import LIVE, MarketPorts, open_live
+from engine.live_hosting import LIVE, MarketPorts, lease_of, open_live
 from engine.live_side import ClaimWatching, claim_watch
 from engine.live_wiring import LiveTrading, live_trading
+from engine.roles import share_of
 from engine.runtime.host import DrainReport, Graph, run_graph
 from engine.runtime.latency import LatencyRecorder
 from engine.wiring import Engine
@@ -44,7 +46,7 @@ class ExecuteHost:
     config: EngineConfig
     engine: Engine
     options: DatabaseOptions
-    leases: SharedLeases
+    office: LeaseOffice
     stop: trio.Event
     clock: WallClock
     rng: Random
@@ -53,8 +55,18 @@ class ExecuteHost:
 
     async def run(self) -> None:
         """Trades until `stop` is set."""
-        self.engine.readiness.wait_for("live", "no account is ours yet")
-        await self.leases.run(self.stop, self._trade)
+        leases = SharedLeases(
+            office=self.office, names=[lease_of(account) for account in self.config.live.accounts], share=self._share
+        )
+        self.engine.trades_apart = True
+        try:
+            await leases.run(self.stop, self._trade)
+        finally:
+            self.engine.trades_apart = False
+
+    def _share(self, accounts: int) -> int:
+        member = self.engine.member
+        return accounts if member is None else share_of(accounts, member.view())
 
     async def _trade(self, held: HeldLeases, over: trio.Event) -> None:
         accounts = [name.removeprefix(LIVE) for name in held.names]

@@ -15,8 +15,8 @@ from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
-from engine.lease_keeping import all_leases
-from engine.live_hosting import MarketPorts, accounts_to_trade, lease_of, open_live
+from engine.lease_keeping import most_leases
+from engine.live_hosting import LIVE, MarketPorts, accounts_to_trade, lease_of, open_live
 from engine.live_ports import LivePorts
 from engine.live_side import MirrorPorts
 from engine.places import spill_dir
@@ -27,6 +27,7 @@ from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import is_fenced
 from engine.wiring import Adapters, Engine, build
 from protocols.clock import Random, WallClock
+from protocols.cluster import Role
 from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
@@ -140,7 +141,10 @@ class IngestHost:
 
     async def _live(self, io: IngestAdapters, stack: AsyncExitStack) -> LivePorts:
         accounts = await accounts_to_trade(self.config, self.options, self.rng)
-        held = await stack.enter_async_context(all_leases(self.office, [lease_of(one) for one in accounts], self.rng))
+        names = [lease_of(one) for one in accounts]
+        # What another engine goes on trading is left to it: claims for that are found in the database.
+        patience_s = 2 * self.office.ttl_s
+        held = await stack.enter_async_context(most_leases(self.office, names, self.rng, patience_s=patience_s))
         nursery = await stack.enter_async_context(background())
         nursery.start_soon(held.keep)
         return await stack.enter_async_context(
@@ -154,7 +158,7 @@ class IngestHost:
                     markets=io.markets,
                     catalog=io.catalog,
                 ),
-                accounts=accounts,
+                accounts=[name.removeprefix(LIVE) for name in held.names],
                 clock=self.clock,
                 rng=self.rng,
                 traffic=self.engine.traffic,
@@ -174,8 +178,7 @@ class IngestHost:
             **attrs.asdict(io.paper, recurse=False), spill=io.spill, markets=io.markets, catalog=io.catalog
         )
         return Adapters(
-            **attrs.asdict(io, recurse=False)
-            | {"paper": paper, "polls": PollPorts(**attrs.asdict(io.polls, recurse=False))},
+            **attrs.asdict(io, recurse=False) | {"paper": paper, "polls": self._polls(io)},
             live=live,
             mirrors=mirrors,
             clock=self.clock,
@@ -183,6 +186,11 @@ class IngestHost:
             trade_to_row=self.latency,
             committed=self.engine.committed,
         )
+
+    def _polls(self, io: IngestAdapters) -> PollPorts | None:
+        if Role.POLL not in self.engine.roles:
+            return None
+        return PollPorts(**attrs.asdict(io.polls, recurse=False), membership=self.engine.member)
 
     async def _say_when_reconciled(self) -> None:
         """What the venue has of our orders has to be known before anybody relies on this engine."""

@@ -60,16 +60,21 @@ def safe_until_s(asked_s: float, office: LeaseOffice) -> float:
 
 
 @asynccontextmanager
-async def all_leases(office: LeaseOffice, names: Sequence[str], rng: Random) -> AsyncIterator[HeldLeases]:
-    """Waits for leases, one after another in the order of names, yields them all, and gives them back.
+async def most_leases(
+    office: LeaseOffice, names: Sequence[str], rng: Random, *, patience_s: float
+) -> AsyncIterator[HeldLeases]:
+    """Waits for leases, one after another in the order of names, yields those that it got, and gives them back.
 
-    Whoever takes several takes them in this order, so that two never wait for each other.
+    One whose holder has died is free within its time; one that is held after `patience_s` is left to its holder. Whoever takes
+    several takes them in this order, so that two never wait for each other.
     """
     holds: list[LeaseHold] = []
     try:
         asked_s = trio.current_time()
         for name in sorted(names):
-            holds.append(await _acquired(office, name, rng, holds))
+            hold = await _acquired(office, name, rng, holds, asked_s + patience_s)
+            if hold is not None:
+                holds.append(hold)
         yield HeldLeases(office=office, leases=Leases(tuple(holds)), safe_until_s=safe_until_s(asked_s, office))
     finally:
         with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
@@ -77,13 +82,18 @@ async def all_leases(office: LeaseOffice, names: Sequence[str], rng: Random) -> 
                 await release(office, hold)
 
 
-async def _acquired(office: LeaseOffice, name: str, rng: Random, held: Sequence[LeaseHold]) -> LeaseHold:
+async def _acquired(
+    office: LeaseOffice, name: str, rng: Random, held: Sequence[LeaseHold], until_s: float
+) -> LeaseHold | None:
     backoff = Backoff(first_s=0.2, max_s=5, rng=rng)
     while True:
         try:
             answer = await office.acquire(name)
             if isinstance(answer, LeaseHold):
                 return answer
+            if trio.current_time() > until_s:
+                _log.error("a lease stays with its holder", extra={"lease": name, "holder": answer.holder})
+                return None
             _log.warning("waiting for a lease", extra={"lease": name, "holder": answer.holder})
             await trio.sleep(min(answer.left_s + 0.05, office.ttl_s / 3))
             for hold in held:

@@ -53,6 +53,7 @@ from engine.pages.feed_cards import feed_card_routes
 from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
 from engine.reload import Reloader
+from engine.roles import EVERY_PART, Parts
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.wiring import Engine
@@ -79,6 +80,8 @@ class ServingContext:
     """Either switch of live trading is on."""
     live_switch: bool = False
     """The second switch of live trading, given at start."""
+    parts: Parts = EVERY_PART
+    """What of it all this process runs."""
 
 
 @asynccontextmanager
@@ -93,21 +96,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         watch = EngineWatch(engine=engine, clock=context.clock)
         watch.serving = children = (*children, Child(name="engine_watch", run=watch.run))
         await nursery.start(engine.supervisor.run_group, "serving", children)
-        door = BrowserDoor(
-            find=services.session_registry.find, trusted_proxies=networks_of(engine.config.http.trusted_proxies)
-        )
-        gate = Gate(
-            services.token_registry.find,
-            rates_of(engine.config.http),
-            streams_max=engine.config.http.streams_max,
-            door=door,
-        )
-        context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
-        routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
-        context.mount.install(routes, gate)
-        forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
-        entrance = Entrance(login=services.web_login, door=door, forms=forms)
-        context.pages.install(every_page, routes, gate, login_pages(context.pages, entrance))
+        if context.parts.api:
+            _install(engine, io, services, watch, context)
         engine.services = services
         try:
             yield services
@@ -115,6 +105,21 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             context.pages.remove()
             context.mount.remove()
             nursery.cancel_scope.cancel()
+
+
+def _install(
+    engine: Engine, io: ServingAdapters, services: Services, watch: EngineWatch, context: ServingContext
+) -> None:
+    """Answers the routes of the API and the pages from now on."""
+    http = engine.config.http
+    door = BrowserDoor(find=services.session_registry.find, trusted_proxies=networks_of(http.trusted_proxies))
+    gate = Gate(services.token_registry.find, rates_of(http), streams_max=http.streams_max, door=door)
+    context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
+    routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
+    context.mount.install(routes, gate)
+    forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
+    entrance = Entrance(login=services.web_login, door=door, forms=forms)
+    context.pages.install(every_page, routes, gate, login_pages(context.pages, entrance))
 
 
 def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
@@ -141,6 +146,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         hasher=io.hasher,
         secret_rng=context.secret_rng,
         is_money_real=context.is_money_real,
+        parts=context.parts,
     )
 
 

@@ -24,6 +24,7 @@ from actors.gap_filler import GapFiller
 from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
 from actors.market_scout import MarketScout
+from actors.member import ClusterMember
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
@@ -45,6 +46,7 @@ from engine.service_wiring import Services
 from engine.writer_channel import writer_channel
 from protocols.channels import Outbox, Overflow
 from protocols.clock import Random, WallClock
+from protocols.cluster import EVERY_ROLE, Role
 from protocols.ingest import (
     GapRequest,
     GapStore,
@@ -120,6 +122,12 @@ class Engine:
     graph: Graph | None = None
     executing: LiveTrading | None = None
     """Live trading of an engine that trades without ingesting."""
+    trades_apart: bool = False
+    """It takes its share of the accounts without ingesting."""
+    roles: frozenset[Role] = EVERY_ROLE
+    """What it was started for."""
+    member: ClusterMember | None = None
+    """Its place among others, once the database is reached."""
 
     @property
     def live(self) -> LiveTrading | None:
