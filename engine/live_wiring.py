@@ -10,6 +10,7 @@ cancel) and live_settler (to see what was redeemed).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -97,7 +98,7 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         doubt=reconciler.ask,
         missed=executor.missed_some,
     )
-    keeper, settler = _booking(base, _Told(exits, Narrator(log=base.lines, clock=clock)), executor.missed_some)
+    keeper, settler = _booking(base, _Told(exits, Narrator(log=base.told_lines, clock=clock)), executor.missed_some)
     logs = LogWriter(lines=base.log_lines.inbox, store=io.logs, rng=rng)
     return LiveTrading(
         registry=base.registry,
@@ -123,7 +124,7 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         ),
         stages=(
             Child(name="executor", run=executor.run, reads=(base.intents,), writes=(base.sender_events, base.lines)),
-            Child(name="order_keeper", run=keeper.run, reads=(base.order_events,)),
+            Child(name="order_keeper", run=keeper.run, reads=(base.order_events,), writes=(base.told_lines,)),
             Child(name="log_writer", run=logs.run, reads=(base.log_lines,)),
         ),
         sources=(
@@ -146,7 +147,8 @@ class _Base:
         self.log_lines = Channel[LogLine]("log_lines", size["log_lines"], Overflow.DROP_OLDEST)
         self.claims, self.exit_intents = self.intents.outbox(), self.intents.outbox()
         self.reconciler_events, self.watcher_events, self.sender_events = (self.order_events.outbox() for _ in range(3))
-        self.lines = self.log_lines.outbox()
+        # Each stage that says something has an end of its own: the one that stops first must not silence the other.
+        self.lines, self.told_lines = self.log_lines.outbox(), self.log_lines.outbox()
         self.times = watch_times(config.live)
         self.accounts = {name: ports.account for name, ports in io.accounts.items()}
         self.venues = {name: account.venue for name, account in self.accounts.items()}
@@ -275,7 +277,9 @@ class _Told:
 
     def settled(self, settled: Settled) -> None:
         self.exits.changed((), settled.exits)
-        self.narrator.settled(settled)
+        # Services stop last: when what was settled then is told, the log has been closed.
+        with suppress(trio.ClosedResourceError):
+            self.narrator.settled(settled)
 
 
 @attrs.frozen
