@@ -7,6 +7,7 @@ import re
 
 import attrs
 
+from config.cluster import ClusterConfig, role_problems
 from config.copyability import CopyabilityConfig
 from config.coverage import CoverageConfig
 from config.discovery import DiscoveryConfig
@@ -249,6 +250,7 @@ class EngineConfig:
     retention: RetentionConfig = section(RetentionConfig)
     jobs: dict[str, JobConfig] = named_sections(default_jobs)
     tuner: TunerConfig = section(TunerConfig)
+    cluster: ClusterConfig = section(ClusterConfig)
     limits: LimitsConfig = section(LimitsConfig)
     logging: LoggingConfig = section(LoggingConfig)
 
@@ -272,6 +274,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
         problems.append("stream.ping_interval_s: must be less than stream.stall_timeout_s")
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
+    problems += role_problems(config.cluster)
     return problems + account_problems(config.live) + notify_problems(config.notify)
 
 

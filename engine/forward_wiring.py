@@ -25,7 +25,7 @@ from actors.settler import Settler
 from actors.sides_desk import SidesDesk
 from actors.strategy_registry import StrategyRegistry
 from config.schema import EngineConfig
-from engine.live_wiring import LiveTrading
+from engine.live_side import LiveSide
 from engine.runtime.supervisor import Child
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random, WallClock
@@ -112,7 +112,7 @@ def forward_testing(
     kept: Outbox[LanedTrade],
     clock: WallClock,
     rng: Random,
-    live: LiveTrading | None = None,
+    live: LiveSide | None = None,
     audit_s: float = AUDIT_S,
 ) -> ForwardTesting:
     """Returns the actors of forward testing between two channels; with `live` its decisions claim live orders, too."""
@@ -136,8 +136,8 @@ def forward_testing(
         clock=clock,
     )
     if live is not None:
-        maker.mirrors, maker.warm = live.registry.mirrors, live.executor.desk.glance.warm
-        maker.conflicts.mirrors, maker.conflicts.live = live.registry.mirrors, live.book
+        maker.mirrors, maker.warm = live.mirrors, live.warm
+        maker.conflicts.mirrors, maker.conflicts.live = live.mirrors, live.holdings
     told = _Told()
     room = DecisionRoom(maker=maker, scores=scores, books=books, kept=kept, config=settings, decided=told)
     tester = ForwardTester(
@@ -150,7 +150,7 @@ def forward_testing(
         spill=io.spill,
         config=settings,
         rng=rng,
-        live=NO_LIVE if live is None else live.book,
+        live=NO_LIVE if live is None else live.holdings,
         audit_s=audit_s,
     )
     told.whom = tester.passed_on

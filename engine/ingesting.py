@@ -1,20 +1,24 @@
 """Ingests while this engine holds the lease, and stands by while another one does."""
 
 import logging
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 
 import attrs
 import trio
 
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
-from engine.adapters.assembly import IngestAdapters, open_adapters
-from engine.adapters.postgres.database import DatabaseOptions
+from engine.adapters.assembly import IngestAdapters, background, open_adapters
+from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
+from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
+from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
-from engine.live_hosting import open_live
+from engine.lease_keeping import most_leases
+from engine.live_hosting import LIVE, MarketPorts, accounts_to_trade, lease_of, open_live
 from engine.live_ports import LivePorts
+from engine.live_side import MirrorPorts
 from engine.places import spill_dir
 from engine.poll_wiring import PollPorts
 from engine.runtime.host import DrainReport, run_graph
@@ -23,6 +27,7 @@ from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import is_fenced
 from engine.wiring import Adapters, Engine, build
 from protocols.clock import Random, WallClock
+from protocols.cluster import Role
 from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
@@ -46,6 +51,8 @@ class IngestHost:
     order_latency: LatencyRecorder
     trades_live: bool = False
     """Both switches are on."""
+    executes: bool = True
+    """Accounts are traded in this process; else decisions claim, and others trade."""
     report: DrainReport | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
@@ -121,7 +128,9 @@ class IngestHost:
             ) as io,
             AsyncExitStack() as stack,
         ):
-            ports = self._ports(io, await stack.enter_async_context(self._live(io)) if self.trades_live else None)
+            live = await self._live(io, stack) if self.trades_live and self.executes else None
+            mirrors = await self._mirrors(stack) if self.trades_live and not self.executes else None
+            ports = self._ports(io, live, mirrors)
             self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
             self.engine.readiness.wait_for("actors", "starting")
             async with trio.open_nursery() as nursery:
@@ -130,19 +139,41 @@ class IngestHost:
                 self.report = await self._run_graph()
                 nursery.cancel_scope.cancel()
 
-    def _live(self, io: IngestAdapters) -> AbstractAsyncContextManager[LivePorts]:
-        return open_live(
-            self.config,
-            self.options,
-            self.office,
-            io,
-            clock=self.clock,
-            rng=self.rng,
-            traffic=self.engine.traffic,
-            trade_to_order=self.order_latency,
+    async def _live(self, io: IngestAdapters, stack: AsyncExitStack) -> LivePorts:
+        accounts = await accounts_to_trade(self.config, self.options, self.rng)
+        names = [lease_of(one) for one in accounts]
+        # What another engine goes on trading is left to it: claims for that are found in the database.
+        patience_s = 2 * self.office.ttl_s
+        held = await stack.enter_async_context(most_leases(self.office, names, self.rng, patience_s=patience_s))
+        nursery = await stack.enter_async_context(background())
+        nursery.start_soon(held.keep)
+        return await stack.enter_async_context(
+            open_live(
+                self.config,
+                self.options,
+                held,
+                MarketPorts(
+                    resolutions=io.paper.resolutions,
+                    decision_markets=io.paper.decision_markets,
+                    markets=io.markets,
+                    catalog=io.catalog,
+                ),
+                accounts=[name.removeprefix(LIVE) for name in held.names],
+                clock=self.clock,
+                rng=self.rng,
+                traffic=self.engine.traffic,
+                trade_to_order=self.order_latency,
+            )
         )
 
-    def _ports(self, io: IngestAdapters, live: LivePorts | None) -> Adapters:
+    async def _mirrors(self, stack: AsyncExitStack) -> MirrorPorts:
+        table, held = [
+            await stack.enter_async_context(open_connection(self.options, name))
+            for name in ("live strategies", "live positions")
+        ]
+        return MirrorPorts(strategies=PostgresLiveTableStore(table), held=PostgresHeldCopies(held))
+
+    def _ports(self, io: IngestAdapters, live: LivePorts | None, mirrors: MirrorPorts | None) -> Adapters:
         paper = PaperPorts(
             **attrs.asdict(io.paper, recurse=False),
             spill=io.spill,
@@ -151,14 +182,19 @@ class IngestHost:
             prompt_catalog=io.prompt_catalog,
         )
         return Adapters(
-            **attrs.asdict(io, recurse=False)
-            | {"paper": paper, "polls": PollPorts(**attrs.asdict(io.polls, recurse=False))},
+            **attrs.asdict(io, recurse=False) | {"paper": paper, "polls": self._polls(io)},
             live=live,
+            mirrors=mirrors,
             clock=self.clock,
             rng=self.rng,
             trade_to_row=self.latency,
             committed=self.engine.committed,
         )
+
+    def _polls(self, io: IngestAdapters) -> PollPorts | None:
+        if Role.POLL not in self.engine.roles:
+            return None
+        return PollPorts(**attrs.asdict(io.polls, recurse=False), membership=self.engine.member)
 
     async def _say_when_reconciled(self) -> None:
         """What the venue has of our orders has to be known before anybody relies on this engine."""

@@ -34,7 +34,8 @@ from config.schema import EngineConfig
 from config.sources import ConfigInputs
 from engine.copyability.side_scoring import SideScoring
 from engine.discovery_wiring import DiscoveryPorts, discovery_jobs
-from engine.job_places import places_of
+from engine.job_places import needs_ingest, places_of
+from engine.roles import EVERY_PART, Parts
 from engine.side_process import SideDesk
 from protocols.clock import Random, WallClock
 from protocols.copyability import CopyabilityStore
@@ -164,11 +165,19 @@ def _sends_mail(config: EngineConfig) -> bool:
 
 
 def scheduler_of(
-    config: EngineConfig, io: JobPorts, *, clock: WallClock, rng: Random, owner: str, holder: str
+    config: EngineConfig,
+    io: JobPorts,
+    *,
+    clock: WallClock,
+    rng: Random,
+    owner: str,
+    holder: str,
+    parts: Parts = EVERY_PART,
 ) -> Scheduler:
     """Returns the scheduler of one process. Raises `ValueError` for a cron expression that makes no sense."""
+    wanted = {True: parts.jobs_that_need_ingest, False: parts.jobs}
     return Scheduler(
-        jobs=jobs_of(config, io, clock),
+        jobs=[job for job in jobs_of(config, io, clock) if wanted[needs_ingest(job.name)]],
         settings=config.jobs,
         store=io.store,
         clock=clock,
@@ -176,7 +185,11 @@ def scheduler_of(
         owner=owner,
         holder=holder,
         lease_ttl_s=config.limits.lease_ttl_s,
-        places=places_of(ingests=lambda: io.late_trades() is not None, trades_live=lambda: io.live() is not None),
+        places=places_of(
+            ingests=lambda: io.late_trades() is not None,
+            polls=lambda: io.poll_outlets() is not None,
+            trades_live=lambda: io.live() is not None,
+        ),
         concurrent_max=CONCURRENT_MAX,
     )
 

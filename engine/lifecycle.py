@@ -15,15 +15,19 @@ import trio
 from prometheus_client import CollectorRegistry
 
 from actors.rules.backoff import Backoff
+from config.cluster import roles_of
 from config.schema import EngineConfig
 from engine.adapters.database_source import open_database
-from engine.adapters.postgres.database import Connection, DatabaseOptions, once
+from engine.adapters.postgres.database import Connection, DatabaseOptions, once, open_connection
 from engine.adapters.postgres.leases import LeaseOffice
+from engine.adapters.postgres.member_store import PostgresMemberStore
 from engine.adapters.postgres.migrate import migrate
 from engine.adapters.system_clock import process_owner_id, secret_random
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
 from engine.channel_sizes import resize_channels
+from engine.clustering import Self, address_of, joined
+from engine.executing import ExecuteHost
 from engine.ingesting import IngestHost
 from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
@@ -31,6 +35,7 @@ from engine.page_wiring import page_mount
 from engine.pages.mount import PageMount
 from engine.places import postgres_dir
 from engine.reload import Reloader
+from engine.roles import Parts, parts_of
 from engine.runtime.channel import Channel
 from engine.runtime.host import DrainReport
 from engine.runtime.latency import LatencyRecorder
@@ -75,13 +80,15 @@ class EngineHost:
     report: DrainReport | None = attrs.field(init=False, default=None)
     _http_stop: trio.Event = attrs.field(init=False, factory=trio.Event)
     _engine: Engine = attrs.field(init=False)
-    _mount: ApiMount = attrs.field(init=False, factory=ApiMount)
+    _mount: ApiMount = attrs.field(init=False)
     _pages: PageMount = attrs.field(init=False)
     _registry: CollectorRegistry = attrs.field(init=False, factory=CollectorRegistry)
     _loop_lag: LoopLag = attrs.field(init=False, factory=LoopLag)
     latency: LatencyRecorder = attrs.field(init=False)
     order_latency: LatencyRecorder = attrs.field(init=False)
     _price_age: Observer = attrs.field(init=False)
+    _parts: Parts = attrs.field(init=False)
+    _port: int = attrs.field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         gauges = RuntimeGauges(
@@ -90,14 +97,18 @@ class EngineHost:
             channels_of=self._channels,
         )
         self.reloader.subscribers.append(lambda config: resize_channels(self._channels(), config.channels))
+        roles = roles_of(self.config.cluster.roles)
+        self._parts = parts_of(roles)
         self._engine = Engine(
             config=self.config,
+            roles=roles,
             supervisor=Supervisor(rng=self.rng),
             gauges=gauges,
             readiness=Readiness(),
             traffic=Traffic(),
         )
         self._pages = page_mount(self._engine, self.clock)
+        self._mount = ApiMount(self._pages.closed)
         self._price_age = price_age_histogram(self._registry)
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
         self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
@@ -115,8 +126,8 @@ class EngineHost:
         trio.lowlevel.add_instrument(self._loop_lag)
         self._engine.readiness.wait_for("database", "not reached yet")
         async with trio.open_nursery() as web:
-            port = await web.start(self._serve_http)
-            task_status.started(Running(engine=self._engine, http_port=port, registry=self._registry))
+            self._port = await web.start(self._serve_http)
+            task_status.started(Running(engine=self._engine, http_port=self._port, registry=self._registry))
             await self._until_stop(self._run_with_database)
             # Requests in flight are finished and event streams ended, not cut.
             self._http_stop.set()
@@ -143,8 +154,8 @@ class EngineHost:
     async def _run_with_database(self) -> None:
         async with open_database(self.config.database, postgres_dir(self.config)) as options:
             database_id = await self._prepared(options)
-            # There is no moment without an open condition before the ingest runs.
-            self._engine.readiness.wait_for("lease", "not asked for yet")
+            # There is no moment without an open condition before all is there that this engine runs.
+            self._engine.readiness.wait_for("services", "not started")
             self._engine.readiness.reached("database")
             lease_connection = Connection(options, "lease")
             office = LeaseOffice(
@@ -165,20 +176,57 @@ class EngineHost:
                 latency=self.latency,
                 order_latency=self.order_latency,
                 trades_live=self._trades_live(),
+                executes=self._parts.trades_within,
             )
+            executing = self._executing(options, office)
             try:
-                async with serving(self._engine, options, self._serving_context(office)) as services:
+                async with (
+                    open_connection(options, "member") as connection,
+                    joined(self._self(office), PostgresMemberStore(connection), ttl_s=office.ttl_s, rng=self.rng),
+                    serving(self._engine, options, self._serving_context(office)) as services,
+                ):
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
                     services.settling.install(lambda: self._engine.settle_paper)
                     services.poll_outlets.install(
                         lambda: actors.polling.outlets if (actors := self._engine.actors) else None
                     )
-                    await ingest.run()
+                    await self._work(ingest, executing)
             finally:
-                self.report = ingest.report
+                self.report = ingest.report or executing.report
                 with trio.CancelScope(shield=True):
                     await lease_connection.aclose()
+
+    def _self(self, office: LeaseOffice) -> Self:
+        address = address_of(self.config, self._port)
+        return Self(engine=self._engine, member_id=office.owner, holder=office.holder, address=address)
+
+    def _executing(self, options: DatabaseOptions, office: LeaseOffice) -> ExecuteHost:
+        return ExecuteHost(
+            config=self.config,
+            engine=self._engine,
+            options=options,
+            office=office,
+            stop=self.stop,
+            clock=self.clock,
+            rng=self.rng,
+            order_latency=self.order_latency,
+        )
+
+    async def _work(self, ingest: IngestHost, executing: ExecuteHost) -> None:
+        """Does what this engine is for, beside serving, until `stop` is set."""
+        if self._parts.ingest:
+            self._engine.readiness.wait_for("lease", "not asked for yet")
+            self._engine.readiness.reached("services")
+            await ingest.run()
+        elif self._parts.trades_apart and ingest.trades_live:
+            self._engine.readiness.wait_for("live", "no account is ours yet")
+            self._engine.readiness.reached("services")
+            await executing.run()
+        else:
+            self._engine.readiness.reached("services")
+            _log.info("ready", extra={"roles": ", ".join(sorted(self._engine.roles))})
+            await self.stop.wait()
 
     def _trades_live(self) -> bool:
         """Money may be spent when both switches are on, and somebody is told when only one of them is."""
@@ -208,6 +256,7 @@ class EngineHost:
             holder=office.holder,
             live_switch=self.live_switch,
             is_money_real=self.config.live.enabled or self.live_switch,
+            parts=self._parts,
         )
 
     async def _prepared(self, options: DatabaseOptions) -> str:

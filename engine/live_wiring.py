@@ -10,6 +10,7 @@ cancel) and live_settler (to see what was redeemed).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -30,9 +31,8 @@ from actors.live.narrator import Narrator
 from actors.live.order_keeper import OrderKeeper
 from actors.live.order_sender import OrderSender
 from actors.live.reconciler import Reconciler
-from config.live_trading import LiveTradingConfig
 from config.schema import EngineConfig
-from engine.live_ports import LivePorts
+from engine.live_ports import LivePorts, watch_times
 from engine.runtime.channel import Channel, ChannelOutbox
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow
@@ -40,7 +40,6 @@ from protocols.clock import Random, WallClock
 from protocols.live.events import OrderEvent
 from protocols.live.orders import LiveIntent
 from protocols.live.ports import Applied, LogLine, Settled
-from protocols.live.watching import WatchTimes
 from protocols.receipts import Receipt
 
 
@@ -72,7 +71,9 @@ class LiveTrading:
 
     def committed(self, receipts: Sequence[Receipt]) -> None:
         """Hands on what commit 1 claimed; never waits. What its channel cannot take is read from the database."""
-        claims = [claim for receipt in receipts for claim in receipt.claims]
+        made = [claim for receipt in receipts for claim in receipt.claims]
+        # Who trades the others' accounts finds them in the database.
+        claims = [claim for claim in made if self.book.account_of(claim.strategy_id) is not None]
         # Perhaps the word of an earlier commit was lost: then its claims are in the database all the same.
         repeated = not all(receipt.applied for receipt in receipts)
         if (claims and self.claims.send_many_nowait(claims) < len(claims)) or repeated:
@@ -97,7 +98,7 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         doubt=reconciler.ask,
         missed=executor.missed_some,
     )
-    keeper, settler = _booking(base, _Told(exits, Narrator(log=base.lines, clock=clock)), executor.missed_some)
+    keeper, settler = _booking(base, _Told(exits, Narrator(log=base.told_lines, clock=clock)), executor.missed_some)
     logs = LogWriter(lines=base.log_lines.inbox, store=io.logs, rng=rng)
     return LiveTrading(
         registry=base.registry,
@@ -123,7 +124,7 @@ def live_trading(config: EngineConfig, io: LivePorts, *, clock: WallClock, rng: 
         ),
         stages=(
             Child(name="executor", run=executor.run, reads=(base.intents,), writes=(base.sender_events, base.lines)),
-            Child(name="order_keeper", run=keeper.run, reads=(base.order_events,)),
+            Child(name="order_keeper", run=keeper.run, reads=(base.order_events,), writes=(base.told_lines,)),
             Child(name="log_writer", run=logs.run, reads=(base.log_lines,)),
         ),
         sources=(
@@ -146,14 +147,17 @@ class _Base:
         self.log_lines = Channel[LogLine]("log_lines", size["log_lines"], Overflow.DROP_OLDEST)
         self.claims, self.exit_intents = self.intents.outbox(), self.intents.outbox()
         self.reconciler_events, self.watcher_events, self.sender_events = (self.order_events.outbox() for _ in range(3))
-        self.lines = self.log_lines.outbox()
+        # Each stage that says something has an end of its own: the one that stops first must not silence the other.
+        self.lines, self.told_lines = self.log_lines.outbox(), self.log_lines.outbox()
         self.times = watch_times(config.live)
         self.accounts = {name: ports.account for name, ports in io.accounts.items()}
         self.venues = {name: account.venue for name, account in self.accounts.items()}
-        self.registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng)
-        self.book = book = LiveBook(registry=self.registry)
+        self.registry = registry = LiveRegistry(store=io.strategies, config=config.filter, rng=rng, accounts=io.traded)
+        self.book = book = LiveBook(registry=registry)
         # Strategies are made and given capital while the engine runs.
-        self.registry.read = lambda table: book.take_balances(table.balances)
+        registry.read = lambda table: book.take_balances(
+            [one for one in table.balances if one.strategy_id in registry.strategies]
+        )
         self.reader = BookReader(upstream=io.books, max_age_s=config.live.max_price_age_ms / 1000)
         self.breaker = Breaker(registry=self.registry, store=io.orders, clock=clock, rng=rng)
 
@@ -203,6 +207,7 @@ def _ordering(
         config=base.config.live,
         clock=base.clock,
         trade_to_order=base.io.trade_to_order,
+        is_safe=base.io.is_safe,
         sent=lambda account, order_hash: watchers[account].sent(order_hash),
         doubt=reconciler.ask,
         log=base.lines,
@@ -259,18 +264,6 @@ def _booking(base: _Base, told: "_Told", doubtful: Callable[[], None]) -> tuple[
     return keeper, settler
 
 
-def watch_times(live: LiveTradingConfig) -> WatchTimes:
-    """Returns how patiently orders are watched."""
-    return WatchTimes(
-        poll_s=live.poll_interval_ms / 1000,
-        poll_max_s=live.poll_max_s,
-        interval_s=live.reconcile_interval_s,
-        not_found_interval_s=live.not_found_interval_s,
-        in_flight_s=live.in_flight_s,
-        lookups_per_s=live.lookups_per_s,
-    )
-
-
 @attrs.frozen
 class _Told:
     """Passes on what was committed."""
@@ -284,7 +277,9 @@ class _Told:
 
     def settled(self, settled: Settled) -> None:
         self.exits.changed((), settled.exits)
-        self.narrator.settled(settled)
+        # Services stop last: when what was settled then is told, the log has been closed.
+        with suppress(trio.ClosedResourceError):
+            self.narrator.settled(settled)
 
 
 @attrs.frozen

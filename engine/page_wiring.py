@@ -3,18 +3,21 @@
 from urllib.parse import urlsplit
 
 from config.login_urls import is_loopback
+from engine.api.errors import STARTING, not_served
 from engine.pages.mount import LiveBanner, PageMount
 from engine.pages.page import Page
 from engine.pages.rendering import Renderer
 from engine.pages.static_files import StaticFiles
 from engine.wiring import Engine
 from protocols.clock import WallClock
+from protocols.cluster import Role
 
 
 def page_mount(engine: Engine, clock: WallClock) -> PageMount:
     """Returns the pages of an engine, which serve nothing before they are installed. Raises `OSError`."""
     static = StaticFiles.read()
-    return PageMount(renderer=Renderer(static, clock), static=static, live=lambda: _banner(engine))
+    closed = STARTING if Role.API in engine.roles else not_served(sorted(engine.roles))
+    return PageMount(renderer=Renderer(static, clock), static=static, live=lambda: _banner(engine), closed=closed)
 
 
 def _banner(engine: Engine) -> LiveBanner | None:

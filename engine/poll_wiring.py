@@ -25,6 +25,7 @@ from engine.runtime.channel import Channel
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow
 from protocols.clock import Random, WallClock
+from protocols.cluster import Membership
 from protocols.ingest import TargetView, TradeHistory
 from protocols.polling import PollStore
 from protocols.positions import PositionEvent
@@ -38,6 +39,8 @@ class PollPorts:
     accounts: TraderAccounts
     history: TradeHistory
     store: PollStore
+    membership: Membership | None = None
+    """Who else polls; None: nobody."""
 
 
 @attrs.frozen(kw_only=True)
@@ -78,6 +81,7 @@ def polling(
         coverage=StreamWatch(reader=reader, filler=filler, silence_max_s=config.stream.stall_timeout_s),
         config=config.poller.hot,
         rng=rng,
+        membership=io.membership,
     )
     listener = PositionListener(events=events.inbox, holdings=holdings)
     return Polling(

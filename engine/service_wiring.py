@@ -25,6 +25,7 @@ from config.login_urls import login_url_allowed
 from config.notify import channel_rules
 from config.schema import EngineConfig
 from engine.job_wiring import JobPorts, scheduler_of
+from engine.roles import EVERY_PART, Parts
 from engine.runtime.supervisor import Child
 from protocols.clock import Random, WallClock
 from protocols.feed import FeedStreamStore
@@ -69,6 +70,8 @@ class ServicePorts:
     """A `random.SystemRandom`: it makes the secrets of sessions."""
     is_money_real: bool
     """Either switch of live trading is on: nobody gets far without a password then."""
+    parts: Parts = EVERY_PART
+    """What of it all this process runs."""
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +120,7 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
     jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current, settling=settling.current)
     poll_outlets = Finder[PollOutlets]()
     jobs = attrs.evolve(jobs, poll_outlets=poll_outlets.current)
-    scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder)
+    scheduler = scheduler_of(config, jobs, clock=io.clock, rng=io.rng, owner=io.owner, holder=io.holder, parts=io.parts)
     notifier = Notifier(
         store=io.outbox,
         sender=io.messages,
@@ -129,13 +132,18 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         settings_url=config.notify.public_url,
     )
     session_registry, login_urls, web_login = _login(config, io)
-    children = (
-        Child(name="token_registry", run=token_registry.run),
-        Child(name="feed_hub", run=feed_hub.run),
-        Child(name="price_cache", run=price_cache.run),
-        Child(name="scheduler", run=scheduler.run),
-        Child(name="notifier", run=notifier.run),
-        Child(name="session_registry", run=session_registry.run),
+    # Who serves nobody reads no feed, no prices and no sessions, and who runs no jobs has nothing to time.
+    children = tuple(
+        child
+        for child, runs_here in (
+            (Child(name="token_registry", run=token_registry.run), io.parts.api),
+            (Child(name="feed_hub", run=feed_hub.run), io.parts.api),
+            (Child(name="price_cache", run=price_cache.run), io.parts.api),
+            (Child(name="scheduler", run=scheduler.run), io.parts.any_job),
+            (Child(name="notifier", run=notifier.run), io.parts.notices),
+            (Child(name="session_registry", run=session_registry.run), io.parts.api),
+        )
+        if runs_here
     )
     services = Services(
         token_registry=token_registry,

@@ -61,6 +61,7 @@ from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
 from engine.plan_desk import PlanDesk
 from engine.reload import Reloader
+from engine.roles import EVERY_PART, Parts
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.side_process import SideDesk
@@ -96,6 +97,8 @@ class ServingContext:
     plans: PlanDesk = attrs.field(
         default=attrs.Factory(lambda self: PlanDesk(side=self.side, rng=self.secret_rng), takes_self=True)
     )
+    parts: Parts = EVERY_PART
+    """What of it all this process runs."""
 
 
 @asynccontextmanager
@@ -111,21 +114,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         beside = (Child(name="engine_watch", run=watch.run), Child(name="plan_desk", run=context.plans.run))
         watch.serving = children = (*children, *beside)
         await nursery.start(engine.supervisor.run_group, "serving", children)
-        door = BrowserDoor(
-            find=services.session_registry.find, trusted_proxies=networks_of(engine.config.http.trusted_proxies)
-        )
-        gate = Gate(
-            services.token_registry.find,
-            rates_of(engine.config.http),
-            streams_max=engine.config.http.streams_max,
-            door=door,
-        )
-        context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
-        routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
-        context.mount.install(routes, gate)
-        forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
-        entrance = Entrance(login=services.web_login, door=door, forms=forms)
-        context.pages.install(every_page, routes, gate, login_pages(context.pages, entrance))
+        if context.parts.api:
+            _install(engine, io, services, watch, context)
         engine.services = services
         try:
             yield services
@@ -133,6 +123,21 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
             context.pages.remove()
             context.mount.remove()
             nursery.cancel_scope.cancel()
+
+
+def _install(
+    engine: Engine, io: ServingAdapters, services: Services, watch: EngineWatch, context: ServingContext
+) -> None:
+    """Answers the routes of the API and the pages from now on."""
+    http = engine.config.http
+    door = BrowserDoor(find=services.session_registry.find, trusted_proxies=networks_of(http.trusted_proxies))
+    gate = Gate(services.token_registry.find, rates_of(http), streams_max=http.streams_max, door=door)
+    context.reloader.subscribers.append(lambda config: gate.set_rates(rates_of(config.http)))
+    routes = [*engine_routes(engine, io, services, context), *engine_watch_routes(watch)]
+    context.mount.install(routes, gate)
+    forms = FormTokens(door=door, clock=context.clock, secret_rng=context.secret_rng)
+    entrance = Entrance(login=services.web_login, door=door, forms=forms)
+    context.pages.install(every_page, routes, gate, login_pages(context.pages, entrance))
 
 
 def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
@@ -164,6 +169,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         hasher=io.hasher,
         secret_rng=context.secret_rng,
         is_money_real=context.is_money_real,
+        parts=context.parts,
     )
 
 

@@ -24,6 +24,7 @@ from actors.gap_filler import GapFiller
 from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
 from actors.market_scout import MarketScout
+from actors.member import ClusterMember
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
@@ -32,6 +33,7 @@ from actors.watch import Watch
 from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.live_ports import LivePorts
+from engine.live_side import LiveSide, MirrorPorts, traded_elsewhere, traded_here
 from engine.live_wiring import LiveTrading, live_trading
 from engine.poll_wiring import Polling, PollPorts, polling
 from engine.runtime.channel import Channel
@@ -44,6 +46,7 @@ from engine.service_wiring import Services
 from engine.writer_channel import writer_channel
 from protocols.channels import Outbox, Overflow
 from protocols.clock import Random, WallClock
+from protocols.cluster import EVERY_ROLE, Role
 from protocols.ingest import (
     GapRequest,
     GapStore,
@@ -81,7 +84,9 @@ class Adapters:
     spill: SpillStore
     paper: PaperPorts
     live: LivePorts | None = None
-    """None: no order is ever made."""
+    """None: no order is ever made here."""
+    mirrors: MirrorPorts | None = None
+    """Decisions claim for accounts that other processes trade; only without `live`."""
     polls: PollPorts | None = None
     """None: nobody is polled."""
     clock: WallClock
@@ -119,11 +124,19 @@ class Engine:
     actors: Actors | None = None
     services: Services | None = None
     graph: Graph | None = None
+    executing: LiveTrading | None = None
+    """Live trading of an engine that trades without ingesting."""
+    trades_apart: bool = False
+    """It takes its share of the accounts without ingesting."""
+    roles: frozenset[Role] = EVERY_ROLE
+    """What it was started for."""
+    member: ClusterMember | None = None
+    """Its place among others, once the database is reached."""
 
     @property
     def live(self) -> LiveTrading | None:
-        """Returns live trading, while this engine holds the lease and both switches are on."""
-        return None if self.actors is None else self.actors.live
+        """Returns live trading, while this engine holds leases of accounts and both switches are on."""
+        return self.executing if self.actors is None else self.actors.live
 
     @property
     def late_trades(self) -> LateTrades | None:
@@ -159,6 +172,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
     filtered = (copy_trades.outbox(), writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
+    side = _side(config, io, live)
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
         copied=filtered[0],
@@ -170,10 +184,10 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     )
     tester_kept, clock, rng = writer.outbox(), io.clock, io.rng
     forward = forward_testing(
-        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=live
+        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=side
     )
     writer_gaps, claims = gap_requests.outbox(), () if live is None else (live.claims,)
-    told = _told(forward, live)
+    told = forward.tester.received if side is None else side.told_before(forward.tester.received)
     sync_writer = _sync_writer(config, io, writer, writer_gaps, forget=trade_filter.forget, decided=told)
     market_registry = _market_registry(config, io, market_requests)
     market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
@@ -186,6 +200,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             Child(name="market_scout", run=market_scout.run),
             *forward.services,
             *(live.services if live else ()),
+            *(side.services if side else ()),
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
         ),
         stages=(
@@ -283,16 +298,11 @@ def _sync_writer(
     )
 
 
-def _told(forward: ForwardTesting, live: LiveTrading | None) -> Callable[[Sequence[Receipt]], None]:
-    """Who hears what became of decisions: claims go on first, an order is waiting for them."""
-    if live is None:
-        return forward.tester.received
-
-    def told(receipts: Sequence[Receipt]) -> None:
-        live.committed(receipts)
-        forward.tester.received(receipts)
-
-    return told
+def _side(config: EngineConfig, io: Adapters, live: LiveTrading | None) -> LiveSide | None:
+    """What decisions know of live trading."""
+    if live is not None:
+        return traded_here(live)
+    return None if io.mirrors is None else traded_elsewhere(config, io.mirrors, rng=io.rng)
 
 
 def _erased(*channels: Channel[Any]) -> tuple[Channel[Any], ...]:

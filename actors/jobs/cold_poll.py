@@ -54,7 +54,7 @@ class ColdPoll:
             return
         outlets = self.outlets()
         if outlets is None:
-            raise TransientError("this engine does not ingest")
+            raise TransientError("this engine does not poll")
         round_ = _Round(
             store=self.stores.under(running.lease),
             outlets=outlets,

@@ -1,7 +1,7 @@
 """Keeps the last good table of live strategies."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import attrs
 import trio
@@ -27,6 +27,8 @@ class LiveRegistry:
     store: LiveTableStore
     config: FilterConfig
     rng: Random
+    accounts: Collection[str] | None = None
+    """Whose strategies are followed here; None: all."""
     read: Callable[[LiveTable], None] = lambda _table: None
     """Told another table as soon as it is there; never waits."""
     failures: int = attrs.field(init=False, default=0)
@@ -34,13 +36,18 @@ class LiveRegistry:
     """Set, and replaced by a new one, when there is another table."""
     table: LiveTable = attrs.field(init=False, default=_NOTHING)
     strategies: Mapping[str, LiveStrategy] = attrs.field(init=False, factory=dict)
-    """By strategy_id, archived ones too."""
+    """Those of `accounts` by strategy_id, archived ones too."""
     _by_wallet: Mapping[str, Sequence[LiveStrategy]] = attrs.field(init=False, factory=dict)
+    _mirrored: Mapping[str, str] = attrs.field(init=False, factory=dict)
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     def mirrors(self, ft_wallet_id: str) -> Sequence[LiveStrategy]:
-        """Returns the live strategies that mirror a paper strategy; never waits."""
+        """Returns the live strategies that mirror a paper strategy, of whatever account; never waits."""
         return self._by_wallet.get(ft_wallet_id, ())
+
+    def mirrored(self, strategy_id: str) -> str | None:
+        """Returns the paper strategy that a live one mirrors, of whatever account; never waits."""
+        return self._mirrored.get(strategy_id)
 
     def exit_settings(self, strategy_id: str) -> LiveSettings | None:
         """Returns how something is sold; orders by hand have the defaults. None for a strategy that is not known."""
@@ -75,7 +82,12 @@ class LiveRegistry:
         for strategy in table.strategies:
             by_wallet.setdefault(strategy.ft_wallet_id, []).append(strategy)
         self.table, self._by_wallet = table, by_wallet
-        self.strategies = {strategy.strategy_id: strategy for strategy in table.strategies}
+        self._mirrored = {strategy.strategy_id: strategy.ft_wallet_id for strategy in table.strategies}
+        self.strategies = {
+            strategy.strategy_id: strategy
+            for strategy in table.strategies
+            if self.accounts is None or strategy.account in self.accounts
+        }
         self.read(table)
         self.changed.set()
         self.changed = trio.Event()

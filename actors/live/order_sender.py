@@ -19,6 +19,7 @@ from protocols.live.orders import LiveOrder, OrderOrigin, SignedOrder
 from protocols.live.ports import LogLine, TradingAccount
 
 _log = logging.getLogger(__name__)
+SAFE_POLL_S = 0.05
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -36,6 +37,8 @@ class OrderSender:
     log: Outbox[LogLine]
     trade_to_order: Observer
     """Seconds from a trade's arrival to its order's first byte on the wire."""
+    is_safe: Callable[[], bool] = lambda: True
+    """Whether nobody else can have taken these accounts over; while that is not sure nothing is sent."""
     sent: Callable[[str, str], None] = lambda _account, _order_hash: None
     """Told account and hash of what may be at the venue now, so that somebody watches it; never waits."""
     doubt: Callable[[str], None] = lambda _order_hash: None
@@ -63,6 +66,9 @@ class OrderSender:
             await account.gate.take()
             # Judged when a connection is free, not when it began to wait for one.
             async with turns:
+                # One that was stopped and goes on finds its time over, and is told soon whether others have taken over.
+                while not self.is_safe():  # noqa: ASYNC110 - by a clock, not by an event
+                    await trio.sleep(SAFE_POLL_S)
                 if self.book.order(signed.order_hash) is None:
                     return
                 if self._is_stale(order):

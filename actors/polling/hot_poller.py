@@ -1,6 +1,7 @@
 """Polls copy targets, followed traders and those that are marked hot, all the time."""
 
 import logging
+from collections.abc import Mapping
 
 import attrs
 import trio
@@ -12,8 +13,10 @@ from actors.rules.backoff import Backoff
 from actors.rules.log_limit import LogLimit
 from actors.rules.poll_queue import HotLane, PollQueue, Queued, hot_wallets
 from actors.rules.trade_due import trades_due
+from actors.rules.wallet_split import owned
 from config.poller import HotPollerConfig
 from protocols.clock import Random
+from protocols.cluster import ClusterView, Membership, Role
 from protocols.errors import TransientError
 from protocols.ingest import TargetView
 from protocols.polling import PollKind, PollStore, StreamCoverage, TradeList
@@ -26,6 +29,8 @@ LIST_S = 5.0
 LOOK_S = 1.0
 KEEP_S = 10.0
 WALLET_TIMEOUT_S = 20.0
+SPLIT_AT_ONCE = 500
+"""Wallets whose owners are found before somebody else has a turn: a thousandth of a second for each other member."""
 WEATHER_WALLETS = 3
 """So many different wallets failed since the last success: it is not the wallets, it is the venue."""
 
@@ -36,6 +41,10 @@ class HotPoller:
 
     Each wallet is polled again `cooldown_s` after its last poll, or as soon as the rate allows. Positions every time; trades
     only when the stream has not brought them for sure, and every `trades_interval_s`.
+
+    Of several engines that poll each polls the wallets that it owns (`wallet_split`). While their views differ two may poll one
+    wallet, or for some seconds nobody does: a snapshot of the other makes ours void, watermarks only move on, and trades have
+    one identity whoever brings them.
     """
 
     wallet_poll: WalletPoll
@@ -45,6 +54,8 @@ class HotPoller:
     coverage: StreamCoverage
     config: HotPollerConfig
     rng: Random
+    membership: Membership | None = None
+    """Who else polls; None: nobody."""
     queue: PollQueue = attrs.field(init=False, factory=PollQueue)
     left_out: int = attrs.field(init=False, default=0)
     """Wallets for which the hot tier has no room."""
@@ -104,10 +115,13 @@ class HotPoller:
                     self._marked = frozenset(await self.store.hot_wallets())
                 except TransientError as error:
                     self._store_failed(error)
-            wanted = (sets.version, self._marked, enabled)
-            if wanted != listed:
+            view = None if self.membership is None else self.membership.view()
+            wanted = (sets.version, self._marked, enabled, None if view is None else view.version)
+            # Out of the cluster the list stays as it is, and nobody is polled.
+            if wanted != listed and (view is None or view.is_in):
                 listed = wanted
-                self._list(*(hot_wallets(sets.lanes, self._marked) if enabled else ({}, 0)))
+                wallets, left_out = hot_wallets(sets.lanes, self._marked) if enabled else ({}, 0)
+                self._list(wallets if view is None else await _own(wallets, view), left_out)
             await trio.sleep(LOOK_S)
 
     def _list(self, wallets: dict[str, HotLane], left_out: int) -> None:
@@ -133,6 +147,9 @@ class HotPoller:
     async def _work(self, apart: bool) -> None:
         while True:
             await trio.sleep_until(self._paused_until_s)
+            if self.membership is not None and not self.membership.view().is_in:
+                await trio.sleep(LOOK_S)
+                continue
             one = self.queue.take(trio.current_time(), apart=apart)
             if one is not None:
                 await self._poll(one)
@@ -201,3 +218,12 @@ class HotPoller:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
+
+
+async def _own(wallets: Mapping[str, HotLane], view: ClusterView) -> dict[str, HotLane]:
+    pollers, names = view.working_at(Role.POLL), list(wallets)
+    mine: dict[str, HotLane] = {}
+    for place in range(0, len(names), SPLIT_AT_ONCE):
+        mine |= {name: wallets[name] for name in owned(names[place : place + SPLIT_AT_ONCE], view.member_id, pollers)}
+        await trio.lowlevel.checkpoint()
+    return mine

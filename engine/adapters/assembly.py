@@ -15,7 +15,7 @@ from engine.adapters.paper_adapters import PaperAdapters, open_paper_adapters
 from engine.adapters.poll_adapters import PollAdapters, open_poll_adapters
 from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
 from engine.adapters.postgres.gap_store import PostgresGapStore
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import LeaseHold, Leases
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.target_store import PostgresTargetStore
 from engine.adapters.postgres.trade_store import PostgresTradeStore
@@ -90,13 +90,13 @@ async def open_adapters(
             await stack.enter_async_context(open_connection(options, name)) for name in ("writer", "targets", "markets")
         ]
         paper = await stack.enter_async_context(
-            open_paper_adapters(config, options, lease, clock=clock, traffic=traffic)
+            open_paper_adapters(config, options, Leases((lease,)), clock=clock, traffic=traffic)
         )
         polls = await stack.enter_async_context(
             open_poll_adapters(config, options, lease, clock=clock, traffic=traffic)
         )
         targets = PostgresTargetStore(wallets)
-        nursery = await stack.enter_async_context(_background())
+        nursery = await stack.enter_async_context(background())
         nursery.start_soon(_listen_for_targets, config.database, options, targets)
         dialer = RtdsDialer(
             url=config.venue.rtds_url,
@@ -104,7 +104,7 @@ async def open_adapters(
             frame_bytes_max=config.stream.frame_bytes_max,
             nursery=nursery,
         )
-        trades = PostgresTradeStore(writer, lease)
+        trades = PostgresTradeStore(writer, Leases((lease,)))
         with suppress(TransientError):
             # The first trade must not wait for a connection and a plan.
             await trades.write(())
@@ -127,7 +127,7 @@ async def open_adapters(
 
 
 @asynccontextmanager
-async def _background() -> AsyncIterator[trio.Nursery]:
+async def background() -> AsyncIterator[trio.Nursery]:
     """A nursery for tasks that end with the adapters."""
     async with trio.open_nursery() as nursery:
         yield nursery

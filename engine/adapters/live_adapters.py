@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from engine.adapters.clob_lanes import open_lanes
 from engine.adapters.order_books import ClobOrderBooks
 from engine.adapters.order_maker import AccountOrderMaker
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.live_log_store import PostgresLiveLogStore
 from engine.adapters.postgres.live_manual_store import PostgresManualStore
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
@@ -65,14 +65,15 @@ class LiveAdapters:
 async def open_live_adapters(
     config: EngineConfig,
     options: DatabaseOptions,
-    lease: LeaseHold,
+    leases: Leases,
     *,
+    accounts: Sequence[str],
     clock: WallClock,
     rng: Random,
     traffic: Traffic,
     nursery: trio.Nursery,
 ) -> AsyncIterator[LiveAdapters]:
-    """Opens connections and accounts. Raises `KeyFileError` for a key that is not used."""
+    """Opens connections and accounts that have a key. Raises `KeyFileError` for a key that is not used."""
     venue, live = config.venue, config.live
     forbid_core_dumps()
     async with AsyncExitStack() as stack:
@@ -83,20 +84,24 @@ async def open_live_adapters(
         clob = await stack.enter_async_context(
             open_upstream("clob", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, traffic=traffic, user="books")
         )
-        accounts = {
+        opened = {
             name: await stack.enter_async_context(_open_account(name, account, config, clock, rng, traffic, nursery))
             for name, account in live.accounts.items()
+            if name in accounts
         }
         yield LiveAdapters(
             strategies=PostgresLiveTableStore(table),
             orders=PostgresLiveOrderStore(
-                connection=orders, lease=lease, not_found_interval_ms=round(live.not_found_interval_s * 1000)
+                connection=orders,
+                leases=leases,
+                accounts=accounts,
+                not_found_interval_ms=round(live.not_found_interval_s * 1000),
             ),
             logs=PostgresLiveLogStore(logs),
-            watch=PostgresLiveWatchStore(connection=watch),
-            manual=PostgresManualStore(connection=manual, lease=lease),
+            watch=PostgresLiveWatchStore(connection=watch, accounts=accounts),
+            manual=PostgresManualStore(connection=manual, leases=leases),
             books=ClobOrderBooks(api=clob),
-            accounts=accounts,
+            accounts=opened,
         )
 
 

@@ -9,7 +9,7 @@ import attrs
 from config.schema import EngineConfig
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.paper_store import PostgresPaperStore
 from engine.adapters.postgres.settlement_store import PostgresSettlementStore
@@ -48,7 +48,7 @@ class PaperAdapters:
 async def open_paper_adapters(
     config: EngineConfig,
     options: DatabaseOptions,
-    lease: LeaseHold,
+    leases: Leases,
     *,
     clock: WallClock,
     traffic: Traffic,
@@ -73,7 +73,7 @@ async def open_paper_adapters(
             strategies=PostgresStrategyTableStore(looks),
             paper=PostgresPaperStore(looks),
             settlement=PostgresSettlementStore(
-                connection=settles, lease=lease, markets=PostgresDecisionMarkets(settles)
+                connection=settles, leases=leases, markets=PostgresDecisionMarkets(settles)
             ),
             decision_markets=PostgresDecisionMarkets(looks),
             records=PostgresTraderRecords(looks),

@@ -53,6 +53,15 @@ def forbidden(scope: str) -> ApiError:
     return ApiError(403, "forbidden", f"the token lacks the scope {scope}")
 
 
+STARTING = ApiError(503, "starting", "the engine has not reached its database yet", None, 2.0)
+
+
+def not_served(roles: Sequence[str]) -> ApiError:
+    """Returns the 503 of an engine that was not started to serve anybody."""
+    does = ", ".join(sorted(roles))
+    return ApiError(503, "not_served_here", f"this engine serves no API and no pages, its roles are: {does}")
+
+
 def unavailable(message: str, retry_after_s: float = 1.0) -> ApiError:
     """Returns a 503: the same request may succeed later."""
     return ApiError(503, "unavailable", message, None, retry_after_s)

@@ -8,13 +8,12 @@ from starlette.routing import Route, Router
 
 from engine.api.answer import send_error, send_json
 from engine.api.endpoint import Endpoint
-from engine.api.errors import ApiError, not_found
+from engine.api.errors import STARTING, ApiError, not_found
 from engine.api.gate import Gate
 from engine.api.openapi import DOCUMENT_PATH, openapi_document
 from engine.api.route import ApiRoute
 from engine.web.asgi_cycle import AsgiApp, Receive, Scope, Send
 
-_STARTING = ApiError(503, "starting", "the engine has not reached its database yet", None, 1.0)
 _NO_PATH = not_found("not_found", "there is nothing at this path")
 
 
@@ -43,8 +42,9 @@ class PathEndpoint:
 
 @attrs.define(eq=False)
 class ApiMount:
-    """Everything below `/api/`. Without routes, before the database was reached, each request is answered 503."""
+    """Everything below `/api/`. Without routes each request is answered `closed`: the database was not reached yet."""
 
+    closed: ApiError = STARTING
     _exact: dict[str, PathEndpoint] = attrs.field(init=False, factory=dict)
     _router: Router | None = attrs.field(init=False, default=None)
 
@@ -74,7 +74,7 @@ class ApiMount:
         elif self._router is not None:
             await self._router(scope, receive, send)
         else:
-            await send_error(send, _STARTING)
+            await send_error(send, self.closed)
 
 
 async def send_not_found(_scope: Scope, _receive: Receive, send: Send) -> None:

@@ -24,6 +24,7 @@ from engine.reload import ReadConfig, Reloader
 from engine.runtime.heap import keep_trimmed
 from engine.runtime.logs import configure_logging
 from engine.runtime.supervisor import RestartBudgetExceededError
+from protocols.cluster import Role
 
 _log = logging.getLogger(__name__)
 Beside = Callable[[Running, EngineHost], Awaitable[None]]
@@ -85,7 +86,7 @@ async def _run(host: EngineHost, beside: Beside | None) -> None:
         _log.info("listening", extra={"http": f"http://{host.config.http.host}:{running.http_port}"})
         if beside is not None:
             nursery.start_soon(beside, running, host)
-        else:
+        elif Role.API in running.engine.roles:
             nursery.start_soon(show_first_login, running, host.config.http)
         await engine_done.wait()
         nursery.cancel_scope.cancel()

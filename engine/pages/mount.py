@@ -14,7 +14,7 @@ from starlette.routing import Route, Router
 
 from actors.rules.log_limit import LogLimit
 from engine.api.browser import Visitor
-from engine.api.errors import ApiError
+from engine.api.errors import STARTING, ApiError
 from engine.api.gate import Gate
 from engine.api.route import ApiRoute, Rate
 from engine.pages.in_process import InProcessApi
@@ -74,6 +74,8 @@ class PageMount:
     static: StaticFiles
     api: InProcessApi = attrs.field(factory=InProcessApi)
     live: Callable[[], LiveBanner | None] = lambda: None
+    closed: ApiError = STARTING
+    """The answer where there are no pages."""
     _router: Router | None = attrs.field(init=False, default=None)
     _pages: Callable[[], Sequence[Page]] | None = attrs.field(init=False, default=None)
     _others: Sequence[Route] = attrs.field(init=False, default=())
@@ -111,7 +113,7 @@ class PageMount:
         if path.startswith(PREFIX):
             await self.failure(scope, _NO_PAGE)(scope, receive, send)
         elif (router := await self._opened()) is None:
-            await self.failure(scope, _STARTING)(scope, receive, send)
+            await self.failure(scope, self.closed)(scope, receive, send)
         else:
             await router(scope, receive, send)
 
@@ -237,4 +239,3 @@ def _theme(scope: Scope) -> str:
 
 _TITLES = {403: "Not yours to see", 404: "Nothing is here", 429: "Too many requests", 503: "Not ready yet"}
 _NO_PAGE = ApiError(404, "not_found", "there is no page at this address")
-_STARTING = ApiError(503, "starting", "the engine has not reached its database yet", None, 2.0)

@@ -1,7 +1,11 @@
 """A token bucket on trio's clock, shared by everybody who uses one API."""
 
+from collections.abc import Sequence
+
 import attrs
 import trio
+
+from engine.runtime.allowance import Allowance
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -10,30 +14,32 @@ class TokenBucket:
 
     rate_per_s: float
     burst: int
-    _tokens: float = attrs.field(init=False)
-    _refilled_s: float | None = attrs.field(init=False, default=None)
+    _allowance: Allowance = attrs.field(init=False)
     _turn: trio.StrictFIFOLock = attrs.field(init=False, factory=trio.StrictFIFOLock)
     _blocked_until_s: float = attrs.field(init=False, default=float("-inf"))
+    _granted: trio.Event = attrs.field(init=False, factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
-        self._tokens = float(self.burst)
+        self._allowance = Allowance(rate_per_s=self.rate_per_s, burst=self.burst)
 
     async def take(self) -> None:
         """Waits for one token."""
         async with self._turn:
-            self._refill()
-            wait_s = max(self._blocked_until_s - trio.current_time(), (1 - self._tokens) / self.rate_per_s)
-            if wait_s > 0:
-                await trio.sleep(wait_s)
-                self._refill()
-            self._tokens -= 1
+            while True:
+                now_s = trio.current_time()
+                wait_s = max(self._blocked_until_s - now_s, self._allowance.wait_s(now_s))
+                if wait_s <= 0:
+                    break
+                with trio.move_on_after(wait_s):
+                    await self._granted.wait()
+            self._allowance.take()
+
+    def grant(self, share: float, later: Sequence[tuple[float, float]] = ()) -> None:
+        """Lets through that part of the whole, and smaller ones from later (monotonic) times on; whoever waits is told."""
+        self._allowance.grant(trio.current_time(), share, later)
+        self._granted.set()
+        self._granted = trio.Event()
 
     def block_for(self, seconds: float) -> None:
         """Lets nobody pass for a while: the other side said Retry-After."""
         self._blocked_until_s = max(self._blocked_until_s, trio.current_time() + seconds)
-
-    def _refill(self) -> None:
-        now_s = trio.current_time()
-        if self._refilled_s is not None:
-            self._tokens = min(self.burst, self._tokens + (now_s - self._refilled_s) * self.rate_per_s)
-        self._refilled_s = now_s

@@ -59,7 +59,7 @@ def test_a_note_tells_what_a_job_needs_and_nobody_has():
     everywhere = Scheduling(holder="here", jobs=["retention", "alpha-agent"])
     ingesting = Scheduling(holder="there", jobs=["retention", "cold-poll", "ft-resolve"])
     assert job_note("retention", []) is None
-    assert job_note("cold-poll", [everywhere]) == "needs an engine that ingests, and none runs now"
+    assert job_note("cold-poll", [everywhere]) == "needs an engine that polls, and none runs now"
     assert job_note("cold-poll", [everywhere, ingesting]) is None
     assert job_note("lt-execute", [everywhere, ingesting]) == "needs an engine that trades live, and none runs now"
     assert job_note("alpha-agent", [everywhere], installed=lambda: False) == "not installed"
@@ -68,7 +68,7 @@ def test_a_note_tells_what_a_job_needs_and_nobody_has():
 
 def test_places_ask_the_process_each_time():
     ingests = trades = False
-    places = places_of(ingests=lambda: ingests, trades_live=lambda: trades)
+    places = places_of(ingests=lambda: ingests, polls=lambda: ingests, trades_live=lambda: trades)
     assert {name for name, place in places.items() if place()} == set()
     ingests = True
     assert {name for name, place in places.items() if place()} == {"cold-poll", "coverage-audit", "ft-resolve"}

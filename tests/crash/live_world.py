@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -44,13 +44,14 @@ LIVE = LiveSettings(
 
 @attrs.define(eq=False, kw_only=True)
 class LiveWorld:
-    """One account at one venue."""
+    """Accounts at one venue."""
 
     world: IngestWorld
-    address: str
+    addresses: Mapping[str, str]
+    """By name."""
 
-    async def account(self) -> dict[str, Any]:
-        response = await self.world.control.get(f"/accounts/{self.address}")
+    async def account(self, name: str = "main") -> dict[str, Any]:
+        response = await self.world.control.get(f"/accounts/{self.addresses[name]}")
         assert response.status_code == 200, response.text
         return dict(response.json())
 
@@ -59,14 +60,12 @@ class LiveWorld:
 
 
 @asynccontextmanager
-async def live_world(seed: int, **options: Any) -> AsyncIterator[LiveWorld]:
-    """A venue, an account of 100,000 USD, a paper strategy and its live mirror with half of that."""
-    secret = keccak256(f"polycopy test account {seed}".encode())
+async def live_world(seed: int, *, accounts: Sequence[str] = ("main",), **options: Any) -> AsyncIterator[LiveWorld]:
+    """A venue, accounts of 100,000 USD each, and for each a paper strategy and its live mirror with half of that."""
     with scratch_directory() as home:
-        key = home / "key"
-        key.write_text(secret.hex())
-        key.chmod(0o600)
-        address = Signer(secret).address
+        secrets = {name: keccak256(f"polycopy test account {seed} {name}".encode()) for name in accounts}
+        keys = {f"live.accounts.{name}.key_file": str(_kept(secret, home / name)) for name, secret in secrets.items()}
+        addresses = {name: Signer(secret).address for name, secret in secrets.items()}
         async with database_loop(), run_embedded_server(data_dir=home / "postgres", durable=False) as server:
             database = DatabaseOptions(dsn=server.dsn)
             await migrate(database)
@@ -74,26 +73,35 @@ async def live_world(seed: int, **options: Any) -> AsyncIterator[LiveWorld]:
                 "rate_scale": 2, "wallets": 200, "lag_scale": 0, "cache_scale": 0, "life_scale": 0.02, **options,
             }  # fmt: skip
             async with ingest_world(database, home / "spill", seed=seed, **simulated) as world:
-                world.settings |= {**SETTINGS, "live.accounts.main.key_file": str(key)}
-                await world.post(
-                    "/accounts", address=address, collateral_usd=str(START_USD), signature_type=0, approved=True
-                )
-                await _strategies(database)
+                world.settings |= {**SETTINGS, **keys}
+                for address in addresses.values():
+                    await world.post(
+                        "/accounts", address=address, collateral_usd=str(START_USD), signature_type=0, approved=True
+                    )
+                await _strategies(database, accounts)
                 await world.follow(await busiest(world, 8), target=True)
-                yield LiveWorld(world=world, address=address)
+                yield LiveWorld(world=world, addresses=addresses)
 
 
-async def _strategies(database: DatabaseOptions) -> None:
+def _kept(secret: bytes, path: Path) -> Path:
+    path.write_text(secret.hex())
+    path.chmod(0o600)
+    return path
+
+
+async def _strategies(database: DatabaseOptions, accounts: Sequence[str]) -> None:
     async with open_connection(database, "strategies") as connection:
         paper, live = StrategyStore(connection), LiveStrategyStore(connection)
         owner_id = await paper.user_id("admin")
         assert owner_id is not None
-        await paper.create([("MIRROR", StrategySettings(**OPEN))], owner_id, by="test")
-        await live.create(
-            "LT_MIRROR", user_id=owner_id, ft_wallet_id="MIRROR", account="main", capital_usd=START_USD / 2,
-            settings=LIVE, by="test",
-        )  # fmt: skip
-        await live.set_paused("LT_MIRROR", False, by="test")
+        for account in accounts:
+            name = "MIRROR" if account == "main" else f"MIRROR_{account}"
+            await paper.create([(name, StrategySettings(**OPEN))], owner_id, by="test")
+            await live.create(
+                f"LT_{name}", user_id=owner_id, ft_wallet_id=name, account=account, capital_usd=START_USD / 2,
+                settings=LIVE, by="test",
+            )  # fmt: skip
+            await live.set_paused(f"LT_{name}", False, by="test")
 
 
 async def busiest(world: IngestWorld, count: int) -> list[str]:

@@ -15,7 +15,7 @@ from engine.adapters.memory.live_ledger import MemoryLiveLedger
 from engine.adapters.memory.live_state import MemoryStrategy
 from engine.adapters.memory.paper_ledger import MemoryPaperLedger
 from engine.adapters.postgres.database import Connection, DatabaseOptions
-from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
 from engine.adapters.postgres.live_order_rows import BALANCE_COLUMNS, ORDER_COLUMNS, balance_of, order_of
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
@@ -51,23 +51,28 @@ class LiveWorld:
     memory: MemoryLiveLedger | None = None
     connection: Connection | None = None
     database: DatabaseOptions | None = None
-    lease: LeaseHold | None = None
+    leases: Leases | None = None
     user_id: str | None = None
     trades: Any = None
 
     async def strategy(
-        self, strategy_id: str = "LT_A", capital: str = "100", cooldown_hours: str = "0", **options: Any
+        self,
+        strategy_id: str = "LT_A",
+        capital: str = "100",
+        cooldown_hours: str = "0",
+        account: str = "main",
+        **options: Any,
     ):
         if self.memory is not None:
             wallet_id = strategy_id.removeprefix("LT_")
             strategy = MemoryStrategy(
-                account="main", ft_wallet_id=wallet_id, cooldown_hours=D(cooldown_hours), **options
+                account=account, ft_wallet_id=wallet_id, cooldown_hours=D(cooldown_hours), **options
             )
             self.memory.add_strategy(strategy_id, strategy, D(capital))
             return
         wallet_id = strategy_id.removeprefix("LT_")
         await LiveStrategyStore(self.connection).create(
-            strategy_id, user_id=self.user_id, ft_wallet_id=wallet_id, account="main", capital_usd=D(capital), by="test",
+            strategy_id, user_id=self.user_id, ft_wallet_id=wallet_id, account=account, capital_usd=D(capital), by="test",
             settings=LiveSettings(cooldown_hours=D(cooldown_hours), **options),
         )  # fmt: skip
 
@@ -142,15 +147,22 @@ async def postgres_live(database: DatabaseOptions) -> AsyncIterator[LiveWorld]:
     async with postgres_world(database) as paper:
         connection = paper.connection
         office = LeaseOffice(connection=connection, owner="me", holder="test", ttl_s=600)
-        lease = await office.acquire("live")
+        lease = await office.acquire("live:main")
         assert isinstance(lease, LeaseHold)
         user_id = await connection.run(lambda raw: raw.fetchval("SELECT id::text FROM profiles LIMIT 1"))
         for wallet_id in ("A", OTHER):
             if not await paper.paper.accounts([wallet_id]):
                 await paper.strategy(wallet_id, 1_000)
-        store = PostgresLiveOrderStore(connection=connection, lease=lease, not_found_interval_ms=INTERVAL_MS)
+        store = PostgresLiveOrderStore(
+            connection=connection, leases=Leases((lease,)), accounts=("main",), not_found_interval_ms=INTERVAL_MS
+        )
         yield LiveWorld(
-            store, connection=connection, database=database, lease=lease, user_id=user_id, trades=paper.trades
+            store,
+            connection=connection,
+            database=database,
+            leases=Leases((lease,)),
+            user_id=user_id,
+            trades=paper.trades,
         )
 
 

@@ -12,7 +12,7 @@ from property.made_trades import laned as made
 
 from engine.adapters.memory.paper_ledger import MemoryPaperLedger
 from engine.adapters.postgres.database import Connection, DatabaseOptions
-from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
 from engine.adapters.postgres.paper_store import PostgresPaperStore
 from engine.adapters.postgres.settlement_store import PostgresSettlementStore
 from engine.adapters.postgres.trade_store import PostgresTradeStore
@@ -54,7 +54,7 @@ class PaperWorld:
     connection: Connection | None = None
     memory: MemoryPaperLedger | None = None
     database: DatabaseOptions | None = None
-    lease: LeaseHold | None = None
+    leases: Leases | None = None
 
     async def strategy(self, wallet_id: str, starting: int = 100) -> None:
         if self.memory is not None:
@@ -106,10 +106,11 @@ async def postgres_world(database: DatabaseOptions) -> AsyncIterator[PaperWorld]
     office = LeaseOffice(connection=connection, owner="me", holder="test", ttl_s=600)
     lease = await office.acquire("ingest")
     assert isinstance(lease, LeaseHold)
-    settlement = PostgresSettlementStore(connection=connection, lease=lease, markets=NoMarkets())
+    leases = Leases((lease,))
+    settlement = PostgresSettlementStore(connection=connection, leases=leases, markets=NoMarkets())
     yield PaperWorld(
-        PostgresTradeStore(connection, lease), PostgresPaperStore(connection), settlement, connection,
-        database=database, lease=lease,
+        PostgresTradeStore(connection, leases), PostgresPaperStore(connection), settlement, connection,
+        database=database, leases=leases,
     )  # fmt: skip
     await connection.aclose()
 

@@ -43,7 +43,9 @@ async def world(options, aio):
 
 
 def watch_of(world):
-    return MemoryLiveWatch(world.memory.state) if world.memory else PostgresLiveWatchStore(connection=world.connection)
+    if world.memory:
+        return MemoryLiveWatch(world.memory.state)
+    return PostgresLiveWatchStore(connection=world.connection, accounts=("main",))
 
 
 async def bought(world, number, status="MATCHED", **changes):

@@ -37,7 +37,7 @@ async def test_the_api_comes_and_goes_with_the_database(engine):
         for path in ("/api/thing", "/api/nothing", "/api/openapi.json"):
             starting = await client.get(path, token=None)
             assert error_of(starting) == (503, "starting", None)
-            assert starting.headers["retry-after"] == "1"
+            assert starting.headers["retry-after"] == "2"
         mount.install([route(answer)], full_gate())
         assert mount.installed
         assert (await client.get("/api/thing")).json() == {"a": 1}

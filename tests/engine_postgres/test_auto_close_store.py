@@ -31,14 +31,14 @@ async def ann(world):
 
 @pytest.fixture
 def rows(world):
-    return PostgresLiveWatchStore(connection=world.live.connection)
+    return PostgresLiveWatchStore(connection=world.live.connection, accounts=("main",))
 
 
 async def copied(world, user_id, number, *, auto_close_pct=SLIPPAGE, shares="20", **changes):
     """A copy by hand of 20 shares that was filled."""
     live = world.live
     claim = buy(number, MINE, cause=f"k{number}", origin=OrderOrigin.MANUAL, **changes)
-    store = PostgresManualStore(connection=live.connection, lease=live.lease)
+    store = PostgresManualStore(connection=live.connection, leases=live.leases)
     await store.claim_keyed(user_id, f"key{number}", "hash", claim, auto_close_pct=auto_close_pct)
     await live.store.journal([(claim, bytes_for(claim, number))])
     over = Seen(order_hash=hash_of(number), venue_status="MATCHED", matched_shares=D(shares), at_ms=T0 + 60)

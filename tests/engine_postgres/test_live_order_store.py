@@ -1,5 +1,6 @@
 """What only a database has: fences, races, rows that never change, and statements that do not read everything."""
 
+import attrs
 import msgspec
 import pytest
 import trio
@@ -8,7 +9,7 @@ from engine_adapters.live_worlds import LATER, D, buy, bytes_for, hash_of, owed,
 from engine_adapters.paper_worlds import decided, traded
 
 from engine.adapters.postgres.database import Connection
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
 from protocols.decisions import DecidedTrade
 from protocols.errors import FencedError, RejectedError, TransientError
@@ -43,13 +44,16 @@ async def world(database, aio):
         await one.check()
 
 
-def store_over(world, connection, lease=None):
-    return PostgresLiveOrderStore(connection=connection, lease=lease or world.lease, not_found_interval_ms=20_000)
+def store_over(world, connection, leases=None, accounts=("main",)):
+    return PostgresLiveOrderStore(
+        connection=connection, leases=leases or world.leases, accounts=accounts, not_found_interval_ms=20_000
+    )
 
 
 async def test_who_lost_the_lease_writes_nothing(world):
-    lease = LeaseHold(name="live", owner="me", epoch=world.lease.epoch - 1)
-    store, claim = store_over(world, world.connection, lease), buy(1)
+    [held] = world.leases.holds
+    lost = Leases((attrs.evolve(held, epoch=held.epoch - 1),))
+    store, claim = store_over(world, world.connection, lost), buy(1)
     await world.store.claim([claim])
     for call in (
         store.claim([buy(2)]),
@@ -103,7 +107,7 @@ async def test_a_journal_whose_answer_is_lost_is_written_again_while_the_first_s
 
     async with trio.open_nursery() as nursery:
         await blocker.run(lambda raw: raw.execute("BEGIN"))
-        await blocker.run(lambda raw: raw.fetch("SELECT 1 FROM engine_leases WHERE name = 'live' FOR UPDATE"))
+        await blocker.run(lambda raw: raw.fetch("SELECT 1 FROM engine_leases WHERE name = 'live:main' FOR UPDATE"))
         for connection in others:
             nursery.start_soon(journal, connection)
         with trio.fail_after(10):

@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 
+import attrs
 import msgspec
 import pytest
 import trio
@@ -11,7 +12,7 @@ from engine_adapters.live_worlds import LATER, D, buy, bytes_for, hash_of, owed,
 from engine_adapters.paper_worlds import decided, order, traded
 from engine_postgres.test_live_order_store import OLD_ORDERS
 
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.live_log_store import PostgresLiveLogStore
 from engine.adapters.postgres.live_manual_store import PostgresManualStore
 from engine.adapters.postgres.live_report_store import LiveReportStore, plain_row
@@ -181,7 +182,7 @@ async def test_lines_are_kept_by_day_and_found_by_what_they_are_about(world, rep
 async def test_of_many_who_use_one_key_at_once_one_places_the_order(world):
     manual, outcomes = "manual:main", []
     async with open_pool(world.database, "test", 4) as pool:
-        store = PostgresManualStore(connection=pool, lease=world.lease)
+        store = PostgresManualStore(connection=pool, leases=world.leases)
 
         async def place(number, request):
             claim = buy(number, manual, origin=OrderOrigin.MANUAL, cause=f"user:key:{number}")
@@ -202,8 +203,9 @@ async def test_of_many_who_use_one_key_at_once_one_places_the_order(world):
         assert {claimed.order_id} == ids
         assert (await store.find(claimed.order_id)).intent == msgspec.structs.replace(claimed, inputs=None)
         assert await store.find("00000000-0000-0000-0000-000000000000") is None
-        lost = LeaseHold(name="live", owner="me", epoch=world.lease.epoch - 1)
+        [held] = world.leases.holds
+        lost = Leases((attrs.evolve(held, epoch=held.epoch - 1),))
         with pytest.raises(FencedError):
-            await PostgresManualStore(connection=pool, lease=lost).claim_keyed(
+            await PostgresManualStore(connection=pool, leases=lost).claim_keyed(
                 world.user_id, "other", "x", buy(9, manual)
             )

@@ -119,7 +119,9 @@ async def test_capital_and_orders_at_once_never_spend_a_dollar_twice(world):
     journaled, taken = [], []
     async with open_pool(world.database, "test", 4) as pool:
         store = LiveStrategyStore(pool)
-        orders = PostgresLiveOrderStore(connection=pool, lease=world.lease, not_found_interval_ms=20_000)
+        orders = PostgresLiveOrderStore(
+            connection=pool, leases=world.leases, accounts=("main",), not_found_interval_ms=20_000
+        )
 
         async def take():
             for _ in range(20):

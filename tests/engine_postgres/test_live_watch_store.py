@@ -57,7 +57,7 @@ async def world(database, aio):
             await stored.connection.run(lambda raw: raw.execute(statement, *values))
 
         await write(STRATEGY)
-        yield PostgresLiveWatchStore(connection=stored.connection), write
+        yield PostgresLiveWatchStore(connection=stored.connection, accounts=("main",)), write
 
 
 async def test_fills_that_are_not_final_are_read_oldest_first_for_each_account(world):

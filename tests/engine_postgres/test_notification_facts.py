@@ -5,7 +5,6 @@ from actors_live.live_cases import T0
 from engine_adapters.live_worlds import LATER, D, bought, buy, bytes_for, hash_of, journaled, owed, resolved, sold, told
 from engine_postgres.notice_world import RESOLVE, notice_world, owned
 
-from engine.adapters.postgres.leases import LeaseHold
 from engine.adapters.postgres.live_manual_store import PostgresManualStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from protocols.errors import RejectedError
@@ -165,7 +164,7 @@ async def test_an_order_by_hand_is_told_to_whoever_placed_it(world):
     ann = await world.user("ann")
     live = world.live
     claim = buy(5, "manual:main", cause="k5", origin=OrderOrigin.MANUAL)
-    store = PostgresManualStore(connection=live.connection, lease=live.lease)
+    store = PostgresManualStore(connection=live.connection, leases=live.leases)
     await store.claim_keyed(ann, "key", "hash", claim)
     await live.store.journal([(claim, bytes_for(claim, 5))])
     await live.store.apply([told(5, "t5", "20")])
@@ -177,9 +176,10 @@ async def test_an_order_by_hand_is_told_to_whoever_placed_it(world):
 async def test_a_fact_is_there_exactly_when_its_transaction_is(world):
     """No lease, no booking, no fact."""
     await journaled(world.live, 1)
-    await world.live.fetch("UPDATE engine_leases SET epoch = epoch + 1 WHERE name = $1", world.live.lease.name)
-    assert isinstance(world.live.lease, LeaseHold)
-    with pytest.raises(Exception, match="not ours"):
+    await world.live.fetch(
+        "UPDATE engine_leases SET epoch = epoch + 1 WHERE name = $1", world.live.leases.holds[0].name
+    )
+    with pytest.raises(Exception, match="ours any more"):
         await world.live.store.apply([told(1, "t1", "20")])
     assert await world.facts() == []
 

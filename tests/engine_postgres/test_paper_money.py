@@ -20,6 +20,7 @@ from engine_adapters.paper_worlds import (
 
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.decision_statement import WRITE_DECIDED, decisions_json
+from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.settlement_store import PostgresSettlementStore
 from engine.adapters.postgres.trade_statement import trade_columns
 from engine.adapters.postgres.trade_store import PostgresTradeStore
@@ -52,7 +53,7 @@ async def test_two_settlers_at_once_pay_once(stored):
     results = []
 
     async def settle(connection):
-        store = PostgresSettlementStore(connection=connection, lease=stored.lease, markets=None, orders_max=7)
+        store = PostgresSettlementStore(connection=connection, leases=stored.leases, markets=None, orders_max=7)
         results.extend(await store.settle([paying(trades[0], "1")]))
 
     async with trio.open_nursery() as nursery:
@@ -88,13 +89,13 @@ async def test_an_archived_strategy_buys_nothing_more(stored):
 
 async def test_money_is_written_under_the_lease_only(stored):
     await stored.trades.write([decided(BUY, order(BUY))])
-    stale = attrs.evolve(stored.lease, epoch=stored.lease.epoch + 1)
+    stale = Leases(tuple(attrs.evolve(one, epoch=one.epoch + 1) for one in stored.leases.holds))
     with pytest.raises(FencedError):
         await PostgresTradeStore(stored.connection, stale).write([decided(LATER, order(LATER))])
     with pytest.raises(FencedError):
         await PostgresTradeStore(stored.connection, stale).write([decided(SELL, closes=[close(order(BUY), SELL, "5")])])
     with pytest.raises(FencedError):
-        await PostgresSettlementStore(connection=stored.connection, lease=stale, markets=None).settle(
+        await PostgresSettlementStore(connection=stored.connection, leases=stale, markets=None).settle(
             [paying(BUY, "1")]
         )
     account = await stored.account()
@@ -142,7 +143,7 @@ async def test_what_was_committed_while_a_batch_waited_for_the_lease_is_seen(sto
             await raw.execute("SELECT 1 FROM engine_leases WHERE name = 'ingest' FOR UPDATE")
             holding.set()
             await raw.execute("SELECT pg_sleep(0.4)")
-            await raw.fetchrow(WRITE_DECIDED, stored.lease.name, stored.lease.owner, stored.lease.epoch, *values)
+            await raw.fetchrow(WRITE_DECIDED, *stored.leases.columns, *values)
 
     async def write():
         await holding.wait()

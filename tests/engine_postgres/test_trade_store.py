@@ -5,7 +5,7 @@ import pytest
 import trio
 
 from engine.adapters.postgres.database import Connection, DatabaseOptions
-from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
 from engine.adapters.postgres.trade_store import PostgresTradeStore
 from protocols.amounts import SIZE_MICRO_MAX
 from protocols.errors import FencedError, RejectedError, TransientError
@@ -29,7 +29,7 @@ async def opened(database: DatabaseOptions) -> tuple[Connection, LeaseOffice, Po
     office = LeaseOffice(connection=connection, owner="me", holder="test", ttl_s=60)
     hold = await office.acquire("ingest")
     assert isinstance(hold, LeaseHold)
-    return connection, office, PostgresTradeStore(connection, hold)
+    return connection, office, PostgresTradeStore(connection, Leases((hold,)))
 
 
 async def rows_of(connection):
@@ -68,10 +68,11 @@ async def test_a_repeat_may_raise_a_trades_importance_and_never_lowers_it(databa
 
 async def test_a_write_under_a_lost_lease_changes_nothing(database, aio):
     connection, office, store = await opened(database)
-    await office.release(store.lease)
+    [held] = store.leases.holds
+    await office.release(held)
     other = await LeaseOffice(connection=connection, owner="you", holder="test", ttl_s=60).acquire("ingest")
     assert isinstance(other, LeaseHold)
-    assert other.epoch == store.lease.epoch + 1
+    assert other.epoch == held.epoch + 1
     with pytest.raises(FencedError):
         await store.write([laned()])
     assert await rows_of(connection) == []

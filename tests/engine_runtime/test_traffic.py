@@ -57,7 +57,7 @@ async def test_retry_after_of_a_path_without_a_limit_of_its_own_holds_no_other_p
 
 
 def test_a_rate_and_a_burst_fit_into_the_published_windows():
-    per_10_s = {"data": [200, 150, 150, 1_000], "gamma": [300, 500, 4_000]}
+    per_10_s = {"data": [200, 150, 150, 1_000], "gamma": [300, 500, 4_000], "clob": [500, 1_500, 9_000]}
     for api, limits in PUBLISHED.items():
         for limit, published in zip(limits, per_10_s[api], strict=True):
             assert limit.burst + 10 * limit.rate_per_s <= published

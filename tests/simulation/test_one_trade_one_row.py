@@ -7,7 +7,7 @@ from simulation.ingest_world import eventually, ingest_world
 from actors.rules.admission import Memory, admit
 from actors.rules.recent_set import RecentSet
 from engine.adapters.postgres.database import Connection
-from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
 from engine.adapters.postgres.trade_store import PostgresTradeStore
 from protocols.trades import Lane, RawTrade
 from protocols.venue.data_api import decode_trades_v1, decode_trades_v2
@@ -69,7 +69,7 @@ async def write_all(database: Any, batches: list[list[RawTrade]], *, remembering
     office = LeaseOffice(connection=connection, owner="me", holder="test", ttl_s=60)
     hold = await office.acquire("ingest")
     assert isinstance(hold, LeaseHold)
-    store = PostgresTradeStore(connection, hold)
+    store = PostgresTradeStore(connection, Leases((hold,)))
     memory = Memory(RecentSet(100))
     for batch in batches:
         admission = admit(batch, {WALLET.lower(): Lane.TARGET}, memory)

@@ -42,7 +42,7 @@ async def settling(database):
         settlers = [
             Settler(
                 store=PostgresSettlementStore(
-                    connection=connection, lease=stored.lease, markets=PostgresDecisionMarkets(connection)
+                    connection=connection, leases=stored.leases, markets=PostgresDecisionMarkets(connection)
                 ),
                 markets=PostgresMarketStore(connection),
                 catalog=GammaCatalog(api=gamma),

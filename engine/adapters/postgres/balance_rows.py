@@ -13,7 +13,6 @@ import attrs
 
 from protocols.paper import Balance, OpenOrder
 
-LOCK_LEASE = "SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE"
 BALANCE_COLUMNS = tuple(field.name for field in attrs.fields(Balance))
 _COUNTS = frozenset({"orders", "open_orders", "won", "lost", "sold", "void"})
 _TYPES = {name: "bigint" if name in _COUNTS else "numeric" for name in BALANCE_COLUMNS}

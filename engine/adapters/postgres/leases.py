@@ -1,6 +1,6 @@
 """Leases as rows: who may ingest, fenced by epoch (no session state, so poolers do not matter)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -37,6 +37,41 @@ class LeaseHold:
     name: str
     owner: str
     epoch: int
+
+
+def _by_name(holds: Iterable[LeaseHold]) -> tuple[LeaseHold, ...]:
+    return tuple(sorted(holds, key=lambda one: one.name))
+
+
+@attrs.frozen
+class Leases:
+    """Some leases, as one: whoever holds all of them writes, who has lost one writes nothing."""
+
+    holds: tuple[LeaseHold, ...] = attrs.field(converter=_by_name)
+
+    @property
+    def columns(self) -> tuple[list[str], list[str], list[int]]:
+        """Returns names, owners and epochs: the first parameters of a statement with `HELD`."""
+        holds = self.holds
+        return [one.name for one in holds], [one.owner for one in holds], [one.epoch for one in holds]
+
+    def lost(self) -> FencedError:
+        """Returns the error of a write that found one of them taken over."""
+        names = ", ".join(f"{one.name} of epoch {one.epoch}" for one in self.holds)
+        return FencedError(f"not every lease is ours any more: {names}")
+
+
+# $1 to $3: names, owners, epochs. Rows are locked in the order of names, whoever holds which of them.
+HELD = """
+held_leases AS MATERIALIZED (
+    SELECT 1 FROM engine_leases JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS mine (name, owner, epoch)
+        USING (name, owner, epoch)
+    ORDER BY name FOR UPDATE OF engine_leases
+), fence AS MATERIALIZED (
+    SELECT 1 FROM (SELECT count(*) AS leases FROM held_leases) AS counted WHERE leases = cardinality($1)
+)
+"""
+LOCK_HELD = f"WITH {HELD} SELECT count(*) FROM fence"  # noqa: S608 - constants only
 
 
 @attrs.frozen(kw_only=True)
@@ -92,15 +127,18 @@ class LeaseOffice:
 
 
 @asynccontextmanager
-async def fenced(raw: asyncpg.Connection, lease: LeaseHold) -> AsyncIterator[bool]:
-    """A transaction that begins with the row of a lease, in one round trip; yields whether the lease is still ours.
+async def fenced(raw: asyncpg.Connection, leases: Leases) -> AsyncIterator[bool]:
+    """A transaction that begins with the rows of leases, in one round trip; yields whether all of them are still ours.
 
-    The next statement sees what whoever had the row before has committed.
+    The next statement sees what whoever had the rows before has committed.
     """
-    who = " AND ".join(f"{name} = {_literal(value)}" for name, value in (("name", lease.name), ("owner", lease.owner)))
-    begin = f"BEGIN; SELECT 1 FROM engine_leases WHERE {who} AND epoch = {lease.epoch:d} FOR UPDATE"  # noqa: S608 - quoted
+    mine = " OR ".join(
+        f"(name = {_literal(one.name)} AND owner = {_literal(one.owner)} AND epoch = {one.epoch:d})"
+        for one in leases.holds
+    )
+    begin = f"BEGIN; SELECT 1 FROM engine_leases WHERE {mine or 'false'} ORDER BY name FOR UPDATE"  # noqa: S608 - quoted
     try:
-        yield await raw.execute(begin) == "SELECT 1"
+        yield await raw.execute(begin) == f"SELECT {len(leases.holds)}"
     except BaseException:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await raw.execute("ROLLBACK")

@@ -5,12 +5,10 @@ from decimal import Decimal
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.balance_rows import LOCK_LEASE
 from engine.adapters.postgres.database import RunsWork
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import LOCK_HELD, Leases
 from engine.adapters.postgres.live_claims import claim
 from engine.adapters.postgres.live_order_rows import ORDER_COLUMNS, order_of
-from protocols.errors import FencedError
 from protocols.live.operating import IntentConflictError
 from protocols.live.orders import LiveIntent, LiveOrder
 
@@ -32,20 +30,19 @@ ONE = f"SELECT {ORDER_COLUMNS} FROM lt_orders WHERE lt_order_id = $1::text::uuid
 
 @attrs.define(eq=False, kw_only=True)
 class PostgresManualStore:
-    """`ManualStore`, fenced by the lease of live trading."""
+    """`ManualStore`, fenced by the leases of the accounts that are traded here."""
 
     connection: RunsWork
-    lease: LeaseHold
+    leases: Leases
 
     async def claim_keyed(
         self, user_id: str, key: str, request_hash: str, intent: LiveIntent, *, auto_close_pct: Decimal | None = None
     ) -> tuple[str, bool]:
         """Takes the key and claims the order in one transaction, so that neither is there without the other."""
-        lease = self.lease
 
         async def work(raw: asyncpg.Connection) -> tuple[str | None, bool] | None:
             async with raw.transaction():
-                if not await raw.fetchval(LOCK_LEASE, lease.name, lease.owner, lease.epoch):
+                if not await raw.fetchval(LOCK_HELD, *self.leases.columns):
                     return None
                 if await raw.fetchval(TAKE_KEY, user_id, key, request_hash, intent.order_id):
                     await claim(raw, [intent])
@@ -59,7 +56,7 @@ class PostgresManualStore:
 
         found = await self.connection.run(work)
         if found is None:
-            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+            raise self.leases.lost()
         order_id, is_new = found
         if order_id is None:
             raise IntentConflictError(f"the key {key} was used for another order")

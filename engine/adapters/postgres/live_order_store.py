@@ -7,7 +7,7 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import RunsWork
-from engine.adapters.postgres.leases import LeaseHold, fenced
+from engine.adapters.postgres.leases import HELD, Leases, fenced
 from engine.adapters.postgres.live_booking import apply_events
 from engine.adapters.postgres.live_claims import claim
 from engine.adapters.postgres.live_exit_rows import fix_target, insert_exits, update_exits
@@ -21,7 +21,6 @@ from engine.adapters.postgres.live_order_rows import (
 )
 from engine.adapters.postgres.live_settlement import OPEN_MARKETS, release_due, settle_lots
 from engine.adapters.postgres.live_snapshot import read_snapshot
-from protocols.errors import FencedError
 from protocols.live.events import OrderEvent
 from protocols.live.exits import LiveExit
 from protocols.live.money import LiveBalance
@@ -34,9 +33,7 @@ T = TypeVar("T")
 # strategy take turns: what does not fit is left out, what comes after it may fit. Rows are looked at once they are locked, so
 # that a batch that is written again sees what a lost answer has hidden.
 JOURNAL = f"""
-WITH RECURSIVE fence AS MATERIALIZED (
-    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
-), wanted AS MATERIALIZED (
+WITH RECURSIVE {HELD.strip()}, wanted AS MATERIALIZED (
     SELECT * FROM fence CROSS JOIN unnest(
         $4::text[]::uuid[], $5::text[], $6::bytea[], $7::text[], $8::text[], $9::numeric[], $10::numeric[], $11::numeric[],
         $12::numeric[], $13::numeric[], $14::integer[], $15::boolean[], $16::timestamptz[]
@@ -116,15 +113,20 @@ UPDATE lt_strategies SET breaker_reason = $2, breaker_at = $3 WHERE strategy_id 
 
 @attrs.define(eq=False, kw_only=True)
 class PostgresLiveOrderStore:
-    """`LiveOrderStore` over one connection. Writers of live money come one after another: each holds the lease's row."""
+    """`LiveOrderStore` of some accounts, over one connection.
+
+    Writers of an account's money come one after another: each holds the rows of the leases.
+    """
 
     connection: RunsWork
-    lease: LeaseHold
+    leases: Leases
+    accounts: Sequence[str]
+    """Whose orders these are; those of others are neither read nor changed."""
     not_found_interval_ms: int
 
     async def snapshot(self, today_ms: int) -> LiveSnapshot:
         """Returns the state of the UTC day in which `today_ms` lies, as one reading."""
-        return await self.connection.run(lambda raw: read_snapshot(raw, today_ms))
+        return await self.connection.run(lambda raw: read_snapshot(raw, today_ms, self.accounts))
 
     async def claim(self, intents: Sequence[LiveIntent]) -> tuple[LiveIntent, ...]:
         """Claims causes that no trade brings; returns those that nobody had claimed before."""
@@ -146,12 +148,9 @@ class PostgresLiveOrderStore:
             )
             for intent, signed in orders
         ]  # fmt: skip
-        lease = self.lease
-        found = await self.connection.run(
-            lambda raw: raw.fetch(JOURNAL, lease.name, lease.owner, lease.epoch, *columns(rows, 13))
-        )
+        found = await self.connection.run(lambda raw: raw.fetch(JOURNAL, *self.leases.columns, *columns(rows, 13)))
         if not found[0]["fences"]:
-            raise self._lost()
+            raise self.leases.lost()
         versions = dict(zip(found[0]["journaled"] or (), found[0]["versions"] or (), strict=True))
         open_ = set(found[0]["open"])
         return Journaled(
@@ -174,16 +173,16 @@ class PostgresLiveOrderStore:
 
     async def settle(self, payouts: Sequence[Payouts], now_ms: int) -> Settled:
         """Closes open positions of resolved markets. A lot leaves OPEN once, whoever settles how often."""
-        return await self._fenced(lambda raw: settle_lots(raw, payouts, now_ms))
+        return await self._fenced(lambda raw: settle_lots(raw, payouts, now_ms, self.accounts))
 
     async def open_markets(self, after: str, markets_max: int) -> list[tuple[str, frozenset[str]]]:
         """Returns markets with open positions and their tokens, in the order of their ids."""
-        rows = await self.connection.run(lambda raw: raw.fetch(OPEN_MARKETS, after, markets_max))
+        rows = await self.connection.run(lambda raw: raw.fetch(OPEN_MARKETS, after, markets_max, list(self.accounts)))
         return [(row["condition_id"], frozenset(row["token_ids"])) for row in rows]
 
     async def release(self, now_ms: int, redeemed: Sequence[tuple[str, str]] = ()) -> tuple[LiveBalance, ...]:
         """Makes due proceeds spendable, and lets those of redeemed markets begin to cool down."""
-        return await self._fenced(lambda raw: release_due(raw, now_ms, redeemed))
+        return await self._fenced(lambda raw: release_due(raw, now_ms, redeemed, self.accounts))
 
     async def open_exits(self, exits: Sequence[LiveExit]) -> tuple[LiveExit, ...]:
         """Makes obligations; returns those that are new."""
@@ -203,17 +202,13 @@ class PostgresLiveOrderStore:
         await self._fenced(lambda raw: raw.execute(LATCH, strategy_id, reason, at))
 
     async def _fenced(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        """Runs work in a transaction that holds the lease. Raises `TransientError`, `RejectedError` and `FencedError`."""
-        lease = self.lease
+        """Runs work in a transaction that holds the leases. Raises `TransientError`, `RejectedError` and `FencedError`."""
 
         async def whole(raw: asyncpg.Connection) -> tuple[bool, T | None]:
-            async with fenced(raw, lease) as is_ours:
+            async with fenced(raw, self.leases) as is_ours:
                 return (True, await work(raw)) if is_ours else (False, None)
 
         held, result = await self.connection.run(whole)
         if not held:
-            raise self._lost()
+            raise self.leases.lost()
         return result  # type: ignore[return-value]
-
-    def _lost(self) -> FencedError:
-        return FencedError(f"the lease {self.lease.name} of epoch {self.lease.epoch} is not ours any more")

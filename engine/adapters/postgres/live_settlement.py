@@ -25,7 +25,7 @@ from protocols.paper import Payouts
 LOTS_MAX = 500
 OPEN_MARKETS = """
 SELECT condition_id, array_agg(DISTINCT token_id) AS token_ids FROM lt_orders
-WHERE shares_open > 0 AND condition_id > $1 GROUP BY condition_id ORDER BY condition_id LIMIT $2
+WHERE shares_open > 0 AND condition_id > $1 AND account = ANY ($3::text[]) GROUP BY condition_id ORDER BY condition_id LIMIT $2
 """
 # A sale that is on its way may have sold it, and the chain may still undo a fresh purchase: their words come first.
 LOTS = f"""
@@ -33,7 +33,7 @@ SELECT found.*, wanted.payout FROM unnest($1::text[], $2::text[], $3::numeric[])
     AS wanted (condition_id, token_id, payout) CROSS JOIN LATERAL (
     SELECT {ORDER_COLUMNS} FROM lt_orders
     WHERE shares_open > 0 AND lt_orders.condition_id = wanted.condition_id AND lt_orders.token_id = wanted.token_id
-        AND (
+        AND lt_orders.account = ANY ($6::text[]) AND (
             SELECT count(*) FROM lt_orders AS sale WHERE sale.strategy_id = lt_orders.strategy_id
                 AND sale.token_id = lt_orders.token_id AND sale.side = 'SELL' AND sale.signed_at > $5 AND NOT sale.ended
         ) = 0 AND (
@@ -68,19 +68,22 @@ WHERE old.strategy_id = new.strategy_id AND old.condition_id = new.condition_id 
 """
 DUE = """
 UPDATE lt_cooldown_queue SET released_at = $1 WHERE id IN (
-    SELECT id FROM lt_cooldown_queue WHERE released_at IS NULL AND available_at <= $1 ORDER BY available_at LIMIT 500
-    FOR UPDATE
+    SELECT id FROM lt_cooldown_queue
+    WHERE released_at IS NULL AND available_at <= $1 AND live_account(strategy_id) = ANY ($2::text[])
+    ORDER BY available_at LIMIT 500 FOR UPDATE
 )
 RETURNING strategy_id, cause, amount
 """
 
 
-async def settle_lots(raw: asyncpg.Connection, payouts: Sequence[Payouts], now_ms: int) -> Settled:
-    """Closes open positions of resolved markets, some hundreds at once; what is left is found by the next call."""
+async def settle_lots(
+    raw: asyncpg.Connection, payouts: Sequence[Payouts], now_ms: int, accounts: Sequence[str]
+) -> Settled:
+    """Closes open positions of accounts in resolved markets, some hundreds at once; what is left is found by the next call."""
     by_token = {(one.condition_id, token_id): usd for one in payouts for token_id, usd in one.by_token.items()}
     wanted = [(*key, usd) for key, usd in by_token.items()]
     final = time_or_none(now_ms - FINAL_AFTER_S * 1000)
-    rows = await raw.fetch(LOTS, *columns(wanted, 3), LOTS_MAX, final) if wanted else []
+    rows = await raw.fetch(LOTS, *columns(wanted, 3), LOTS_MAX, final, list(accounts)) if wanted else []
     if not rows:
         return Settled(lots=(), balances=(), exits=(), days={})
     found = [(order_of(row), row["payout"]) for row in rows]
@@ -110,13 +113,13 @@ async def settle_lots(raw: asyncpg.Connection, payouts: Sequence[Payouts], now_m
 
 
 async def release_due(
-    raw: asyncpg.Connection, now_ms: int, redeemed: Sequence[tuple[str, str]]
+    raw: asyncpg.Connection, now_ms: int, redeemed: Sequence[tuple[str, str]], accounts: Sequence[str]
 ) -> tuple[LiveBalance, ...]:
-    """Lets what was redeemed cool down, and makes spendable what has cooled down, each once (D15)."""
+    """Lets what was redeemed cool down, and makes spendable what accounts have cooled down, each once (D15)."""
     now = time_or_none(now_ms)
     if redeemed:
         await raw.execute(REDEEMED, *columns(list(redeemed), 2), now)
-    rows = await raw.fetch(DUE, now)
+    rows = await raw.fetch(DUE, now, list(accounts))
     if not rows:
         return ()
     balances = await lock_balances(raw, (row["strategy_id"] for row in rows))

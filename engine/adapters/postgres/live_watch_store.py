@@ -36,14 +36,18 @@ AWAITED = """
 WITH tokens AS (
     SELECT DISTINCT token_id COLLATE "C" AS token_id FROM lt_cooldown_queue
     WHERE released_at IS NULL AND available_at IS NULL AND condition_id IS NOT NULL AND token_id COLLATE "C" > $1
+        AND live_account(strategy_id) = ANY ($3::text[])
     ORDER BY 1 LIMIT $2
 )
 SELECT DISTINCT strategy_id, condition_id, token_id COLLATE "C" AS token_id FROM lt_cooldown_queue
 WHERE released_at IS NULL AND available_at IS NULL AND condition_id IS NOT NULL
-    AND token_id COLLATE "C" IN (SELECT token_id FROM tokens)
+    AND token_id COLLATE "C" IN (SELECT token_id FROM tokens) AND live_account(strategy_id) = ANY ($3::text[])
 ORDER BY 3, 1, 2
 """
-OPEN_EXITS = f"SELECT {EXIT_COLUMNS} FROM lt_exits WHERE status = 'OPEN' ORDER BY created_at, exit_id"  # noqa: S608
+OPEN_EXITS = f"""
+SELECT {EXIT_COLUMNS} FROM lt_exits WHERE status = 'OPEN' AND live_account(strategy_id) = ANY ($1::text[])
+ORDER BY created_at, exit_id
+"""  # noqa: S608
 
 # The trader has left a token that copies by hand are to leave with him: the shares bought on a signal before that are owed.
 # Once for each closing, however often it is looked for; one that came while no engine ran is found later.
@@ -61,7 +65,7 @@ FROM lt_auto_closes AS armed CROSS JOIN LATERAL (
         AND closed_at > armed.armed_at
     ORDER BY closed_at DESC, id DESC LIMIT 1
 ) AS closed
-WHERE EXISTS (
+WHERE live_account(armed.strategy_id) = ANY ($2::text[]) AND EXISTS (
     SELECT 1 FROM lt_orders
     WHERE ft_trader_wallet = armed.trader AND lt_orders.token_id = armed.token_id AND side = 'BUY'
         AND (shares_open > 0 OR NOT ended) AND lt_orders.strategy_id = armed.strategy_id AND signal_at <= closed.closed_at
@@ -74,9 +78,10 @@ ON CONFLICT (strategy_id, cause, token_id) DO NOTHING
 
 @attrs.define(eq=False, kw_only=True)
 class PostgresLiveWatchStore:
-    """`ReconciliationStore`, `RedemptionStore` and `ExitRows` over one connection. Money is written elsewhere."""
+    """`ReconciliationStore`, `RedemptionStore` and `ExitRows` of some accounts. Money is written elsewhere."""
 
     connection: RunsWork
+    accounts: Sequence[str]
 
     async def last_ms(self, account: str) -> int | None:
         """Returns when an account was last compared, or None."""
@@ -101,14 +106,14 @@ class PostgresLiveWatchStore:
 
     async def awaited(self, tokens_max: int, after: str) -> list[AwaitedRedemption]:
         """Returns all that waits of the next tokens after one, in the order of their ids."""
-        rows = await self.connection.run(lambda raw: raw.fetch(AWAITED, after, tokens_max))
+        rows = await self.connection.run(lambda raw: raw.fetch(AWAITED, after, tokens_max, list(self.accounts)))
         return [AwaitedRedemption(**row) for row in rows]
 
     async def open_rows(self) -> list[LiveExit]:
         """Returns all obligations that are open, whoever made them; those of copies by hand are made here when they are due."""
 
         async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
-            await raw.execute(AUTO_CLOSES, BY_HAND_DEADLINE_S)
-            return await raw.fetch(OPEN_EXITS)
+            await raw.execute(AUTO_CLOSES, BY_HAND_DEADLINE_S, list(self.accounts))
+            return await raw.fetch(OPEN_EXITS, list(self.accounts))
 
         return [exit_of(row) for row in await self.connection.run(work)]

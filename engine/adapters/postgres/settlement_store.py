@@ -10,7 +10,6 @@ import attrs
 from actors.rules.paper import ledger
 from actors.rules.paper.settlement import settle
 from engine.adapters.postgres.balance_rows import (
-    LOCK_LEASE,
     OPEN_ORDER_COLUMNS,
     add_daily,
     lock_balances,
@@ -18,7 +17,7 @@ from engine.adapters.postgres.balance_rows import (
     save_balances,
 )
 from engine.adapters.postgres.database import RunsWork
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import LOCK_HELD, Leases
 from protocols.errors import FencedError, TransientError
 from protocols.paper import DecisionMarkets, OpenMarket, Payouts, SettledOrder
 from protocols.timestamps import utc_datetime
@@ -63,10 +62,10 @@ class _Payout:
 
 @attrs.define(eq=False, kw_only=True)
 class PostgresSettlementStore:
-    """`SettlementStore`, fenced by the ingest lease like every other writer of virtual money."""
+    """`SettlementStore`, fenced by the same leases as every other writer of virtual money."""
 
     connection: RunsWork
-    lease: LeaseHold
+    leases: Leases
     markets: DecisionMarkets
     orders_max: int = ORDERS_PER_TRANSACTION
 
@@ -109,17 +108,17 @@ class PostgresSettlementStore:
                 return settled
 
     async def _settle_some(self, paid: Mapping[tuple[str, str], _Payout]) -> list[SettledOrder]:
-        lease, orders_max = self.lease, self.orders_max
+        orders_max = self.orders_max
 
         async def work(raw: asyncpg.Connection) -> list[SettledOrder] | None:
             async with raw.transaction():
-                if not await raw.fetchval(LOCK_LEASE, lease.name, lease.owner, lease.epoch):
+                if not await raw.fetchval(LOCK_HELD, *self.leases.columns):
                     return None
                 return await _settle(raw, paid, orders_max)
 
         settled = await self.connection.run(work)
         if settled is None:
-            raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
+            raise self.leases.lost()
         return settled
 
 

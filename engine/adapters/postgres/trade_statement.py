@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from engine.adapters.postgres.leases import HELD
 from protocols.trades import LanedTrade
 
-# The lease row is locked first: it proves that we may write, and it orders commits of several writers, so that
+# The rows of the leases are locked first: that proves that we may write, and orders commits of several writers, so that
 # `ingest_seq` rises in commit order. A repeated row replaces descriptive columns only, and only where something differs;
 # `source` stays who brought it first.
-TRADES_CTE = """
-WITH fence AS MATERIALIZED (
-    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
-), written AS (
+TRADES_CTE = (
+    "WITH "
+    + HELD.strip()
+    + """, written AS (
     INSERT INTO trades_public AS old (
         trade_id, lane, trader_wallet, transaction_hash, asset, condition_id, side, size, price, trade_timestamp,
         outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw,
@@ -48,6 +49,7 @@ WITH fence AS MATERIALIZED (
     RETURNING xmax = 0 AS is_new
 )
 """
+)
 WRITE_TRADES = (
     TRADES_CTE  # noqa: S608 - constants only
     + """

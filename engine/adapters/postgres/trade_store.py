@@ -1,4 +1,4 @@
-"""Trades in PostgreSQL, and what was decided about them: one statement a batch, exactly once, fenced by the ingest lease."""
+"""Trades in PostgreSQL, and what was decided about them: one statement a batch, exactly once, fenced by leases."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,10 @@ from engine.adapters.postgres.decision_statement import (
     ensure_partitions,
     without_overlap,
 )
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.live_claims import WRITE_CLAIMED, claim_decided, claims_json, claims_of
 from engine.adapters.postgres.trade_statement import WRITE_TRADES, trade_columns
 from protocols.decisions import Decision
-from protocols.errors import FencedError
 from protocols.ingest import WriteResult
 from protocols.live.orders import LiveIntent
 from protocols.receipts import ClosedShares, Receipt, decisions_of
@@ -67,14 +66,14 @@ class PostgresTradeStore:
     """`TradeStore` over one long-lived connection."""
 
     connection: Connection
-    lease: LeaseHold
+    leases: Leases
     _days: set[date] = attrs.field(init=False, factory=set)
     """Days of decisions whose partition has been asked for."""
 
     async def write(self, trades: Sequence[LanedTrade]) -> WriteResult:
         """Commits trades and decisions in one transaction. Raises `TransientError`, `RejectedError` or `FencedError`.
 
-        No trades at all is fine: it connects, prepares the statement, and proves that the lease is held.
+        No trades at all is fine: it connects, prepares the statement, and proves that the leases are held.
         """
         # A key twice in one statement is an error of the server; the later observation wins.
         latest = {laned.trade.trade_id: laned for laned in trades}
@@ -82,14 +81,13 @@ class PostgresTradeStore:
         if decisions:
             return await self._write_decided(trades, latest, decisions)
         columns = trade_columns(list(latest.values()))
-        lease = self.lease
 
         async def work(raw: asyncpg.Connection) -> asyncpg.Record | None:
-            return await raw.fetchrow(WRITE_TRADES, lease.name, lease.owner, lease.epoch, *columns)
+            return await raw.fetchrow(WRITE_TRADES, *self.leases.columns, *columns)
 
         row = await self.connection.run(work)
         if row is None or not row["fences"]:
-            raise self._fenced()
+            raise self.leases.lost()
         inserted = int(row["inserted"])
         return WriteResult(inserted=inserted, repeated=len(trades) - inserted)
 
@@ -123,14 +121,14 @@ class PostgresTradeStore:
 
         outcome = await self.connection.run(work)
         if not outcome.fences:
-            raise self._fenced()
+            raise self.leases.lost()
         receipts = tuple(_receipts(decisions, outcome))
         return WriteResult(inserted=outcome.inserted, repeated=len(trades) - outcome.inserted, receipts=receipts)
 
     async def _commit(
         self, raw: asyncpg.Connection, statements: Sequence["_Statement"], beside: Sequence[Decision]
     ) -> _Outcome:
-        outcome, lease = _Outcome(), (self.lease.name, self.lease.owner, self.lease.epoch)
+        outcome, lease = _Outcome(), self.leases.columns
         if len(statements) == 1 and not beside:
             only = statements[0]
             outcome.add(await raw.fetchrow(WRITE_DECIDED, *lease, *only.values), only.run)
@@ -161,9 +159,6 @@ class PostgresTradeStore:
         if len(self._days) > DAYS_MAX:
             self._days.clear()
         self._days |= missing
-
-    def _fenced(self) -> FencedError:
-        return FencedError(f"the lease {self.lease.name} of epoch {self.lease.epoch} is not ours any more")
 
 
 def _receipts(decisions: Sequence[Decision], outcome: _Outcome) -> list[Receipt]:

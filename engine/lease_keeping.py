@@ -1,0 +1,111 @@
+"""Holds leases for as long as something runs under them, and knows until when that is safe."""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from actors.rules.backoff import Backoff
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
+from protocols.clock import Random
+from protocols.errors import TransientError
+
+_log = logging.getLogger(__name__)
+RELEASE_TIMEOUT_S = 2.0
+MARGIN_RATIO = 0.2
+"""Part of a lease's time in which its holder does nothing any more that the database cannot refuse."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class HeldLeases:
+    """Leases that are extended in time. Writes are fenced by their epochs; what goes elsewhere asks `is_safe` first.
+
+    What is safe goes by this machine's own clock: a lease counts from before it was asked for, and ends a margin early. A
+    process that was stopped and goes on finds that its time is over.
+    """
+
+    office: LeaseOffice
+    leases: Leases
+    _safe_until_s: float
+
+    @property
+    def names(self) -> list[str]:
+        """Returns the names of the leases, in order."""
+        return [hold.name for hold in self.leases.holds]
+
+    def is_safe(self) -> bool:
+        """Returns whether nobody else can hold one of them by now."""
+        return trio.current_time() < self._safe_until_s
+
+    async def keep(self) -> None:
+        """Extends them until cancelled. Raises `FencedError` when one was taken over."""
+        while True:
+            await trio.sleep(self.office.ttl_s / 3)
+            began_s = trio.current_time()
+            try:
+                for hold in self.leases.holds:
+                    await self.office.extend(hold)
+            except TransientError as error:
+                fields = {"leases": ", ".join(self.names), "error": str(error)}
+                _log.warning("leases not extended, trying again", extra=fields)
+            else:
+                self._safe_until_s = safe_until_s(began_s, self.office)
+
+
+def safe_until_s(asked_s: float, office: LeaseOffice) -> float:
+    """Returns until when a lease that was asked for at `asked_s` is safe, monotonic seconds."""
+    return asked_s + office.ttl_s * (1 - MARGIN_RATIO)
+
+
+@asynccontextmanager
+async def most_leases(
+    office: LeaseOffice, names: Sequence[str], rng: Random, *, patience_s: float
+) -> AsyncIterator[HeldLeases]:
+    """Waits for leases, one after another in the order of names, yields those that it got, and gives them back.
+
+    One whose holder has died is free within its time; one that is held after `patience_s` is left to its holder. Whoever takes
+    several takes them in this order, so that two never wait for each other.
+    """
+    holds: list[LeaseHold] = []
+    try:
+        asked_s = trio.current_time()
+        for name in sorted(names):
+            hold = await _acquired(office, name, rng, holds, asked_s + patience_s)
+            if hold is not None:
+                holds.append(hold)
+        yield HeldLeases(office=office, leases=Leases(tuple(holds)), safe_until_s=safe_until_s(asked_s, office))
+    finally:
+        with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
+            for hold in holds:
+                await release(office, hold)
+
+
+async def _acquired(
+    office: LeaseOffice, name: str, rng: Random, held: Sequence[LeaseHold], until_s: float
+) -> LeaseHold | None:
+    backoff = Backoff(first_s=0.2, max_s=5, rng=rng)
+    while True:
+        try:
+            answer = await office.acquire(name)
+            if isinstance(answer, LeaseHold):
+                return answer
+            if trio.current_time() > until_s:
+                _log.error("a lease stays with its holder", extra={"lease": name, "holder": answer.holder})
+                return None
+            _log.warning("waiting for a lease", extra={"lease": name, "holder": answer.holder})
+            await trio.sleep(min(answer.left_s + 0.05, office.ttl_s / 3))
+            for hold in held:
+                await office.extend(hold)
+        except TransientError as error:
+            _log.warning("waiting for a lease", extra={"lease": name, "error": str(error)})
+            await trio.sleep(backoff.next_s())
+
+
+async def release(office: LeaseOffice, hold: LeaseHold) -> None:
+    """Gives a lease back; one that cannot be given back runs out by itself."""
+    try:
+        await office.release(hold)
+    except TransientError as error:
+        _log.warning("a lease was not given back, it will expire", extra={"lease": hold.name, "error": str(error)})

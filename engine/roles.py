@@ -1,0 +1,81 @@
+"""What a set of roles starts in a process: the one place that says so.
+
+| role | starts |
+|---|---|
+| ingest | under the lease `ingest`: the stream, filter, writer, and the jobs that need them in their own process |
+| decide | forward testing; it rides along with ingest, in its process and under its lease |
+| execute | live trading, under a lease for each account: with ingest in one process, or apart from it in several |
+| poll | the wallet pollers, on the wallets that this engine owns among all that poll; with ingest so far |
+| jobs | every job that needs no ingest, and the notifier |
+| api | the HTTP API and the pages, with what they read: feed, prices, sessions, tokens |
+
+To run decide apart, `parts_of` is told of it, `config/cluster.py` stops refusing it, and `wiring.build` takes the `Parts` to
+leave out what another process does.
+"""
+
+import attrs
+
+from protocols.cluster import EVERY_ROLE, ClusterView, Role
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """Which parts of the graph and of the services run in a process."""
+
+    ingest: bool
+    """The graph, under its lease; a standby without it."""
+    trades_within: bool
+    """Accounts are traded in that graph; else what it decides is claimed for others to trade."""
+    trades_apart: bool
+    """Accounts are traded by a graph of their own (`executing.py`)."""
+    poll: bool
+    """The hot tier of the pollers, and cold-poll; within the graph."""
+    jobs_that_need_ingest: bool
+    jobs: bool
+    """All others."""
+    notices: bool
+    api: bool
+
+    @property
+    def any_job(self) -> bool:
+        """Whether there is a scheduler."""
+        return self.jobs or self.jobs_that_need_ingest
+
+
+def parts_of(roles: frozenset[Role]) -> Parts:
+    """Returns what an engine with these roles runs."""
+    return Parts(
+        ingest=Role.INGEST in roles,
+        trades_within={Role.INGEST, Role.EXECUTE} <= roles,
+        trades_apart=Role.EXECUTE in roles and Role.INGEST not in roles,
+        poll=Role.POLL in roles,
+        jobs_that_need_ingest=Role.INGEST in roles,
+        jobs=Role.JOBS in roles,
+        notices=Role.JOBS in roles,
+        api=Role.API in roles,
+    )
+
+
+EVERY_PART = parts_of(EVERY_ROLE)
+
+
+def working(roles: frozenset[Role], *, ingests: bool, serves: bool, trades: bool) -> frozenset[Role]:
+    """Returns which of its roles an engine does now.
+
+    With the lease of the ingest or without, with its services up or not yet; `trades`: it holds leases of accounts, or would if
+    it had a share.
+    """
+    under_lease = {Role.INGEST, Role.DECIDE, Role.EXECUTE, Role.POLL}
+    now = (under_lease if ingests else set()) | ({Role.JOBS, Role.API} if serves else set())
+    return roles & (now | ({Role.EXECUTE} if trades else set()))
+
+
+def share_of(accounts: int, view: ClusterView) -> int:
+    """Returns how many of so many accounts a member may trade, that trades apart from the ingest: an equal part, rounded up.
+
+    Leases see to it that nobody trades what another holds; this is about who takes how many.
+    """
+    traders = [
+        one for one in view.members if Role.EXECUTE in one.report.working and Role.INGEST not in one.report.roles
+    ]
+    return -(-accounts // max(1, len(traders)))
