@@ -92,7 +92,11 @@ class ClusterMember:
 
     def view(self) -> ClusterView:
         """Returns the members as last seen, or none when that is too long ago."""
-        if trio.current_time() < self._good_until_s:
+        return self.view_at(trio.current_time())
+
+    def view_at(self, now_s: float) -> ClusterView:
+        """Returns the same at a monotonic time; for a thread, which has no clock."""
+        if now_s < self._good_until_s:
             return self._view
         if not self._is_out and self._seen_s is not None:
             self._is_out = True
@@ -109,7 +113,8 @@ class ClusterMember:
         self.beats += 1
         report = self.report()
         self._told = report.working
-        beat = Beat(report=report, number=self.beats, using=self._using(asked_s), ttl_s=self.ttl_s)
+        divides, using = self.allowances is not None, self._using(asked_s)
+        beat = Beat(report=report, number=self.beats, using=using, ttl_s=self.ttl_s, divides=divides)
         answer = await self._asked(beat)
         self._seen_s = asked_s
         self._good_until_s = asked_s + self.ttl_s * (1 - MARGIN_RATIO)

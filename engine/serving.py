@@ -13,6 +13,7 @@ from engine.api.admin_routes import admin_routes
 from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.browser import BrowserDoor
+from engine.api.cluster_routes import cluster_routes
 from engine.api.config_routes import config_routes
 from engine.api.coverage_routes import coverage_routes
 from engine.api.discover_routes import discover_routes
@@ -180,6 +181,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *coverage_routes(io.coverage, clock),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
+        *cluster_routes(io.members, context.owner),
         *config_routes(ConfigDesk(context.reloader, clock)),
     ]
 

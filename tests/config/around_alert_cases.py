@@ -17,6 +17,11 @@ HEALTHY = {
     'polycopy_notifications_oldest_pending_age_seconds{}': "30x400",
     'polycopy_notifications_given_up_total{channel="mail"}': "0x400",
     'polycopy_notification_facts_buried_total{}': "0x400",
+    'polycopy_cluster_role_members{role="ingest"}': "1x400",
+    'polycopy_cluster_role_members{role="api"}': "2x400",
+    'polycopy_cluster_versions{}': "1x400",
+    'polycopy_member_working{role="ingest"}': "1x400",
+    'polycopy_member_heard_age_seconds{}': "3x400",
 }  # fmt: skip
 CASES = {
     "a job of every two minutes fails for half an hour": (
@@ -52,6 +57,13 @@ CASES = {
         {"polycopy_notification_facts_buried_total{}": "0x30 1x300"},
         {"PolycopyNotificationsLost"},
     ),
+    "nobody serves": ({'polycopy_cluster_role_members{role="api"}': "2x30 0x300"}, {"PolycopyRoleOfNobody"}),
+    "an engine that only serves": (
+        {"polycopy_stream_last_frame_age_seconds{}": GONE, 'polycopy_member_working{role="ingest"}': "0x400"},
+        set(),
+    ),
+    "an engine is cut off": ({"polycopy_member_heard_age_seconds{}": "0+60x400"}, {"PolycopyEngineCutOff"}),
+    "a restart that was not finished": ({"polycopy_cluster_versions{}": "2x400"}, {"PolycopyVersionsDiffer"}),
     "nobody is polled": ({"polycopy_poller_idle_seconds{}": "0+60x400"}, {"PolycopyPollerStandsStill"}),
     "targets wait for their polls": (
         {'polycopy_poller_cycle_seconds{lane="target"}': "90x400"},
