@@ -70,6 +70,8 @@ class ClusterMember:
         """Beats until cancelled, then says good-bye. It has started once the first beat was answered, or failed."""
         backoff = Backoff(first_s=0.2, max_s=max(0.2, self.ttl_s / 6), rng=self.rng)
         started = False
+        # Nothing is asked of the venue before it is known what may be.
+        self._stop_asking()
         try:
             while True:
                 try:
@@ -164,12 +166,15 @@ class ClusterMember:
         while (left_s := end_s - trio.current_time()) > 0 and self.working() == self._told:  # noqa: ASYNC110 - of no actor's
             await trio.sleep(min(LOOK_S, left_s))
 
-    async def _leave(self) -> None:
-        self._good_until_s, self._granted = float("-inf"), {}
+    def _stop_asking(self) -> None:
         if self.allowances is not None:
-            # Before the others may have it.
             now_s = trio.current_time()
             self.allowances.grant({}, until_s=now_s, cut_off={}, cut_off_until_s=now_s)
+
+    async def _leave(self) -> None:
+        self._good_until_s, self._granted = float("-inf"), {}
+        # Before the others may have it.
+        self._stop_asking()
         try:
             await self.store.leave(self.member_id)
         except TransientError as error:

@@ -1,6 +1,6 @@
 """What `/api/admin/cluster` answers: every engine on this database, and the leases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from engine.api.route import Struct
 from protocols.cluster import Api, ClusterReading, LeaseOnRecord, Member, Role
@@ -43,7 +43,7 @@ class MemberAnswer(Struct):
     """`live`; `lost`: it was not heard of for its lease time; `left`: it said good-bye."""
     roles: list[str]
     working: list[str]
-    """What it does now; a standby of the ingest does not ingest."""
+    """What it does now; a standby of the ingest does not ingest, and one that is gone does nothing."""
     version: str
     address: str
     up_s: float
@@ -95,7 +95,7 @@ def _member(one: Member) -> MemberAnswer:
         holder=report.holder,
         state="live" if one.is_live else "left" if one.has_left else "lost",
         roles=_words(report.roles),
-        working=_words(report.working),
+        working=_words(report.working if one.is_live else ()),
         version=report.version,
         address=report.address,
         up_s=round(one.up_s, 1),
@@ -117,6 +117,6 @@ def _lease(one: LeaseOnRecord) -> LeaseAnswer:
     )
 
 
-def _words(roles: Sequence[Role] | frozenset[Role]) -> list[str]:
+def _words(roles: Collection[Role]) -> list[str]:
     """Returns roles in the order of the data flow."""
     return [role.value for role in Role if role in roles]

@@ -75,9 +75,9 @@ class Traffic:
         for api in Api:
             share, left = shares.get(api, 0) / WHOLE, cut_off.get(api, 0) / WHOLE
             self._grants[api] = granted = (share, ((until_s, left), (cut_off_until_s, 0.0)))
-            for (name, _), bucket in self._buckets.items():
-                if name == api:
-                    bucket.grant(*granted)
+            # All of them now, so that tokens gather before the first call: one of live trading must not wait.
+            for limit in PUBLISHED[api]:
+                self._bucket(api, limit).grant(*granted)
 
     def share_ratio(self, api: str) -> float:
         """Returns which part of an API's limits this process was granted last."""

@@ -14,9 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import trio
-from browser.demo_site import PASSWORD, PLENTY, DemoSite
-from browser.looking import FLAGS, LOOKS, Eyes, chromium_path
-from playwright.sync_api import sync_playwright
+from browser.demo_site import PASSWORD, PLENTY
 
 from engine.adapters.password_hashing import Argon2Hasher
 from engine.adapters.postgres.database import DatabaseOptions, database_loop, open_connection
@@ -27,7 +25,6 @@ from tests.bench.processes import free_port, http_get, lines_of, running
 
 CLI = [sys.executable, "-m", "engine.cli.main"]
 INGEST = ("ingest", "decide", "execute", "poll")
-SETTLE_MS = 6_000
 
 
 async def engine(stack: AsyncExitStack, home: Path, env: dict[str, str], *roles: str) -> tuple[trio.Process, int]:
@@ -75,27 +72,10 @@ async def main(where: Path) -> None:
             _, serving = await engine(stack, home, env, "api", "jobs")
             # Whoever died is lost after the time of a lease.
             await trio.sleep(20)
-            # In a process of its own: Playwright brings an event loop.
+            # In a process of its own: Playwright's event loop and the database's cannot be loaded in one.
             address = f"http://127.0.0.1:{serving}"
-            await trio.run_process([sys.executable, "-m", "tests.browser.cluster_screenshots", str(where), address])
-
-
-def look(site: DemoSite, where: Path) -> None:
-    """Takes the pictures, and tells what was wrong beside them."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
-        for theme, width in LOOKS:
-            with Eyes.opened(browser, site, theme=theme, width=width) as eyes:
-                eyes.go("/engine")
-                eyes.page.wait_for_timeout(SETTLE_MS)
-                eyes.page.screenshot(path=where / f"engine-cluster-{theme}-{width}.png", full_page=True)
-                print(theme, width, *eyes.wrong)
-                eyes.wrong.clear()
-        browser.close()
+            await trio.run_process([sys.executable, "-m", "tests.browser.cluster_looking", str(where), address])
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        look(DemoSite(sys.argv[2], []), Path(sys.argv[1]))
-    else:
-        trio.run(main, Path(sys.argv[1]))
+    trio.run(main, Path(sys.argv[1]))

@@ -66,7 +66,7 @@ async def test_whoever_leaves_frees_his_share_and_whoever_dies_keeps_a_little(st
     answer = await store.beat(beat_of("b", 1, Role.POLL))
     assert answer.granted[DATA] == 875
     assert [(one.report.member_id, one.is_live, one.has_left) for one in answer.members] == [
-        ("b", True, False), ("a", False, True),
+        ("a", False, True), ("b", True, False),
     ]  # fmt: skip
     await connection.run(lambda raw: raw.execute(EXPIRE, 1.0, "b"))
     assert (await store.beat(beat_of("c", 1, Role.INGEST))).granted[
@@ -74,7 +74,8 @@ async def test_whoever_leaves_frees_his_share_and_whoever_dies_keeps_a_little(st
     ] == 875  # 1000 less the 50 of b, no reserve of it
     await connection.run(lambda raw: raw.execute(EXPIRE, 4_000.0, "b"))
     again = await store.beat(beat_of("c", 2, Role.INGEST))
-    assert [one.report.member_id for one in again.members] == ["c", "a"]
+    assert [one.report.member_id for one in again.members] == ["a", "c"]
+    assert [one.report.member_id for one in (await store.reading()).members] == ["c", "a"]
 
 
 async def test_a_heartbeat_that_a_later_one_overtook_is_nothing(store):
