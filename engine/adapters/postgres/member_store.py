@@ -62,7 +62,7 @@ class PostgresMemberStore:
         await self.connection.run(work)
 
     async def reading(self) -> ClusterReading:
-        """Returns all members with their leases: live ones, lost ones, those that left, the oldest first. Raises `TransientError`."""
+        """Returns all members with their leases: live, lost, gone, and of each the oldest first. Raises `TransientError`."""
 
         async def work(raw: asyncpg.Connection) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
             return await raw.fetch(sql.MEMBERS), await raw.fetch(sql.LEASES)
