@@ -117,7 +117,7 @@ async def test_a_rolling_restart_and_a_kill_lose_and_double_nothing(database, tm
             engine.send(signal.SIGTERM)
             assert await engine.wait() == 0, engine.log_text()[-3000:]
         world.settings |= settings_of(world, tmp_path, "last")
-        await check(world, wallets, began_s)
+        await check(world, wallets, began_s, ready_s=90)
 
 
 async def test_an_engine_says_what_it_does_not_serve(database, tmp_path):
