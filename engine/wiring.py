@@ -118,7 +118,6 @@ class Engine:
     services: Services | None = None
     graph: Graph | None = None
     roles: frozenset[Role] = EVERY_ROLE
-    """What it was started for."""
     member: ClusterMember | None = None
     """Its place among others, once the database is reached."""
 
