@@ -96,7 +96,7 @@ async def test_a_job_that_no_engine_can_run_is_refused_and_says_what_it_needs(st
         return await routes[path].handler(Call(principal=ADMIN, params=params, body=None, headers={}))
 
     notes = {job.name: job.note for job in (await call("/api/admin/jobs")).jobs}
-    assert notes == {"cold-poll": "needs an engine that ingests, and none runs now", "alpha-agent": "not installed"}
+    assert notes == {"cold-poll": "needs an engine that polls, and none runs now", "alpha-agent": "not installed"}
     with pytest.raises(ApiError) as refused:
         await call("/api/admin/jobs/{name}/run", name="cold-poll")
     assert (refused.value.status, refused.value.code) == (409, "no_engine_for_job")
