@@ -70,6 +70,8 @@ class ClusterMember:
         """Beats until cancelled, then says good-bye. It has started once the first beat was answered, or failed."""
         backoff = Backoff(first_s=0.2, max_s=max(0.2, self.ttl_s / 6), rng=self.rng)
         started = False
+        # Nothing is asked of the venue before it is known what may be.
+        self._stop_asking()
         try:
             while True:
                 try:
@@ -92,7 +94,11 @@ class ClusterMember:
 
     def view(self) -> ClusterView:
         """Returns the members as last seen, or none when that is too long ago."""
-        if trio.current_time() < self._good_until_s:
+        return self.view_at(trio.current_time())
+
+    def view_at(self, now_s: float) -> ClusterView:
+        """Returns the same at a monotonic time; for a thread, which has no clock."""
+        if now_s < self._good_until_s:
             return self._view
         if not self._is_out and self._seen_s is not None:
             self._is_out = True
@@ -109,7 +115,8 @@ class ClusterMember:
         self.beats += 1
         report = self.report()
         self._told = report.working
-        beat = Beat(report=report, number=self.beats, using=self._using(asked_s), ttl_s=self.ttl_s)
+        divides, using = self.allowances is not None, self._using(asked_s)
+        beat = Beat(report=report, number=self.beats, using=using, ttl_s=self.ttl_s, divides=divides)
         answer = await self._asked(beat)
         self._seen_s = asked_s
         self._good_until_s = asked_s + self.ttl_s * (1 - MARGIN_RATIO)
@@ -159,12 +166,15 @@ class ClusterMember:
         while (left_s := end_s - trio.current_time()) > 0 and self.working() == self._told:  # noqa: ASYNC110 - of no actor's
             await trio.sleep(min(LOOK_S, left_s))
 
-    async def _leave(self) -> None:
-        self._good_until_s, self._granted = float("-inf"), {}
+    def _stop_asking(self) -> None:
         if self.allowances is not None:
-            # Before the others may have it.
             now_s = trio.current_time()
             self.allowances.grant({}, until_s=now_s, cut_off={}, cut_off_until_s=now_s)
+
+    async def _leave(self) -> None:
+        self._good_until_s, self._granted = float("-inf"), {}
+        # Before the others may have it.
+        self._stop_asking()
         try:
             await self.store.leave(self.member_id)
         except TransientError as error:

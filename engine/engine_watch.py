@@ -1,7 +1,7 @@
 """Reads the running engine once a second, for everybody who looks: the Engine page, its stream, `GET /api/admin/engine`."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -25,6 +25,7 @@ from engine.runtime.process_gauges import process_age_s
 from engine.runtime.supervisor import ActorState, Child
 from engine.wiring import Engine
 from protocols.clock import WallClock
+from protocols.cluster import Role
 
 INTERVAL_S = 1.0
 RATE_WINDOW_S = 5.0
@@ -77,7 +78,7 @@ class EngineWatch:
             uptime_s=process_age_s(),
             ready=engine.readiness.ready,
             waiting_for=conditions,
-            lease="held" if engine.graph is not None and "lease" not in conditions else "standby",
+            lease=self._lease(conditions),
             live=self._live(),
             stream=self._stream(now_s),
             heap_bytes=heap,
@@ -89,6 +90,11 @@ class EngineWatch:
             actors=[self._node(child, group) for group, children in self._groups() for child in children],
             channels=[] if engine.graph is None else [self._edge(one, now_s) for one in engine.graph.channels],
         )
+
+    def _lease(self, conditions: Mapping[str, str]) -> str:
+        if Role.INGEST not in self.engine.roles:
+            return "none"
+        return "held" if self.engine.graph is not None and "lease" not in conditions else "standby"
 
     def _groups(self) -> list[tuple[str, tuple[Child, ...]]]:
         graph = self.engine.graph

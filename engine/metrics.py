@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from engine.cluster_metrics import cluster_families
 from engine.coverage_metrics import coverage_families, job_families
 from engine.live_metrics import live_families
 from engine.login_metrics import login_families
@@ -88,6 +89,7 @@ class EngineCollector(Collector):
         yield from self._serving()
         yield from notify_families(self.engine.services)
         yield from login_families(self.engine.services)
+        yield from cluster_families(self.engine, self.now_s)
 
     def _process(self) -> Iterator[Metric]:
         gauges = self.engine.gauges

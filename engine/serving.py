@@ -13,6 +13,7 @@ from engine.api.admin_routes import admin_routes
 from engine.api.auto_close_routes import auto_close_routes
 from engine.api.bot_routes import bot_routes
 from engine.api.browser import BrowserDoor
+from engine.api.cluster_routes import cluster_routes
 from engine.api.config_routes import config_routes
 from engine.api.copyability_routes import copyability_routes
 from engine.api.coverage_routes import coverage_routes
@@ -207,6 +208,7 @@ def engine_routes(engine: Engine, io: ServingAdapters, services: Services, conte
         *tuner_routes(io.tuner_reports, io.tuner),
         *notification_routes(io.notifications, services.notifier.wake),
         *admin_routes(context.reloader),
+        *cluster_routes(io.members, context.owner),
         *config_routes(ConfigDesk(context.reloader, clock)),
     ]
 

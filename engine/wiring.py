@@ -129,7 +129,6 @@ class Engine:
     trades_apart: bool = False
     """It takes its share of the accounts without ingesting."""
     roles: frozenset[Role] = EVERY_ROLE
-    """What it was started for."""
     member: ClusterMember | None = None
     """Its place among others, once the database is reached."""
 

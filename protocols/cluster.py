@@ -75,6 +75,8 @@ class Beat:
     """What the member goes by until it has the answer. Others count it until a later heartbeat says that it uses less."""
     ttl_s: float
     """How long it counts as alive from now on."""
+    divides: bool = True
+    """False: nobody else can be on this database, and the whole of each limit is this engine's."""
 
 
 @attrs.frozen(kw_only=True)

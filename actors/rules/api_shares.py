@@ -74,6 +74,9 @@ def settled(beat: Beat, others: Sequence[Member]) -> tuple[Shares, Shares]:
 
     A smaller share counts from the next heartbeat on, which says that it is kept to: this answer may be lost.
     """
+    if not beat.divides:
+        whole = {api: WHOLE if weight_of(api, beat.report.working) else 0 for api in Api}
+        return whole, whole
     granted = {api: share_for(weight_of(api, beat.report.working), [_claim(api, one) for one in others]) for api in Api}
     return granted, {api: max(share, beat.using.get(api, 0)) for api, share in granted.items()}
 

@@ -29,6 +29,7 @@ from engine.adapters.postgres.live_report_store import LiveReportStore
 from engine.adapters.postgres.live_story_store import LiveStoryStore
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
+from engine.adapters.postgres.member_store import PostgresMemberStore
 from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.notification_store import PostgresNotificationStore
 from engine.adapters.postgres.notification_user_store import NotificationUserStore
@@ -100,6 +101,8 @@ class ServingAdapters:
     messages: NotifyProcess
     notifications: NotificationUserStore
     """What users see of them."""
+    members: PostgresMemberStore
+    """What people see of them."""
     sessions: PostgresSessions
     """Of the registry, which polls; its few writes wait for nobody's pages."""
     passwords: PostgresPasswords
@@ -170,6 +173,7 @@ async def open_serving_adapters(
             outbox=PostgresNotificationStore(outbox),
             messages=NotifyProcess(urls=channel_urls(config.notify), timeout_s=config.notify.send_timeout_s),
             notifications=NotificationUserStore(pool),
+            members=PostgresMemberStore(pool),
             sessions=PostgresSessions(tokens),
             passwords=PostgresPasswords(pool),
             hasher=Argon2Hasher(),

@@ -86,7 +86,7 @@ class EngineAnswer(Struct):
     waiting_for: dict[str, str]
     """What is not true yet, and why."""
     lease: str
-    """`held` or `standby`."""
+    """`held`, `standby`, or `none` in an engine that was not started to ingest."""
     live: LiveState
     stream: StreamState | None
     """Null without the lease."""

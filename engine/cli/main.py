@@ -24,6 +24,7 @@ _COMMANDS = {
     "doctor": ("engine.cli.doctor", "doctor", "Try the database and every upstream from this machine."),
     "status": ("engine.cli.status", "status", "Show what a running engine is doing."),
     "top": ("engine.cli.top", "top", "Watch a running engine: heap, lag, channels, rates, last trades."),
+    "cluster": ("engine.cli.cluster", "cluster", "Engines on one database: who is there, and who does what."),
     "follow": ("engine.cli.follow", "follow", "Follow traders, stop following them, list them."),
     "positions": ("engine.cli.positions", "positions", "What a trader holds and has closed, as the venue says it."),
     "traders": ("engine.cli.traders", "traders", "Show what is known of a trader, and lists in which traders are found."),

@@ -35,6 +35,7 @@ async def _engine(visit: Visit) -> Mapping[str, Any]:
     channels = msgspec.convert(engine["channels"], list[ChannelEdge], strict=False)
     return {
         "engine": engine,
+        "cluster": await visit.part("/api/admin/cluster"),
         "graph": drawn(graph_svg(actors, channels)),
         "heap": drawn(meter(engine["heapBytes"], max(1, engine["heapLimitBytes"]), label="memory")),
     }

@@ -56,8 +56,6 @@ class Traffic:
     """By (API, part of the engine that asks, status code or kind of failure)."""
     market_rides: MarketRides = attrs.field(init=False, factory=MarketRides)
     """Free places in calls to the catalogue."""
-    shares: Shares = attrs.field(init=False, factory=dict)
-    """What this process was granted last, in thousandths; empty where it need not divide anything with anybody."""
     _buckets: dict[tuple[str, tuple[str, ...]], TokenBucket] = attrs.field(init=False, factory=dict)
     _grants: dict[str, tuple[float, Sequence[tuple[float, float]]]] = attrs.field(init=False, factory=dict)
     """By API: the share, and what it becomes later."""
@@ -77,13 +75,16 @@ class Traffic:
 
     def grant(self, shares: Shares, *, until_s: float, cut_off: Shares, cut_off_until_s: float) -> None:
         """Lets this process use shares of each limit until a monotonic time, then `cut_off`, then nothing."""
-        self.shares = dict(shares)
         for api in Api:
             share, left = shares.get(api, 0) / WHOLE, cut_off.get(api, 0) / WHOLE
             self._grants[api] = granted = (share, ((until_s, left), (cut_off_until_s, 0.0)))
-            for (name, _), bucket in self._buckets.items():
-                if name == api:
-                    bucket.grant(*granted)
+            # All of them now, so that tokens gather before the first call: one of live trading must not wait.
+            for limit in PUBLISHED[api]:
+                self._bucket(api, limit).grant(*granted)
+
+    def share_ratio(self, api: str) -> float:
+        """Returns which part of an API's limits this process was granted last."""
+        return self._grants[api][0] if api in self._grants else 1.0
 
     def _buckets_of(self, api: str, path: str) -> Sequence[TokenBucket]:
         limits = PUBLISHED.get(api, ())

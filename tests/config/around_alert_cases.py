@@ -19,6 +19,11 @@ HEALTHY = {
     'polycopy_notification_facts_buried_total{}': "0x400",
     'polycopy_model_drifted{}': "0x400",
     'polycopy_model_refused{}': "0x400",
+    'polycopy_cluster_role_members{role="ingest"}': "1x400",
+    'polycopy_cluster_role_members{role="api"}': "2x400",
+    'polycopy_cluster_versions{}': "1x400",
+    'polycopy_member_working{role="ingest"}': "1x400",
+    'polycopy_member_heard_age_seconds{}': "3x400",
 }  # fmt: skip
 CASES = {
     "a job of every two minutes fails for half an hour": (
@@ -56,6 +61,13 @@ CASES = {
     ),
     "the model has drifted": ({"polycopy_model_drifted{}": "1x400"}, {"PolycopyModelDrifted"}),
     "the model cannot be used": ({"polycopy_model_refused{}": "1x400"}, {"PolycopyModelRefused"}),
+    "nobody serves": ({'polycopy_cluster_role_members{role="api"}': "2x30 0x300"}, {"PolycopyRoleOfNobody"}),
+    "an engine that only serves": (
+        {"polycopy_stream_last_frame_age_seconds{}": GONE, 'polycopy_member_working{role="ingest"}': "0x400"},
+        set(),
+    ),
+    "an engine is cut off": ({"polycopy_member_heard_age_seconds{}": "0+60x400"}, {"PolycopyEngineCutOff"}),
+    "a restart that was not finished": ({"polycopy_cluster_versions{}": "2x400"}, {"PolycopyVersionsDiffer"}),
     "nobody is polled": ({"polycopy_poller_idle_seconds{}": "0+60x400"}, {"PolycopyPollerStandsStill"}),
     "targets wait for their polls": (
         {'polycopy_poller_cycle_seconds{lane="target"}': "90x400"},

@@ -69,16 +69,17 @@ class EngineProcess:
 
 
 @asynccontextmanager
-async def engine_process(settings: Mapping[str, str]) -> AsyncIterator[EngineProcess]:
-    """Starts `polycopy run`; kills it at the end if it is still there."""
+async def engine_process(settings: Mapping[str, str], *roles: str) -> AsyncIterator[EngineProcess]:
+    """Starts `polycopy run`, with `--role` for each role; kills it at the end if it is still there."""
     port = free_port()
     secret = {"POLYCOPY_DATABASE__URL": settings["database.url"]} if "database.url" in settings else {}
     options = {**settings, "http.port": str(port)}
     options.pop("database.url", None)
     pairs = [argument for name, value in options.items() for argument in ("--set", f"{name}={value}")]
+    named = [argument for role in roles for argument in ("--role", role)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - starting takes a millisecond, and it has to outlive the loop
-            [sys.executable, "-m", "engine.cli.main", *pairs, "run"],
+            [sys.executable, "-m", "engine.cli.main", *pairs, "run", *named],
             stderr=log,
             stdout=subprocess.DEVNULL,
             env={**os.environ, **secret},

@@ -109,10 +109,10 @@ async def traders(world: IngestWorld, count: int) -> list[str]:
     return [wallet for wallet, _ in found.most_common(count)]
 
 
-async def check(world: IngestWorld, wallets: list[str], began_s: int) -> None:
+async def check(world: IngestWorld, wallets: list[str], began_s: int, *, ready_s: float = 20) -> None:
     """Lets one engine live, waits until it has caught up, and compares row by row with the venue's own ledger."""
     async with engine_process(world.settings) as engine:
-        await engine.until_ready()
+        await engine.until_ready(timeout_s=ready_s)
         await world.post("/play", action="pause")
         while (await world.state())["rows_in_flight"]:
             await trio.sleep(0.2)

@@ -98,7 +98,7 @@ async def test_a_job_that_no_engine_can_run_is_refused_and_says_what_it_needs(st
 
     notes = {job.name: job.note for job in (await call("/api/admin/jobs")).jobs}
     assert notes == {
-        "cold-poll": "needs an engine that ingests, and none runs now",
+        "cold-poll": "needs an engine that polls, and none runs now",
         "alpha-agent": None if is_installed() else "not installed",
     }
     with pytest.raises(ApiError) as refused:

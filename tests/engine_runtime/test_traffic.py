@@ -3,6 +3,7 @@
 import trio
 
 from engine.runtime.traffic import PUBLISHED, Traffic
+from protocols.cluster import Api
 
 
 async def calls_within(seconds: float, traffic: Traffic, api: str, *paths: str) -> int:
@@ -61,3 +62,31 @@ def test_a_rate_and_a_burst_fit_into_the_published_windows():
     for api, limits in PUBLISHED.items():
         for limit, published in zip(limits, per_10_s[api], strict=True):
             assert limit.burst + 10 * limit.rate_per_s <= published
+
+
+async def test_a_share_fills_before_it_is_used_and_the_whole_is_there_without_one(autojump_clock):
+    shared, alone = Traffic(), Traffic()
+    shared.grant({Api.CLOB: 500}, until_s=60, cut_off={}, cut_off_until_s=60)
+    await trio.sleep(5)
+    for traffic, at_once in ((shared, 25), (alone, 50)):
+        began_s = trio.current_time()
+        for _ in range(at_once):
+            await traffic.admit("clob", "/books")
+        assert trio.current_time() == began_s
+        await traffic.admit("clob", "/books")
+        assert trio.current_time() > began_s
+    assert (shared.share_ratio("clob"), alone.share_ratio("clob")) == (0.5, 1.0)
+
+
+async def test_whoever_waits_goes_on_when_there_is_a_share_again(autojump_clock):
+    traffic = Traffic()
+    traffic.grant({}, until_s=0, cut_off={}, cut_off_until_s=0)
+
+    async def later():
+        await trio.sleep(7)
+        traffic.grant({Api.DATA: 1000}, until_s=60, cut_off={}, cut_off_until_s=60)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(later)
+        await traffic.admit("data", "/trades")
+    assert 7 < trio.current_time() < 7.1

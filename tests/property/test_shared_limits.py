@@ -53,9 +53,6 @@ class Process:
         with self.scope:
             async with trio.open_nursery() as nursery:
                 await nursery.start(member.run)
-                if not self.traffic.shares:
-                    # As the host does: nobody asks before the member knows what it may.
-                    self.traffic.grant({}, until_s=0, cut_off={}, cut_off_until_s=0)
                 for _ in range(3):
                     nursery.start_soon(self.ask)
 

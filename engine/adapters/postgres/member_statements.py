@@ -9,7 +9,7 @@ SELECT member_id, holder, roles, working, version, address, beat, left_at IS NOT
     extract(epoch FROM seen_at - started_at)::float8 AS up_s,
     extract(epoch FROM clock_timestamp() - seen_at)::float8 AS seen_age_s,
     extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
-FROM cluster_members ORDER BY left_at IS NOT NULL, seen_at DESC, member_id
+FROM cluster_members ORDER BY started_at, member_id
 """
 BEAT = """
 INSERT INTO cluster_members (member_id, holder, roles, working, version, address, beat, queue_depth, queue_ratio, loop_lag_ms,

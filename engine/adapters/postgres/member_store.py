@@ -62,7 +62,7 @@ class PostgresMemberStore:
         await self.connection.run(work)
 
     async def reading(self) -> ClusterReading:
-        """Returns all members with their leases, live ones first. Raises `TransientError`."""
+        """Returns all members with their leases: live, lost, gone, and of each the oldest first. Raises `TransientError`."""
 
         async def work(raw: asyncpg.Connection) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
             return await raw.fetch(sql.MEMBERS), await raw.fetch(sql.LEASES)
@@ -75,7 +75,7 @@ class PostgresMemberStore:
             for row in leases
         ]
         members = [attrs.evolve(one, leases=_held(one.report.member_id, known)) for one in map(_member, rows)]
-        return ClusterReading(members=sorted(members, key=lambda one: not one.is_live), leases=known)
+        return ClusterReading(members=sorted(members, key=lambda one: (not one.is_live, one.has_left)), leases=known)
 
 
 def _held(member_id: str, leases: Sequence[LeaseOnRecord]) -> list[HeldLease]:

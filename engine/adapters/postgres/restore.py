@@ -29,6 +29,7 @@ _BOOKKEEPING: Final = frozenset(
         "token_version",
         "web_session_version",
         "job_schedulers",
+        "cluster_members",
         # A halt leaves a row in lt_halts as well.
         "lt_control",
     }

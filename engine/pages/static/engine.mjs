@@ -1,4 +1,7 @@
-// The figures of the engine, once a second. What is drawn stays; words and classes change.
+// The figures of the engine, once a second. What is drawn stays; words and classes change. Other engines every ten seconds.
+
+import { askHtml } from "./api.mjs";
+import { nodesOf } from "./html.mjs";
 
 const say = (node, text) => {
   if (node && node.textContent !== text) node.textContent = text;
@@ -71,11 +74,17 @@ function showActor(one) {
   say(drawn.querySelector('[data-text="state"]'), `${one.up ? "up" : "down"}${restarts}`);
 }
 
+const LEASES = {
+  held: "lease held",
+  none: "started without the role ingest",
+  standby: "standby: another engine holds the lease",
+};
+
 function show(engine) {
   say(figure("uptime"), engine.uptimeS === null ? "–" : duration(engine.uptimeS));
   badge(figure("ready"), engine.ready ? "ready" : "not ready", engine.ready ? "ok" : "bad");
   const waits = Object.entries(engine.waitingFor).map(([name, why]) => `${name}: ${why}`);
-  say(figure("waiting"), waits.join(" ") || (engine.lease === "held" ? "lease held" : "standby: another engine holds the lease"));
+  say(figure("waiting"), waits.join(" ") || (LEASES[engine.lease] ?? LEASES.standby));
   say(figure("heap"), memory(engine.heapBytes));
   const used = document.querySelector('[data-figure="meter"] .meter-used');
   used?.setAttribute("width", String(Math.min(100, engine.heapRatio * 100)));
@@ -108,6 +117,19 @@ function listen() {
   source.addEventListener("message", (event) => show(JSON.parse(event.data)));
 }
 listen();
+
+const CLUSTER_MS = 10_000;
+setInterval(async () => {
+  const box = document.querySelector("[data-cluster]");
+  // Who is on his way through the table with a keyboard keeps his place.
+  if (document.hidden || !box || box.contains(document.activeElement)) return;
+  try {
+    const drawn = nodesOf(await askHtml(location.pathname)).querySelector("[data-cluster]");
+    if (drawn) box.replaceWith(drawn);
+  } catch {
+    // The stream says that the engine does not answer.
+  }
+}, CLUSTER_MS);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     source.close();

@@ -1,0 +1,102 @@
+from types import SimpleNamespace
+
+import pytest
+
+from config.cluster import roles_of
+from config.loader import ConfigError, load_config
+from engine.roles import EVERY_PART, parts_of, share_of, working
+from protocols.cluster import EVERY_ROLE, ClusterView, MemberReport, Role
+
+INGESTING = {Role.INGEST, Role.DECIDE, Role.EXECUTE}
+
+
+def loaded(roles):
+    return load_config(environ={}, overrides={"cluster.roles": roles}).cluster
+
+
+@pytest.mark.parametrize(
+    ("words", "roles"),
+    [
+        ("all", EVERY_ROLE),
+        ("api", {Role.API}),
+        (" Jobs ,api,", {Role.JOBS, Role.API}),
+        ("ingest, decide, execute", INGESTING),
+        ("api, all", EVERY_ROLE),
+        ("ingest, decide, execute, poll", INGESTING | {Role.POLL}),
+        ("ingest, decide", {Role.INGEST, Role.DECIDE}),
+        ("execute", {Role.EXECUTE}),
+    ],
+)
+def test_roles_are_words_separated_by_commas(words, roles):
+    assert roles_of(loaded(words).roles) == roles
+
+
+def test_without_a_word_an_engine_does_everything():
+    assert roles_of(load_config(environ={}).cluster.roles) == EVERY_ROLE
+    assert roles_of(load_config(environ={"POLYCOPY_CLUSTER__ROLES": "api"}).cluster.roles) == {Role.API}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("", "allowed: one or more of all, ingest, decide, execute, poll, jobs, api"),
+        ("apis", "allowed: one or more of all"),
+        ("ingest", "ingest decides in its own process so far; add decide"),
+        ("ingest, execute", "add decide"),
+        ("decide, api", "decide cannot run apart from ingest so far; add ingest, or leave it out"),
+        ("poll", "poll hands what it finds to the ingest of its own process so far"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_a_sentence(words, sentence):
+    with pytest.raises(ConfigError) as caught:
+        loaded(words)
+    [problem] = caught.value.problems
+    assert problem.startswith("cluster.roles: ")
+    assert sentence in problem
+
+
+def test_one_function_says_what_a_set_of_roles_starts():
+    api, jobs = parts_of(frozenset({Role.API})), parts_of(frozenset({Role.JOBS}))
+    assert (api.ingest, api.poll, api.any_job, api.notices, api.api) == (False, False, False, False, True)
+    assert (jobs.ingest, jobs.jobs, jobs.jobs_that_need_ingest, jobs.notices, jobs.api) == (
+        False,
+        True,
+        False,
+        True,
+        False,
+    )
+    ingest = parts_of(frozenset(INGESTING))
+    assert (ingest.ingest, ingest.poll, ingest.jobs, ingest.jobs_that_need_ingest) == (True, False, False, True)
+    assert (ingest.trades_within, ingest.trades_apart) == (True, False)
+    deciding, trading = parts_of(frozenset({Role.INGEST, Role.DECIDE})), parts_of(frozenset({Role.EXECUTE, Role.API}))
+    assert (deciding.trades_within, deciding.trades_apart) == (False, False)
+    assert (trading.ingest, trading.trades_within, trading.trades_apart) == (False, False, True)
+    assert all(
+        getattr(EVERY_PART, name) for name in ("ingest", "poll", "jobs", "jobs_that_need_ingest", "notices", "api")
+    )
+
+
+def test_a_standby_does_not_work_at_what_needs_the_lease():
+    assert working(EVERY_ROLE, ingests=False, serves=True, trades=False) == {Role.JOBS, Role.API}
+    assert working(EVERY_ROLE, ingests=True, serves=True, trades=False) == EVERY_ROLE
+    assert working(frozenset(INGESTING), ingests=True, serves=True, trades=False) == INGESTING
+    assert working(frozenset({Role.EXECUTE, Role.API}), ingests=False, serves=True, trades=True) == {
+        Role.EXECUTE,
+        Role.API,
+    }
+    assert working(frozenset({Role.API}), ingests=False, serves=False, trades=False) == frozenset()
+
+
+@pytest.mark.parametrize(("traders", "share"), [(0, 5), (1, 5), (2, 3), (3, 2), (5, 1), (9, 1)])
+def test_accounts_are_shared_evenly_by_those_who_trade_apart(traders, share):
+    trading = frozenset({Role.EXECUTE})
+    members = [member(number, trading, trading) for number in range(traders)]
+    # One that trades within its ingest, and one that has not begun, take no part.
+    members += [member(90, frozenset(INGESTING), frozenset(INGESTING)), member(91, trading, frozenset())]
+    assert share_of(5, ClusterView(member_id="0", members=members)) == share
+    assert share_of(0, ClusterView(member_id="0", members=members)) == 0
+
+
+def member(number, roles, now):
+    report = MemberReport(member_id=str(number), holder="h", roles=roles, working=now, version="1", address="")
+    return SimpleNamespace(report=report)
