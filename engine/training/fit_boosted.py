@@ -26,12 +26,7 @@ EVENTS_A_LEAF_SHARE = 0.01
 
 def fit_boosted(train: Table, *, seed: int) -> tuple[ModelDocument, lightgbm.Booster]:
     """Returns the document of a model, and LightGBM's own for comparison."""
-    inner = split_by_time(train)
-    rounds = TREES_MAX
-    if len(inner.train) and len(inner.valid):
-        _, tried = _boosted(inner.train, seed, TREES_MAX, inner.valid)
-        rounds = max(1, tried.best_iteration)
-    (intercept, slope), booster = _boosted(train, seed, rounds, None)
+    (intercept, slope), booster = _boosted(train, seed, _rounds(train, seed), None)
     part = BoostedPart(intercept=intercept, slope=slope, trees=exported(booster))
     return (
         ModelDocument(
@@ -44,6 +39,15 @@ def fit_boosted(train: Table, *, seed: int) -> tuple[ModelDocument, lightgbm.Boo
         ),
         booster,
     )
+
+
+def _rounds(train: Table, seed: int) -> int:
+    """Returns how many trees did best on later trades of the training part. What that took is given back afterwards."""
+    inner = split_by_time(train)
+    if not len(inner.train) or not len(inner.valid):
+        return TREES_MAX
+    _, tried = _boosted(inner.train, seed, TREES_MAX, inner.valid)
+    return max(1, tried.best_iteration)
 
 
 def _boosted(train: Table, seed: int, rounds: int, later: Table | None) -> tuple[tuple[float, float], lightgbm.Booster]:

@@ -20,6 +20,8 @@ from .training_cost import planted
 RATE = 50
 LAG_SAMPLE_S = 0.5
 LAG = "polycopy_loop_lag_seconds"
+SEEN_FROM_MS = 1.0
+"""The gauge shows 0 for whatever is shorter; nothing is told apart below."""
 
 
 @attrs.frozen(kw_only=True)
@@ -95,11 +97,11 @@ async def _train_again(dsn: str, trades: int, done: list[int]) -> None:
 
 
 def _figure(what: str, alone: list[float], beside: list[float], note: str) -> Figure:
-    reference = median(alone)
+    reference = max(SEEN_FROM_MS, median(alone))
     return Figure(
         row="training",
         what=f"{what} beside a training",
-        value=median(beside),
+        value=max(SEEN_FROM_MS, median(beside)),
         unit="ms",
         target=1.2 * reference,
         reference=reference,
