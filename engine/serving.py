@@ -138,7 +138,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
         catalog=io.catalog,
         jobs=JobPorts(
             **attrs.asdict(io.jobs, recurse=False),
-            tuner_search=SideTunerSearch(side=context.side, config=context.reloader.live.current.tuner),
+            tuner_search=SideTunerSearch(side=context.side, config=context.reloader.live.view.tuner),
         ),
         outbox=io.outbox,
         messages=io.messages,
