@@ -35,4 +35,6 @@ class TunerConfig:
     memory_mb: int = whole(
         3_072, at_least=256, at_most=1_048_576, doc="memory of the process that searches", restart=False
     )
-    timeout_s: float = number(10_000, at_least=10, at_most=86_000, doc="longest search", restart=False)
+    timeout_s: float = number(
+        10_000, at_least=10, at_most=86_000, doc="longest search, and all searches of a night", restart=False
+    )
