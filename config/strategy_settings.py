@@ -87,6 +87,8 @@ def warnings_of(settings: StrategySettings) -> list[str]:
         warnings.append(f"target_mode list with no target_traders copies nobody{until}")
     if rotates and not is_list:
         warnings.append("rotation fills target_traders, which only target_mode list looks at")
+    if settings.agent_applies and not settings.agent_managed:
+        warnings.append("agent_applies does nothing without agent_managed: the tuner does not look at it")
     return warnings
 
 

@@ -14,7 +14,7 @@ class TunerConfig:
         9, at_least=5, at_most=180, doc="the last of them, which take no part in the search", restart=False
     )
     tries_max: int = whole(90, at_least=10, at_most=2_000, doc="sets of settings tried a strategy", restart=False)
-    batch: int = whole(30, at_least=1, at_most=200, doc="sets of settings played in one pass", restart=False)
+    batch: int = whole(10, at_least=1, at_most=200, doc="sets of settings played in one pass", restart=False)
     orders_min: int = whole(
         30, at_least=5, at_most=100_000, doc="orders with a result that each part needs", restart=False
     )
@@ -35,4 +35,6 @@ class TunerConfig:
     memory_mb: int = whole(
         3_072, at_least=256, at_most=1_048_576, doc="memory of the process that searches", restart=False
     )
-    timeout_s: float = number(10_000, at_least=10, at_most=86_000, doc="longest search", restart=False)
+    timeout_s: float = number(
+        10_000, at_least=10, at_most=86_000, doc="longest search, and all searches of a night", restart=False
+    )

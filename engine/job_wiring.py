@@ -133,7 +133,7 @@ def jobs_of(config: EngineConfig, io: JobPorts, clock: WallClock) -> list[Job]:
             clock=clock,
             board=io.coverage_board,
         ),
-        AlphaAgent(store=io.tuner, search=io.tuner_search, board=io.tuner_board),
+        AlphaAgent(store=io.tuner, search=io.tuner_search, board=io.tuner_board, budget_s=config.tuner.timeout_s),
         _cold_poll(config, io, clock),
         CheckNotifications(store=io.notices, clock=clock),
         SendWelcomeEmails(store=io.notices, clock=clock, sends_mail=_sends_mail(config)),

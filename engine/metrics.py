@@ -19,6 +19,7 @@ from engine.login_metrics import login_families
 from engine.model_metrics import model_families
 from engine.notify_metrics import notify_families
 from engine.poll_metrics import poll_families
+from engine.tuner_metrics import tuner_families
 from engine.wiring import Engine
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -205,6 +206,7 @@ class EngineCollector(Collector):
         yield from (streams, events, resyncs, prices)
         yield from job_families(services.scheduler if services else None)
         yield from coverage_families(services.coverage if services else None, self.now_s)
+        yield from tuner_families(services.tuner if services else None)
 
 
 async def render(registry: CollectorRegistry, collector: EngineCollector) -> bytes:

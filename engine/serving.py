@@ -157,7 +157,7 @@ def service_ports(io: ServingAdapters, context: ServingContext) -> ServicePorts:
             **attrs.asdict(io.jobs, recurse=False),
             side=context.side,
             model_work=SideModelWork(side=context.side, config=context.reloader.live.view.models),
-            tuner_search=SideTunerSearch(side=context.side, config=context.reloader.live.current.tuner),
+            tuner_search=SideTunerSearch(side=context.side, config=context.reloader.live.view.tuner),
         ),
         outbox=io.outbox,
         messages=io.messages,

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 
 import attrs
+import trio
 
 from actors.tuner_board import TunerBoard
 from protocols.jobs import RunningJob
 from protocols.tuner import ProposalStatus, TunerJobStore
-from protocols.tuner_search import TunerSearch
+from protocols.tuner_search import SearchOrder, TunerSearch
 
 NOT_INSTALLED = "not installed"
 PRUNE_ROWS = 1_000
+SEARCHED_TOGETHER = 3
+"""Strategies of one search, which share its passes over the trades: more need more memory at once."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -24,6 +27,8 @@ class AlphaAgent:
 
     store: TunerJobStore
     search: TunerSearch
+    budget_s: float = 10_000
+    """No further search is begun when it would probably end later than this after the first."""
     board: TunerBoard = attrs.field(factory=TunerBoard)
     name: str = "alpha-agent"
     after: Sequence[str] = ()
@@ -59,8 +64,16 @@ class AlphaAgent:
             running.report(note=NOT_INSTALLED)
             return
         order = await self.store.subjects()
-        if not order.subjects:
-            return
+        left, longest_s, began_s = list(order.subjects), 0.0, trio.current_time()
+        # What a few came to is kept before the next few are begun; who is left is the first to be searched tomorrow.
+        while left and trio.current_time() - began_s + longest_s <= self.budget_s:
+            group, left = left[:SEARCHED_TOGETHER], left[SEARCHED_TOGETHER:]
+            group_s = trio.current_time()
+            await self._search_group(running, attrs.evolve(order, subjects=group))
+            longest_s = max(longest_s, trio.current_time() - group_s)
+        running.report(left=len(left))
+
+    async def _search_group(self, running: RunningJob, order: SearchOrder) -> None:
         for finding in await self.search.search(order):
             proposal_id = await self.store.record(running.lease, finding)
             self.board.searched += 1

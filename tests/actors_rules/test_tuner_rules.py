@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actors.rules.tuner.applying import Asked, applied_to, rolled_back
 from actors.rules.tuner.bounds import BOUNDS, changed, problem_of, searchable
-from actors.rules.tuner.parts import DAY_MS, looks_that_overlap, parts_of
+from actors.rules.tuner.parts import DAY_MS, parts_of
 from actors.rules.tuner.verdict import DAYS_AFTER_MAX, Measured, Outcome, verdict_of
 from config.strategy_settings import document_of
 from protocols.strategies import AllocationMethod, Rotation, Strategy, StrategySettings
@@ -77,9 +77,6 @@ def test_parts_are_whole_days_that_do_not_overlap(now_ms, days, validation_days)
     assert parts.train.until_ms == parts.validation.since_ms
     assert parts.validation.until_ms <= now_ms < parts.validation.until_ms + DAY_MS
     assert parts.validation.until_ms - parts.train.since_ms == days * DAY_MS
-    assert looks_that_overlap([parts.validation.until_ms - DAY_MS, parts.validation.since_ms], parts.validation) == (
-        validation_days > 1
-    )
 
 
 def measured(orders, wins, roi, stake=1.0):

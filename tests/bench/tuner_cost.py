@@ -91,7 +91,7 @@ def main() -> None:
         int(text) for text in [*sys.argv[1:], *["20000", "3", "30", "90"][len(sys.argv) - 1 :]]
     )
     with database_server() as server:
-        options = DatabaseOptions(dsn=server.create_database())
+        options = DatabaseOptions(dsn=server.create_database(), statement_timeout_s=900)
         trio.run(prepare, options, days, a_day, strategies)
         cost, findings = trio.run(search, options.dsn, strategies, most)
     found = [finding["evidence"] for finding in findings]

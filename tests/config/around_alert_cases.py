@@ -24,6 +24,9 @@ HEALTHY = {
     'polycopy_cluster_versions{}': "1x400",
     'polycopy_member_working{role="ingest"}': "1x400",
     'polycopy_member_heard_age_seconds{}': "3x400",
+    'polycopy_tuner_waiting{}': "0x400",
+    'polycopy_tuner_ended_total{status="ROLLED_BACK"}': "3x400",
+    'polycopy_tuner_ended_total{status="IMPROVED"}': "0+1x400",
 }  # fmt: skip
 CASES = {
     "a job of every two minutes fails for half an hour": (
@@ -51,6 +54,11 @@ CASES = {
         {"polycopy_notifications_oldest_pending_age_seconds{}": "0+120x400"},
         {"PolycopyNotificationsStuck"},
     ),
+    "a change of the tuner was taken back": (
+        {'polycopy_tuner_ended_total{status="ROLLED_BACK"}': "3x30 4x300"},
+        {"PolycopyTunerRolledBack"},
+    ),
+    "a proposal of the tuner waits": ({"polycopy_tuner_waiting{}": "1x400"}, {"PolycopyTunerWaiting"}),
     "notices given up": (
         {'polycopy_notifications_given_up_total{channel="mail"}': "0x30 1x300"},
         {"PolycopyNotificationsLost"},

@@ -1,13 +1,19 @@
 """What the tuner may not do is refused by PostgreSQL itself, whoever writes the row and however."""
 
 import json
+from decimal import Decimal
+from pathlib import Path
 
 import asyncpg
 import pytest
 from engine_postgres.tuner_world import TunerWorld
 
+import engine.adapters.postgres
+from actors.rules.tuner.bounds import BOUNDS
 from engine.adapters.postgres.database import Connection
+from protocols.tuner import COOL_DOWN_DAYS, PARAMETERS_MAX
 
+MIGRATION = Path(engine.adapters.postgres.__file__).parent / "migrations" / "0018_tuner.sql"
 INSERT = """
 INSERT INTO tuner_proposals (kind, wallet_id, version, before, after, evidence, expires_at)
 VALUES ('change', $1, 1, $2::text::jsonb, $3::text::jsonb, '{}', now() + interval '1 day') RETURNING proposal_id
@@ -200,3 +206,17 @@ async def test_a_proposal_does_not_begin_decided(world):
         "('change',", "('REJECTED', 'x', now(), 'change',"
     )
     await refused(world, "tuner_status", statement, "A", BEFORE, AFTER)
+
+
+async def test_the_database_has_the_bounds_of_the_program(world):
+    tiny = Decimal("0.000001")
+    for name, bound in BOUNDS.items():
+        for value, allowed in (
+            (bound.low, True), (bound.high, True), (bound.low - tiny, False), (bound.high + tiny, False)
+        ):  # fmt: skip
+            [[found]] = await world.fetch(
+                "SELECT tuner_value_allowed($1, to_jsonb($2::text))", name, format(value, "f")
+            )
+            assert found is allowed, (name, value)
+    assert f"interval '{COOL_DOWN_DAYS} days'" in MIGRATION.read_text()
+    assert f"BETWEEN 1 AND {PARAMETERS_MAX}" in MIGRATION.read_text()

@@ -8,7 +8,7 @@ from engine_postgres.tuner_world import JOB, TunerWorld
 
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.tuner_deciding import TunerConflictError
-from protocols.errors import FencedError
+from protocols.errors import FencedError, TransientError
 from protocols.tuner import NoteKind, ProposalKind, ProposalStatus
 
 CHANGE = {"price_min": "0.3", "min_edge": "0.05"}
@@ -131,6 +131,22 @@ async def test_what_nobody_decides_expires(world):
     figures = await world.run()
     assert figures["expired"] == 1
     assert [one.status.value for one in await world.proposals()] == ["EXPIRED"]
+
+
+async def test_many_are_searched_a_few_at_a_time_and_who_was_left_comes_first(world):
+    for number in range(7):
+        await world.strategy(f"S{number}")
+    world.search.fails_after = 1
+    with pytest.raises(TransientError):
+        await world.run()
+    # What the first ones came to is kept.
+    assert len(await world.reports.notes(rows_max=10)) == 3
+    world.search.fails_after = None
+    await world.passes(days=1)
+    figures = await world.run()
+    asked = [[one.wallet_id for one in order.subjects] for order in world.search.asked]
+    assert asked == [["S0", "S1", "S2"], ["S3", "S4", "S5"], ["S3", "S4", "S5"], ["S6", "S0", "S1"], ["S2"]]
+    assert (figures["searched"], figures["left"]) == (7, 0)
 
 
 async def test_looks_that_overlap_are_counted(world):

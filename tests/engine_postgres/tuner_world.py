@@ -14,6 +14,7 @@ from engine.adapters.postgres.job_store import PostgresJobStore
 from engine.adapters.postgres.strategy_store import StrategyStore
 from engine.adapters.postgres.tuner_reports import PostgresTunerReports
 from engine.adapters.postgres.tuner_store import PostgresTunerStore
+from protocols.errors import TransientError
 from protocols.jobs import JobLease, RunningJob
 from protocols.tuner_search import Evidence, Finding, PartEvidence, PartFigures, SearchOrder
 
@@ -76,12 +77,16 @@ class ToldSearch:
     findings: dict[str, dict[str, object]] = attrs.field(factory=dict)
     asked: list[SearchOrder] = attrs.field(factory=list)
     there: bool = True
+    fails_after: int | None = None
+    """Searches that end well."""
 
     def installed(self):
         return self.there
 
     async def search(self, order):
         self.asked.append(order)
+        if self.fails_after is not None and len(self.asked) > self.fails_after:
+            raise TransientError("the search failed")
         found = []
         for subject in order.subjects:
             now = document_of((await self.strategies.get(subject.wallet_id)).settings)
@@ -142,9 +147,9 @@ class TunerWorld:
         assert isinstance(lease, JobLease)
         return lease
 
-    async def run(self, store=None):
+    async def run(self, store=None, **options):
         running = RunningJob(lease=await self.lease())
-        await AlphaAgent(store=store or self.store, search=self.search).run(running)
+        await AlphaAgent(store=store or self.store, search=self.search, **options).run(running)
         return running.figures
 
     async def proposals(self, **query):

@@ -5,8 +5,6 @@ embargoed: it has no result there, and its trade lies before the validation part
 takes part in the search, and no position of the proof was open while the search looked.
 """
 
-from collections.abc import Sequence
-
 import attrs
 
 from protocols.tuner_search import Window
@@ -30,8 +28,3 @@ def parts_of(now_ms: int, *, days: int, validation_days: int) -> Parts:
         train=Window(since_ms=until_ms - days * DAY_MS, until_ms=split_ms),
         validation=Window(since_ms=split_ms, until_ms=until_ms),
     )
-
-
-def looks_that_overlap(validations_until_ms: Sequence[int], validation: Window) -> int:
-    """Returns how many earlier validation parts, by their ends, share a day with this one."""
-    return sum(until_ms > validation.since_ms for until_ms in validations_until_ms)

@@ -9,7 +9,7 @@ is right, and so varies by p (1 - p).
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from actors.rules.tuner.student import NORMAL, two_sided_quantile, upper_tail
@@ -87,14 +87,6 @@ def profit_micro(bets: Sequence[Bet]) -> int:
 def orders_of(bets: Sequence[Bet]) -> int:
     """Returns how many orders have a result."""
     return sum(one.orders for one in bets)
-
-
-def pnl_by_day(bets: Sequence[Bet]) -> Mapping[int, int]:
-    """Returns profit in micro-USD by day."""
-    days = defaultdict[int, int](int)
-    for one in bets:
-        days[one.day] += one.pnl_micro
-    return days
 
 
 def _roi(bets: Sequence[Bet]) -> float:

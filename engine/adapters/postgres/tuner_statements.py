@@ -56,7 +56,9 @@ WHERE agent_managed AND is_active AND archived_at IS NULL AND NOT tuner_cools_do
         WHERE tuner_notes.wallet_id = ft_wallets.wallet_id AND kind = 'observation'
             AND day = (now() AT TIME ZONE 'UTC')::date
     )
-ORDER BY wallet_id
+ORDER BY (
+    SELECT max(day) FROM tuner_notes WHERE tuner_notes.wallet_id = ft_wallets.wallet_id AND kind = 'observation'
+) NULLS FIRST, wallet_id
 """
 NOW_MS = "SELECT (extract(epoch FROM now()) * 1000)::bigint"
 CARED_FOR = "SELECT tuner_cares_for($1) AND NOT tuner_cools_down($1, 0)"
