@@ -68,7 +68,9 @@ class GammaPrices:
         room = MARKETS_PER_CALL_MAX - len(condition_id_spellings(values))
         with self.rides.carrying(room, closed=closed) as carriage:
             if not carriage.riders:
-                return split_markets(await self._get(params))
+                items = split_markets(await self._get(params))
+                carriage.bring({})
+                return items
             more = [(PARAMETERS[MarketKey.CONDITION], spelling) for spelling in condition_id_spellings(carriage.riders)]
             try:
                 items = split_markets(await self._get([*more, *params, ("include_tag", "true")]))

@@ -39,9 +39,11 @@ class Carriage:
     """Who rides in one call."""
 
     riders: dict[str, Rider] = attrs.field(factory=dict)
+    arrived: bool = False
 
     def bring(self, items: Mapping[str, bytes]) -> None:
         """Says what the call brought, by id: an id that is not among it is not in this list of the venue."""
+        self.arrived = True
         for condition_id, rider in self.riders.items():
             rider.answered, rider.item = True, items.get(condition_id)
             rider.landed.set()
@@ -62,7 +64,7 @@ class _Stop:
     patience_s: float
     departed_s: float = float("-inf")
     places: int = 0
-    """That were left empty by the last call."""
+    """That were left empty by the last call; none when it brought nothing."""
     waiting: dict[str, Rider] = attrs.field(factory=dict)
 
 
@@ -91,10 +93,10 @@ class MarketRides:
             if room < 0:
                 break
             carriage.riders[condition_id] = stop.waiting.pop(condition_id)
-        stop.places = max(0, room)
         try:
             yield carriage
         finally:
+            stop.places = max(0, room) if carriage.arrived else 0
             left = {id_: rider for id_, rider in carriage.riders.items() if rider.askers and id_ not in stop.waiting}
             stop.waiting = left | stop.waiting
             for condition_id, rider in carriage.riders.items():
@@ -123,6 +125,9 @@ class MarketRides:
                 if not rider.askers and stop.waiting.get(rider.condition_id) is rider:
                     del stop.waiting[rider.condition_id]
         told = {rider.condition_id: rider.item for rider in riders if rider.answered}
+        if len(told) < len(riders):
+            # Somebody waited in vain: nobody counts on it before a call brought something again.
+            stop.places = 0
         self.carried += len(told)
         return told
 

@@ -137,3 +137,30 @@ async def test_who_comes_while_a_call_is_away_wants_a_newer_one(autojump_clock):
         assert first == [{}]
         assert a_call(rides, brings={condition(1): b"one"}) == [condition(1)]
     assert second == [{condition(1): b"one"}]
+
+
+async def test_there_are_places_while_calls_leave_some_and_bring_something(autojump_clock):
+    rides = MarketRides()
+    assert not rides.has_places()
+    a_call(rides, 50, brings={})
+    assert rides.has_places()
+    a_call(rides, 5, brings={})
+    assert not rides.has_places()
+    a_call(rides, 50, brings={})
+    a_call(rides, 50)
+    assert not rides.has_places()
+    a_call(rides, 50, brings={})
+    await trio.sleep(3.1)
+    assert not rides.has_places()
+
+
+async def test_who_waited_in_vain_ends_the_places_until_the_next_call(autojump_clock):
+    rides = MarketRides()
+    a_call(rides, 50, brings={})
+    async with trio.open_nursery() as nursery:
+        await riding(rides, nursery, [condition(1)])
+        with rides.carrying(50, closed=False) as carriage:
+            carriage.put_out()
+    assert not rides.has_places()
+    a_call(rides, 50, brings={})
+    assert rides.has_places()
