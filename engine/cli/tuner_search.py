@@ -6,13 +6,17 @@ from pathlib import Path
 from config.schema import EngineConfig
 from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.market_sample import market_sample
+from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.strategy_table_store import PostgresStrategyTableStore
 from engine.adapters.system_clock import SystemClock
 from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
+from engine.replay.past_model import past_model
+from engine.replay.ports import TableScorer
 from engine.replay.stored import stored_tape
 from engine.runtime.logs import configure_logging
 from protocols.backtest import BacktestQuery
+from protocols.paper import Scorer
 from protocols.score_table import read_scores
 from protocols.strategies import StrategyTable
 from protocols.tuner_search import Finding, SearchOrder, Window
@@ -24,9 +28,10 @@ def search_here(config: EngineConfig, order: SearchOrder, said: Callable[[int, i
     from engine.tuner.replayed import LoadedTape
     from engine.tuner.searching import search
 
-    async def table(database: OpenDatabase) -> StrategyTable:
+    async def table(database: OpenDatabase) -> tuple[StrategyTable, Scorer | None]:
         async with open_connection(database.options, "tuner search") as connection:
-            return await PostgresStrategyTableStore(connection).table()
+            model = await past_model(PostgresModelStore(connection))
+            return await PostgresStrategyTableStore(connection).table(), model
 
     def load(window: Window, wallets: Collection[str] | None) -> LoadedTape:
         query = BacktestQuery(
@@ -45,6 +50,7 @@ def search_here(config: EngineConfig, order: SearchOrder, said: Callable[[int, i
             configure_logging("error", "text", SystemClock())
 
     file = config.forward_testing.score_file
-    scores = read_scores(Path(file).read_text("utf-8"), is_csv=Path(file).suffix.lower() == ".csv") if file else None
-    known = run_command(lambda: with_database(config, table, prepare=True))
-    return search(config, order, known, load, scores=scores, said=said)
+    known, scorer = run_command(lambda: with_database(config, table, prepare=True))
+    if file:
+        scorer = TableScorer(read_scores(Path(file).read_text("utf-8"), is_csv=Path(file).suffix.lower() == ".csv"))
+    return search(config, order, known, load, scorer=scorer, said=said)

@@ -9,10 +9,12 @@ from config.schema import EngineConfig
 from config.strategy_files import BotEntry, settings_of_entries
 from engine.adapters.postgres.backtest_store import PostgresBacktestStore
 from engine.adapters.postgres.database import RunsWork
+from engine.adapters.postgres.model_store import PostgresModelStore
 from engine.adapters.postgres.plan_store import PostgresPlanStore
 from engine.plan.document import TraderCoverage
 from engine.plan.make import PlanOrder
 from engine.plan.sides import Audience, BotPlan
+from engine.replay.past_model import past_model
 from engine.replay.stored import StoredTape, stored_tape
 from protocols.backtest import BacktestQuery
 from protocols.errors import RejectedError
@@ -96,12 +98,14 @@ async def stored_order(
     coverage = await coverage_of(store, tape, wallets)
     if not tape.rows:
         raise RejectedError(_nothing(coverage, wanted))
+    # A file that is named goes first, as in the engine.
+    scorer = await past_model(PostgresModelStore(reads)) if scores is None else None
     thin = [one for one in coverage if one.oldest is None or one.oldest > utc_datetime(wanted.since_ms)]
     return PlanOrder(
         bots=bots,
         unchanged=unchanged,
         audience=audience,
-        played=tape.order([], seed=wanted.seed, scores=scores),
+        played=tape.order([], seed=wanted.seed, scores=scores, scorer=scorer),
         asked_ms=wanted.since_ms,
         markets_unknown=tape.markets_unknown,
         markets_open=tape.markets_open,

@@ -9,6 +9,7 @@ from config.jobs import RetentionConfig
 from engine.plan.document import PlanSource
 from engine.plan.sides import Audience, BotPlan
 from protocols.strategies import EntryModel, Rotation, StrategySettings, TargetMode
+from protocols.timestamps import utc_datetime
 
 NAMES_MAX = 5
 DAY_MS = 86_400_000
@@ -29,6 +30,8 @@ class Known:
     """None: the trades are those of a tape."""
     has_records: bool = True
     has_scores: bool = False
+    scored_from_ms: int | None = None
+    """From when on the model that judges now has not learned from trades; None: no model judges."""
     undecided: int = 0
 
 
@@ -82,6 +85,12 @@ def _of_settings(bots: Sequence[BotPlan], known: Known) -> Iterator[str]:
         yield f"{names}: stakes by the trader's portfolio, and what it was worth is not known: portfolio_unknown."
     if not known.has_scores and (names := _names(bots, lambda one: one.use_model)):
         yield f"{names}: asks the model, and no scores of these trades are kept: ml_unavailable, or as absent_score says."
+    names = _names(bots, lambda one: one.use_model)
+    if known.scored_from_ms is not None and names:
+        yield (
+            f"{names}: asks the model. The one that judges now is asked, on trades since "
+            f"{utc_datetime(known.scored_from_ms):%Y-%m-%d %H:%M} UTC: it has learned from earlier ones, which have no score."
+        )
     if not known.has_records:
         yield (
             "The records of traders are not known: each counts as one with a win rate of one half and no resolved trades. Most "

@@ -12,6 +12,7 @@ from engine.plan.limits import Known, limits
 from engine.plan.refusals import watch_of
 from engine.plan.sides import Audience, BotPlan, played_sides
 from engine.replay.host import ReplayOrder, replay
+from engine.replay.past_model import PastModel
 from protocols.timestamps import utc_datetime
 
 THIN_MAX = 50
@@ -73,6 +74,7 @@ def make_plan(
         retention=order.retention,
         has_records=bool(order.played.records) or order.played.record_book is not None,
         has_scores=order.played.scores is not None or order.played.scorer is not None,
+        scored_from_ms=scorer.learned_until_ms if isinstance(scorer := order.played.scorer, PastModel) else None,
         undecided=done.dead_letters,
     )
     return Plan(

@@ -10,7 +10,7 @@ from config.schema import EngineConfig
 from engine.adapters.memory.paper_stage import Position
 from engine.replay.host import replay
 from engine.replay.stored import StoredTape
-from protocols.score_table import ScoreTable
+from protocols.paper import Scorer
 from protocols.strategies import EntryModel, Strategy, StrategySettings, StrategyTable, TargetMode
 from protocols.tuner_search import Bet, Played, Window
 
@@ -33,7 +33,7 @@ class ReplayTrials:
     config: EngineConfig
     load: Callable[[Window], LoadedTape]
     seed: int
-    scores: ScoreTable | None = None
+    scorer: Scorer | None = None
     _window: Window | None = attrs.field(init=False, default=None)
     _loaded: LoadedTape | None = attrs.field(init=False, default=None)
 
@@ -42,7 +42,7 @@ class ReplayTrials:
         loaded = self._of(window)
         if not loaded.tape.rows:
             return dict.fromkeys(candidates, Played(bets=(), share=loaded.share))
-        order = loaded.tape.order(list(candidates.items()), scores=self.scores, seed=self.seed)
+        order = loaded.tape.order(list(candidates.items()), scorer=self.scorer, seed=self.seed)
         return played_by(candidates, replay(self.config, order).ledger.positions.values(), loaded.share)
 
     def _of(self, window: Window) -> "LoadedTape":

@@ -11,7 +11,7 @@ from config.schema import EngineConfig
 from engine.tuner.look import Look, LookRules, look_at
 from engine.tuner.passes import run_looks
 from engine.tuner.replayed import LoadedTape, ReplayTrials, as_played
-from protocols.score_table import ScoreTable
+from protocols.paper import Scorer
 from protocols.strategies import StrategySettings, StrategyTable, TargetMode
 from protocols.tuner_search import Finding, SearchOrder, Subject, Window
 
@@ -27,7 +27,7 @@ def search(
     table: StrategyTable,
     load: LoadTape,
     *,
-    scores: ScoreTable | None = None,
+    scorer: Scorer | None = None,
     said: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Finding]:
     """Returns a finding for each subject that is still there. Raises `EngineError`."""
@@ -47,7 +47,7 @@ def search(
         looks.append(look_at(now, settings, parts, _rules(config, subject, order.now_ms, len(order.subjects))))
     wallets = _wallets(played)
     trials = ReplayTrials(
-        config=config, load=lambda window: load(window, wallets), seed=order.now_ms // DAY_MS, scores=scores
+        config=config, load=lambda window: load(window, wallets), seed=order.now_ms // DAY_MS, scorer=scorer
     )
     return findings + run_looks(looks, trials, said)
 

@@ -138,3 +138,9 @@ def test_a_document_is_bounded_and_reads_back_as_it_was():
     left = [one for one in whole.trades if one.trade_id not in {shown.trade_id for shown in bot.trades}]
     assert all(abs(one.effect) <= least_shown for one in left)
     assert decode(encode(plan)) == plan
+
+
+def test_of_what_the_model_has_learned_from_there_is_no_score():
+    known = attrs.evolve(KNOWN, has_scores=True, scored_from_ms=round(AT.timestamp() * 1000))
+    assert "on trades since 2026-09-21 00:00 UTC" in said(known, use_model=True, model_threshold=Decimal("0.5"))
+    assert "it has learned" not in said(known)

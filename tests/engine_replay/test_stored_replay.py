@@ -15,7 +15,7 @@ from config.loader import load_config
 from engine.adapters.memory.paper_stage import Position
 from engine.adapters.postgres.backtest_store import PostgresBacktestStore
 from engine.adapters.postgres.database import Connection
-from engine.adapters.postgres.leases import LeaseHold, LeaseOffice
+from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
 from engine.adapters.postgres.trade_store import PostgresTradeStore
 from engine.replay.host import Replayed, ReplayOrder, ReplayView, replay
 from engine.replay.stored import StoredTape, stored_tape
@@ -72,7 +72,7 @@ class Stored:
     hold: LeaseHold
 
     async def trades(self, rows: Sequence[TapeRow]) -> None:
-        store = PostgresTradeStore(self.connection, self.hold)
+        store = PostgresTradeStore(self.connection, Leases((self.hold,)))
         await store.write([LanedTrade(trade_of(row), Lane.FOLLOWED) for row in rows])
 
     async def market(self, number: int, payouts: Sequence[str] = (), ended_s: int | None = None) -> None:
