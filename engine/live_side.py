@@ -55,6 +55,15 @@ class MirrorPorts:
     held: HeldCopyStore
 
 
+def side_of(
+    config: EngineConfig, live: LiveTrading | None, mirrors: MirrorPorts | None, *, rng: Random
+) -> LiveSide | None:
+    """Returns the side of whoever trades; None where nobody does."""
+    if live is not None:
+        return traded_here(live)
+    return None if mirrors is None else traded_elsewhere(config, mirrors, rng=rng)
+
+
 def traded_here(live: LiveTrading) -> LiveSide:
     """Returns the side of accounts that this process trades itself."""
     return LiveSide(

@@ -33,7 +33,7 @@ from actors.watch import Watch
 from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
 from engine.live_ports import LivePorts
-from engine.live_side import LiveSide, MirrorPorts, traded_elsewhere, traded_here
+from engine.live_side import MirrorPorts, side_of
 from engine.live_wiring import LiveTrading, live_trading
 from engine.poll_wiring import Polling, PollPorts, polling
 from engine.runtime.channel import Channel
@@ -171,7 +171,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
     filtered = (copy_trades.outbox(), writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
-    side = _side(config, io, live)
+    side = side_of(config, live, io.mirrors, rng=io.rng)
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
         copied=filtered[0],
@@ -295,13 +295,6 @@ def _sync_writer(
         decided=decided,
         committed=io.committed,
     )
-
-
-def _side(config: EngineConfig, io: Adapters, live: LiveTrading | None) -> LiveSide | None:
-    """What decisions know of live trading."""
-    if live is not None:
-        return traded_here(live)
-    return None if io.mirrors is None else traded_elsewhere(config, io.mirrors, rng=io.rng)
 
 
 def _erased(*channels: Channel[Any]) -> tuple[Channel[Any], ...]:

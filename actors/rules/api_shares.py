@@ -28,7 +28,7 @@ CUT_OFF_S = 600.0
 WEIGHTS: Mapping[Api, Mapping[Role, int]] = {
     Api.DATA: {Role.INGEST: 3, Role.POLL: 4, Role.JOBS: 2, Role.EXECUTE: 1},
     Api.GAMMA: {Role.INGEST: 2, Role.JOBS: 1, Role.API: 4, Role.EXECUTE: 1},
-    Api.CLOB: {Role.DECIDE: 2, Role.EXECUTE: 4, Role.API: 2},
+    Api.CLOB: {Role.INGEST: 2, Role.EXECUTE: 4, Role.API: 2},
 }
 """How much of an API those roles need that use it, against each other. A role that a member does not do now needs nothing."""
 

@@ -63,7 +63,7 @@ class LiveWorld:
 async def live_world(seed: int, *, accounts: Sequence[str] = ("main",), **options: Any) -> AsyncIterator[LiveWorld]:
     """A venue, accounts of 100,000 USD each, and for each a paper strategy and its live mirror with half of that."""
     with scratch_directory() as home:
-        secrets = {name: keccak256(f"polycopy test account {seed} {name}".encode()) for name in accounts}
+        secrets = {name: _secret(seed, name) for name in accounts}
         keys = {f"live.accounts.{name}.key_file": str(_kept(secret, home / name)) for name, secret in secrets.items()}
         addresses = {name: Signer(secret).address for name, secret in secrets.items()}
         async with database_loop(), run_embedded_server(data_dir=home / "postgres", durable=False) as server:
@@ -81,6 +81,10 @@ async def live_world(seed: int, *, accounts: Sequence[str] = ("main",), **option
                 await _strategies(database, accounts)
                 await world.follow(await busiest(world, 8), target=True)
                 yield LiveWorld(world=world, addresses=addresses)
+
+
+def _secret(seed: int, name: str) -> bytes:
+    return keccak256(f"polycopy test account {seed}{'' if name == 'main' else name}".encode())
 
 
 def _kept(secret: bytes, path: Path) -> Path:

@@ -150,7 +150,7 @@ async def test_a_whole_engine_that_trades_and_fails_shows_no_secret_anywhere():
         said |= files_below(Path(settings["writer.spill_dir"]))
         key_file.chmod(0o644)
         said["a start with a key for everybody"] = await refused_start(settings)
-        assert_said_enough(said, live.address)
+        assert_said_enough(said, live.addresses["main"])
         leaks = [leak for where, text in said.items() for leak in needles.found(where, text)]
         assert not leaks
 

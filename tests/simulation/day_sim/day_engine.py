@@ -24,6 +24,7 @@ from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
 from engine.wiring import Engine
 from protocols.clock import Random
+from protocols.tuner_search import Finding, SearchOrder
 
 LOOK_S = 10.0
 """How often a scheduler looks: of a day it has time enough."""
@@ -32,6 +33,16 @@ LOOK_S = 10.0
 class _Nobody:
     def observe(self, value: float) -> None:
         return
+
+
+class NoSearch:
+    """`TunerSearch` where it is not installed."""
+
+    def installed(self) -> bool:
+        return False
+
+    async def search(self, order: SearchOrder) -> list[Finding]:
+        raise AssertionError("there is nothing to search for")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -120,6 +131,8 @@ class DayEngine:
                 **attrs.asdict(io, recurse=False),
                 late_trades=lambda: engine.late_trades,
                 settling=lambda: engine.settle_paper,
+                # No strategy is under care.
+                tuner_search=NoSearch(),
                 poll_outlets=lambda: None if engine.actors is None else engine.actors.polling.outlets,
             )
             scheduler = scheduler_of(
