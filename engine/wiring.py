@@ -9,7 +9,6 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
 
 hot_poller, cold-poll, coverage-audit ─▶ late_trades ─▶ raw_trades; hot_poller ─▶ positions (`poll_wiring.py`)
 market_scout ─▶ markets, before anybody trades in them
-
 sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with live trading (`live_wiring.py`)
 
 This runs under the ingest lease. What serves users runs in every engine that reaches its database (`service_wiring.py`).

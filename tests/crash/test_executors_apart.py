@@ -2,7 +2,7 @@
 
     deciding (ingest, decide, …) ── claims ──▶ PostgreSQL ◀── two executors, each with its share of the accounts
 
-`pytest -s` prints how long each take-over took.
+`pytest -m slow -s tests/crash/test_executors_apart.py` prints how long each take-over took.
 """
 
 import signal
@@ -108,7 +108,8 @@ async def at_rest(live: LiveWorld, traders: Traders) -> None:
         assert sum(one["filled_shares"] > 0 for one in own) > 3, f"nothing was traded with {name}"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_executors_that_die_and_sleep_lose_and_double_nothing() -> None:
     async with apart(21, traders=2) as (live, deciding, traders):
         await until_traded(live, 2)

@@ -17,7 +17,7 @@ def gap(since_ms, until_ms, reason=GapReason.STALL):
 
 async def opened_gaps(database):
     connection, office, trades = await opened(database)
-    return connection, office, trades, PostgresGapStore(connection, trades.lease)
+    return connection, office, trades, PostgresGapStore(connection, trades.leases.holds[0])
 
 
 async def test_the_list_of_unread_gaps_is_replaced_whole(database, aio):

@@ -26,7 +26,7 @@ CLOSED = "SELECT * FROM positions_closed ORDER BY id"
 
 async def opened_polls(database):
     connection, office, trades = await opened(database)
-    return connection, office, PostgresPollStore(connection, trades.lease)
+    return connection, office, PostgresPollStore(connection, trades.leases.holds[0])
 
 
 def booking(number, *rows, at_s=0, **changes):

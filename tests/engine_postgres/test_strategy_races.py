@@ -74,7 +74,7 @@ async def test_a_starting_balance_that_changes_while_the_first_order_is_written_
         store = StrategyStore(pool)
         owner = await pool.run(lambda raw: raw.fetchval(ADMIN))
         strategy = await made(store, owner)
-        buy, lease, has_balance, refused = traded(1), world.lease, trio.Event(), []
+        buy, leases, has_balance, refused = traded(1), world.leases, trio.Event(), []
         decision = decided(buy, order(buy)).decisions[0]
         values = (*trade_columns([buy]), decisions_json([(decision, buy.trade.trade_ms)]))
 
@@ -85,7 +85,7 @@ async def test_a_starting_balance_that_changes_while_the_first_order_is_written_
                 has_balance.set()
                 while not await raw.fetchval(WAITING):
                     await raw.execute("SELECT pg_sleep(0.01)")
-                return await raw.fetchrow(WRITE_DECIDED, lease.name, lease.owner, lease.epoch, *values)
+                return await raw.fetchrow(WRITE_DECIDED, *leases.columns, *values)
 
         async def restart():
             await has_balance.wait()

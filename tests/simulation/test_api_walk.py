@@ -104,6 +104,9 @@ async def known_things(world, engine):
         "orderId": "00000000-0000-4000-8000-000000000000",
         "traceId": trades[0]["tradeId"],
         "sessionId": "00000000-0000-4000-8000-000000000000",
+        "planId": "0123456789abcdef",
+        "modelId": "1",
+        "proposalId": "1",
     }
 
 

@@ -41,8 +41,8 @@ TIMES = """
 SELECT table_name, column_name FROM information_schema.columns
 WHERE table_schema = 'public' AND data_type LIKE 'timestamp%'
 """
-OTHERS = ("ft_holdings", "notification_facts")
-"""Written by an actor that asks the venue some seconds after a copy; a queue that another actor empties."""
+OTHERS = ("ft_holdings", "notification_facts", "cluster_members")
+"""Written by an actor that asks the venue some seconds after a copy; a queue that another actor empties; heartbeats."""
 OLD_TRADES = """
 INSERT INTO trades_public (
     trade_id, lane, trader_wallet, transaction_hash, asset, condition_id, side, size, price, trade_timestamp, raw

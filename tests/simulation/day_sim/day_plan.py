@@ -42,6 +42,7 @@ SETTINGS_OF_A_DAY = {
     "logging.heap_interval_s": "3600",
     # It starts a process of its own, which virtual time cannot wait for.
     "jobs.score-traders.enabled": "false",
+    "jobs.model-watch.enabled": "false",
 }
 CRONS = {
     "trader-stats": "*/10 * * * *",

@@ -187,6 +187,8 @@ class SimWorld:
             markets=markets,
             catalog=markets,
             accounts={one.name: self._account_ports(one, rng) for one in self.accounts},
+            traded=frozenset(one.name for one in self.accounts),
+            is_safe=lambda: True,
             trade_to_order=_Nobody(),
         )
 
