@@ -7,6 +7,8 @@ import trio
 from simulation.api_world import ADMIN, QUIET, api_engine, traders
 from simulation.ingest_world import ingest_world
 
+from engine.runtime.market_rides import SHOWN_PATIENCE_S
+
 MAY_ASK = {"/api/polymarket/price", "/api/polymarket/price/stream", "/api/polymarket/book"}
 """Whoever misses a price or a book asks the venue, and nobody else does."""
 LIVE_ONLY = {"/api/lt/trace/{traceId}", "/api/polymarket/orders/open", "/api/polymarket/orders/{orderId}/status"}
@@ -59,6 +61,14 @@ async def calls(engine):
     text = (await engine.http.get("/metrics")).text
     lines = re.findall(r'^polycopy_upstream_requests_total{api="(?:gamma|clob)".*} (\S+)$', text, re.MULTILINE)
     return sum(map(float, lines))
+
+
+async def until_nothing_waits(engine):
+    """Questions that wait for a place in somebody else's call go by themselves when their patience ends."""
+    before = -1.0
+    while (now := await calls(engine)) != before:
+        before = now
+        await trio.sleep(SHOWN_PATIENCE_S + 1)
 
 
 async def refuse_everything(world):
@@ -126,6 +136,7 @@ async def test_no_read_calls_out_but_for_a_price(database, tmp_path):
                 await trio.sleep(0.1)
         await world.post("/play", action="pause")
         known = await known_things(world, engine)
+        await until_nothing_waits(engine)
         await refuse_everything(world)
 
         document = json.loads((await engine.get("/api/openapi.json", token=None)).text)
