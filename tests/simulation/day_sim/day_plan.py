@@ -44,6 +44,8 @@ SETTINGS_OF_A_DAY = {
     "jobs.score-traders.enabled": "false",
     "jobs.model-watch.enabled": "false",
 }
+APART = ("train-model", "model-watch", "score-traders")
+"""Their work is done in processes of their own, for which virtual time does not wait."""
 CRONS = {
     "trader-stats": "*/10 * * * *",
     "ft-statistics": "*/10 * * * *",

@@ -12,7 +12,7 @@ from simulation.day_sim.day_after import DayAfter, DayResult
 from simulation.day_sim.day_checks import DayChecks
 from simulation.day_sim.day_clock import DayClock, day_database, named
 from simulation.day_sim.day_engine import DayEngine
-from simulation.day_sim.day_plan import EVENING_MS, HOUR_S, DayPlan, settings_of
+from simulation.day_sim.day_plan import APART, EVENING_MS, HOUR_S, DayPlan, settings_of
 from simulation.day_sim.day_tape import Tape
 from simulation.day_sim.day_traders import DayTraders, wallet_names
 from simulation.day_sim.day_venue import day_venue
@@ -133,7 +133,7 @@ class _Life:
         self.result.problems += checks.problems + await seen_wrong(self.options) + overlapping(self.works)
         self.result.figures.update(checks.figures)
         if not self.result.problems:
-            await after.twice([job.name for job in calm.scheduler.jobs])
+            await after.twice([job.name for job in calm.scheduler.jobs if job.name not in APART])
 
     def _engine(self, name: str, settings: Mapping[str, str]) -> DayEngine:
         return DayEngine(
