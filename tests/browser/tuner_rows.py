@@ -19,8 +19,10 @@ async def propose(data_dir: str, names: list[str]) -> None:
     async with database_loop():
         connection = Connection(DatabaseOptions(dsn=dsn), "browser rows")
         jobs, world = PostgresJobStore(connection), TunerWorld(connection)
-        await jobs.request("browser-rows", "test")
-        lease = await jobs.claim("browser-rows", slot_ms=None, owner=names[0], holder="test", ttl_s=60)
+        # A job of its own each time: the lease of the last one may not have run out yet.
+        job = f"browser-rows-{names[0].lower()}"
+        await jobs.request(job, "test")
+        lease = await jobs.claim(job, slot_ms=None, owner=names[0], holder="test", ttl_s=60)
         assert isinstance(lease, JobLease)
         for name in names:
             await world.strategy(name)
