@@ -10,11 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import attrs
 import trio
 
-from actors.rules.backoff import Backoff
-from config.schema import DatabaseConfig, EngineConfig
-from engine.adapters.database_source import listening_options
+from config.schema import EngineConfig
+from engine.adapters.database_source import keep_listening
 from engine.adapters.market_catalog import GammaCatalog
-from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
+from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.leases import LeaseOffice
 from engine.adapters.postgres.live_elsewhere_store import CLAIMS_CHANNEL, PostgresOpenWork
@@ -31,12 +30,10 @@ from engine.runtime.host import DrainReport, Graph, run_graph
 from engine.runtime.latency import LatencyRecorder
 from engine.wiring import Engine
 from protocols.clock import Random, WallClock
-from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
 GAMMA_RATE_PER_S = 2.0
 DATA_RATE_PER_S = 4.0
-LISTEN_PAUSE_S = 30.0
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -132,17 +129,6 @@ class ExecuteHost:
             live = live_trading(self.config, ports, clock=self.clock, rng=self.rng)
             watch = claim_watch(live, PostgresOpenWork(claims, accounts), rng=self.rng)
             nursery = await stack.enter_async_context(trio.open_nursery())
-            nursery.start_soon(_hear, self.config.database, self.options, watch, self.rng)
+            nursery.start_soon(keep_listening, self.config.database, self.options, CLAIMS_CHANNEL, watch.ring)
             yield live, watch
             nursery.cancel_scope.cancel()
-
-
-async def _hear(config: DatabaseConfig, options: DatabaseOptions, watch: ClaimWatching, rng: Random) -> None:
-    """Quickens the look for claims where NOTIFY gets through; where it does not, looking alone is right."""
-    backoff = Backoff(first_s=1.0, max_s=LISTEN_PAUSE_S, rng=rng)
-    while True:
-        try:
-            await listen(listening_options(config, options), CLAIMS_CHANNEL, watch.ring)
-        except TransientError as error:
-            _log.debug("no notifications", extra={"error": str(error)})
-        await trio.sleep(backoff.next_s())

@@ -15,7 +15,7 @@ from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
-from engine.lease_keeping import most_leases
+from engine.lease_keeping import extend_forever, give_back, most_leases
 from engine.live_hosting import LIVE, MarketPorts, accounts_to_trade, lease_of, open_live
 from engine.live_ports import LivePorts
 from engine.live_side import MirrorPorts
@@ -32,7 +32,6 @@ from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
 INGEST = "ingest"
-RELEASE_TIMEOUT_S = 2.0
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -76,8 +75,7 @@ class IngestHost:
                 _log.error("another engine took over, standing by", extra={"lease": INGEST, "error": str(error)})
             finally:
                 # However it ends, also by a stop in the middle of starting: the next engine must not wait for nothing.
-                with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
-                    await self._release(hold)
+                await give_back(self.office, (hold,))
             await trio.sleep(pause_s)
 
     async def _lease(self) -> LeaseHold:
@@ -108,12 +106,6 @@ class IngestHost:
             _log.warning("standing by, not ingesting", extra={"lease": refused.name, "holder": refused.holder})
         self.engine.readiness.wait_for("lease", why)
 
-    async def _release(self, hold: LeaseHold) -> None:
-        try:
-            await self.office.release(hold)
-        except TransientError as error:
-            _log.warning("lease not given back, it will expire", extra={"error": str(error)})
-
     async def _ingest(self, hold: LeaseHold) -> None:
         """Runs the graph under a lease. Raises a group with `FencedError` when another engine takes over."""
         async with (
@@ -134,7 +126,7 @@ class IngestHost:
             self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
             self.engine.readiness.wait_for("actors", "starting")
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._extend_lease, hold)
+                nursery.start_soon(extend_forever, self.office, (hold,))
                 nursery.start_soon(self._say_when_reconciled)
                 self.report = await self._run_graph()
                 nursery.cancel_scope.cancel()
@@ -223,15 +215,6 @@ class IngestHost:
         while not self.engine.readiness.ready:  # noqa: ASYNC110 - a condition of several parts, seconds long
             await trio.sleep(0.02)
         _log.info("ready")
-
-    async def _extend_lease(self, hold: LeaseHold) -> None:
-        while True:
-            await trio.sleep(self.office.ttl_s / 3)
-            try:
-                await self.office.extend(hold)
-            except TransientError as error:
-                # Writes carry the epoch: until somebody takes over, nothing wrong can happen.
-                _log.warning("lease not extended, trying again", extra={"error": str(error)})
 
 
 @attrs.define(eq=False)

@@ -1,7 +1,7 @@
 """Holds leases for as long as something runs under them, and knows until when that is safe."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -41,17 +41,31 @@ class HeldLeases:
 
     async def keep(self) -> None:
         """Extends them until cancelled. Raises `FencedError` when one was taken over."""
-        while True:
-            await trio.sleep(self.office.ttl_s / 3)
-            began_s = trio.current_time()
-            try:
-                for hold in self.leases.holds:
-                    await self.office.extend(hold)
-            except TransientError as error:
-                fields = {"leases": ", ".join(self.names), "error": str(error)}
-                _log.warning("leases not extended, trying again", extra=fields)
-            else:
-                self._safe_until_s = safe_until_s(began_s, self.office)
+        await extend_forever(self.office, self.leases.holds, self._extended)
+
+    def _extended(self, asked_s: float) -> None:
+        self._safe_until_s = safe_until_s(asked_s, self.office)
+
+
+async def extend_forever(
+    office: LeaseOffice, holds: Sequence[LeaseHold], extended: Callable[[float], None] = lambda _asked_s: None
+) -> None:
+    """Extends leases in time until cancelled. Raises `FencedError` when one was taken over.
+
+    `extended` is told when it was asked, monotonic seconds, each time that all of them were. While the database does not
+    answer it goes on: writes carry the epochs, so that until somebody takes over nothing wrong can happen.
+    """
+    while True:
+        await trio.sleep(office.ttl_s / 3)
+        asked_s = trio.current_time()
+        try:
+            for hold in holds:
+                await office.extend(hold)
+        except TransientError as error:
+            fields = {"leases": ", ".join(hold.name for hold in holds), "error": str(error)}
+            _log.warning("leases not extended, trying again", extra=fields)
+        else:
+            extended(asked_s)
 
 
 def safe_until_s(asked_s: float, office: LeaseOffice) -> float:
@@ -77,9 +91,7 @@ async def most_leases(
                 holds.append(hold)
         yield HeldLeases(office=office, leases=Leases(tuple(holds)), safe_until_s=safe_until_s(asked_s, office))
     finally:
-        with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
-            for hold in holds:
-                await release(office, hold)
+        await give_back(office, holds)
 
 
 async def _acquired(
@@ -103,9 +115,12 @@ async def _acquired(
             await trio.sleep(backoff.next_s())
 
 
-async def release(office: LeaseOffice, hold: LeaseHold) -> None:
-    """Gives a lease back; one that cannot be given back runs out by itself."""
-    try:
-        await office.release(hold)
-    except TransientError as error:
-        _log.warning("a lease was not given back, it will expire", extra={"lease": hold.name, "error": str(error)})
+async def give_back(office: LeaseOffice, holds: Sequence[LeaseHold]) -> None:
+    """Gives leases back, also while it is cancelled; one that cannot be given back runs out by itself."""
+    with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
+        for hold in holds:
+            try:
+                await office.release(hold)
+            except TransientError as error:
+                fields = {"lease": hold.name, "error": str(error)}
+                _log.warning("a lease was not given back, it will expire", extra=fields)

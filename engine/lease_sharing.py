@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
-from engine.lease_keeping import RELEASE_TIMEOUT_S, HeldLeases, release, safe_until_s
+from engine.lease_keeping import HeldLeases, give_back, safe_until_s
 from engine.runtime.supervisor import is_fenced
 from protocols.errors import TransientError
 
@@ -51,9 +51,7 @@ class SharedLeases:
                 _log.error("another engine took over", extra=fields)
             finally:
                 self.held = None
-                with trio.move_on_after(RELEASE_TIMEOUT_S, shield=True):
-                    for hold in held.leases.holds:
-                        await release(self.office, hold)
+                await give_back(self.office, held.leases.holds)
 
     async def _some(self, stop: trio.Event) -> HeldLeases | None:
         """Waits until some are free; None when it has to stop before."""

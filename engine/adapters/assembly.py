@@ -8,12 +8,12 @@ from pathlib import Path
 import attrs
 import trio
 
-from config.schema import DatabaseConfig, EngineConfig
-from engine.adapters.database_source import listening_options
+from config.schema import EngineConfig
+from engine.adapters.database_source import keep_listening
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.paper_adapters import PaperAdapters, open_paper_adapters
 from engine.adapters.poll_adapters import PollAdapters, open_poll_adapters
-from engine.adapters.postgres.database import DatabaseOptions, listen, open_connection
+from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.gap_store import PostgresGapStore
 from engine.adapters.postgres.leases import LeaseHold, Leases
 from engine.adapters.postgres.market_store import PostgresMarketStore
@@ -29,7 +29,6 @@ from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
 TARGETS_CHANNEL = "polycopy_targets"
-LISTEN_PAUSE_S = 30.0
 GAMMA_RATE_PER_S = 8.0
 DATA_RATE_PER_S = 10.0
 
@@ -97,7 +96,7 @@ async def open_adapters(
         )
         targets = PostgresTargetStore(wallets)
         nursery = await stack.enter_async_context(background())
-        nursery.start_soon(_listen_for_targets, config.database, options, targets)
+        nursery.start_soon(keep_listening, config.database, options, TARGETS_CHANNEL, targets.notify)
         dialer = RtdsDialer(
             url=config.venue.rtds_url,
             user_agent=config.venue.user_agent,
@@ -132,13 +131,3 @@ async def background() -> AsyncIterator[trio.Nursery]:
     async with trio.open_nursery() as nursery:
         yield nursery
         nursery.cancel_scope.cancel()
-
-
-async def _listen_for_targets(config: DatabaseConfig, options: DatabaseOptions, targets: PostgresTargetStore) -> None:
-    """Quickens the version poll where NOTIFY gets through; where it does not, polling alone is right."""
-    while True:
-        try:
-            await listen(listening_options(config, options), TARGETS_CHANNEL, targets.notify)
-        except TransientError as error:
-            _log.debug("no notifications", extra={"error": str(error)})
-        await trio.sleep(LISTEN_PAUSE_S)

@@ -1,24 +1,26 @@
 """The database that the configuration asks for: a server elsewhere, or the embedded one, kept alive."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import trio
 
 from config.schema import DatabaseConfig
-from engine.adapters.postgres.database import DatabaseOptions
+from engine.adapters.postgres.database import DatabaseOptions, listen
 from engine.adapters.postgres.embedded_server import (
     EmbeddedServer,
     EmbeddedServerBusy,
     EmbeddedServerError,
     run_embedded_server,
 )
+from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
 RESTART_PAUSE_S = 1.0
 BUSY_WAIT_S = 15.0
+LISTEN_PAUSE_S = 30.0
 
 
 @asynccontextmanager
@@ -64,6 +66,18 @@ def listening_options(config: DatabaseConfig, options: DatabaseOptions) -> Datab
     if config.direct_url is None:
         return options
     return DatabaseOptions(dsn=config.direct_url.reveal(), connect_timeout_s=config.connect_timeout_s)
+
+
+async def keep_listening(
+    config: DatabaseConfig, options: DatabaseOptions, channel: str, on_notify: Callable[[], None]
+) -> None:
+    """Quickens a poll where NOTIFY gets through; where it does not, polling alone is right."""
+    while True:
+        try:
+            await listen(listening_options(config, options), channel, on_notify)
+        except TransientError as error:
+            _log.debug("no notifications", extra={"channel": channel, "error": str(error)})
+        await trio.sleep(LISTEN_PAUSE_S)
 
 
 async def _keep_running(server: EmbeddedServer) -> None:

@@ -34,7 +34,7 @@ class RunReport:
     run: JobRun | None = None
 
 
-async def run_job(config: EngineConfig, name: str, *, wait: bool, inputs: ConfigInputs | None = None) -> RunReport:
+async def run_job(config: EngineConfig, name: str, *, wait: bool, inputs: ConfigInputs) -> RunReport:
     """Asks for a run, and makes it here when no engine schedules. Raises as `with_database`.
 
     `inputs` is what the configuration was read from, for jobs that start processes of their own.
@@ -42,7 +42,7 @@ async def run_job(config: EngineConfig, name: str, *, wait: bool, inputs: Config
 
     async def inside(database: OpenDatabase) -> RunReport:
         async with open_job_adapters(config, database.options, Traffic()) as io:
-            side = SideDesk(config=inputs or ConfigInputs.of())
+            side = SideDesk(config=inputs)
             ports = JobPorts(
                 **attrs.asdict(io, recurse=False),
                 side=side,
