@@ -52,11 +52,11 @@ async def extend_forever(
 ) -> None:
     """Extends leases in time until cancelled. Raises `FencedError` when one was taken over.
 
-    `extended` is told when it was asked, monotonic seconds, each time that all of them were. While the database does not
-    answer it goes on: writes carry the epochs, so that until somebody takes over nothing wrong can happen.
+    The first time is at once: the first of several leases may have been taken long before the last, and is worth less than it
+    seems. `extended` is told when it was asked, monotonic seconds, each time that all of them were. While the database does
+    not answer it goes on: writes carry the epochs, so that until somebody takes over nothing wrong can happen.
     """
     while True:
-        await trio.sleep(office.ttl_s / 3)
         asked_s = trio.current_time()
         try:
             for hold in holds:
@@ -66,6 +66,7 @@ async def extend_forever(
             _log.warning("leases not extended, trying again", extra=fields)
         else:
             extended(asked_s)
+        await trio.sleep(office.ttl_s / 3)
 
 
 def safe_until_s(asked_s: float, office: LeaseOffice) -> float:

@@ -214,3 +214,21 @@ def test_a_lease_is_safe_from_when_it_was_asked_for_and_ends_early() -> None:
         raise AssertionError("it was taken over")
 
     run_jumping(main)
+
+
+def test_what_was_waited_for_so_long_that_it_is_not_safe_any_more_is_safe_at_once_again() -> None:
+    office: Any = Office()
+
+    async def main() -> None:
+        leases = Leases((LeaseHold(name="live:a", owner="me", epoch=1), LeaseHold(name="live:b", owner="me", epoch=1)))
+        asked_s = trio.current_time()
+        await trio.sleep(2 * office.ttl_s)
+        held = HeldLeases(office=office, leases=leases, safe_until_s=safe_until_s(asked_s, office))
+        assert not held.is_safe()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(held.keep)
+            await trio.sleep(0.1)
+            assert held.is_safe()
+            nursery.cancel_scope.cancel()
+
+    run_jumping(main)
