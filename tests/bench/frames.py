@@ -73,8 +73,11 @@ class FrameMaker:
 
     def frame(self, number: int, *, second: int, note: str = "", transaction: int | None = None) -> bytes:
         """Returns trade `number` as a websocket frame. `note` comes back in the stored row (`raw->>'bio'`)."""
-        leg = LEGS[number * 7 % len(LEGS)]
-        address = self._addresses[(number if transaction is None else transaction) % self.wallets]
+        sells = not self.buys and number % 4 == 0
+        # A sale is of what the trade before it bought: else nobody who copied has anything to close.
+        of = number - 1 if sells else number
+        leg = LEGS[of * 7 % len(LEGS)]
+        address = self._addresses[(of if transaction is None else transaction) % self.wallets]
         text = _FRAME % (
             leg.token_id,
             note,
@@ -84,7 +87,7 @@ class FrameMaker:
             leg.outcome_index,
             "0.500" if self.buys else f"0.{number % 997 + 1:03d}",
             address,
-            "BUY" if number % 4 or self.buys else "SELL",
+            "SELL" if sells else "BUY",
             f"{number % 9973 + 1}.{number % 1_000_000:06d}",
             leg.outcome_index,
             second,
