@@ -6,7 +6,7 @@ copy_trades ─▶ forward_tester ─▶ writer            settler ─▶ Postgr
    markets ───────────┘   └── records, holdings       └── Gamma, resolutions of the Data API
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -160,3 +160,15 @@ class _Told:
 
     def __call__(self, decision: Decision) -> None:
         self.whom(decision)
+
+
+def told_of(tester: ForwardTester, live: LiveTrading | None) -> Callable[[Sequence[Receipt]], None]:
+    """Returns who hears what became of decisions: claims go on first, an order is waiting for them."""
+    if live is None:
+        return tester.received
+
+    def told(receipts: Sequence[Receipt]) -> None:
+        live.committed(receipts)
+        tester.received(receipts)
+
+    return told

@@ -13,6 +13,7 @@ from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
+from engine.lane_edge import LaneEdge
 from engine.live_hosting import open_live
 from engine.live_ports import LivePorts
 from engine.places import spill_dir
@@ -46,6 +47,8 @@ class IngestHost:
     order_latency: LatencyRecorder
     trades_live: bool = False
     """Both switches are on."""
+    lanes: LaneEdge | None = None
+    """The way out of the process for lanes 1 and 2, if they have one."""
     report: DrainReport | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
@@ -150,6 +153,7 @@ class IngestHost:
             **attrs.asdict(io, recurse=False)
             | {"paper": paper, "polls": PollPorts(**attrs.asdict(io.polls, recurse=False))},
             live=live,
+            lanes=self.lanes,
             clock=self.clock,
             rng=self.rng,
             trade_to_row=self.latency,

@@ -24,6 +24,7 @@ from engine.adapters.system_clock import process_owner_id, secret_random
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
 from engine.channel_sizes import resize_channels
+from engine.edge_hosting import EdgeContext, hosted_edges
 from engine.ingesting import IngestHost
 from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
@@ -103,7 +104,8 @@ class EngineHost:
         self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
 
     def _channels(self) -> tuple[Channel[Any], ...]:
-        return self._engine.graph.channels if self._engine.graph else ()
+        of_edges = self._engine.edges.channels if self._engine.edges else ()
+        return (*(self._engine.graph.channels if self._engine.graph else ()), *of_edges)
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.
@@ -167,7 +169,12 @@ class EngineHost:
                 trades_live=self._trades_live(),
             )
             try:
-                async with serving(self._engine, options, self._serving_context(office)) as services:
+                async with (
+                    hosted_edges(self._edge_context(options, office)) as edges,
+                    serving(self._engine, options, self._serving_context(office)) as services,
+                ):
+                    if edges is not None:
+                        self._engine.edges, ingest.lanes = edges.edges, edges.lanes
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
                     services.settling.install(lambda: self._engine.settle_paper)
@@ -194,6 +201,20 @@ class EngineHost:
 
     def _live_passes(self) -> LivePasses | None:
         return None if self._engine.live is None else live_passes(self._engine.live)
+
+    def _edge_context(self, options: DatabaseOptions, office: LeaseOffice) -> EdgeContext:
+        return EdgeContext(
+            config=self.config,
+            options=options,
+            office=office,
+            readiness=self._engine.readiness,
+            supervisor=self._engine.supervisor,
+            stop=self.stop,
+            clock=self.clock,
+            rng=self.rng,
+            latency=self.latency,
+            wake=self._engine.wake_feed,
+        )
 
     def _serving_context(self, office: LeaseOffice) -> ServingContext:
         return ServingContext(

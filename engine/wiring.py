@@ -10,6 +10,8 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
 hot_poller, cold-poll, coverage-audit ─▶ late_trades ─▶ raw_trades; hot_poller ─▶ positions (`poll_wiring.py`)
 market_scout ─▶ markets, before anybody trades in them
 
+Lanes 1 and 2 may take another way to the database, through other processes (`lane_edge.py`).
+
 sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with live trading (`live_wiring.py`)
 
 This runs under the ingest lease. What serves users runs in every engine that reaches its database (`service_wiring.py`).
@@ -30,7 +32,9 @@ from actors.target_registry import TargetRegistry
 from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
-from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
+from engine.edges import Edges
+from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing, told_of
+from engine.lane_edge import LaneEdge, LaneSending, lane_sending, lanes_of
 from engine.live_ports import LivePorts
 from engine.live_wiring import LiveTrading, live_trading
 from engine.poll_wiring import Polling, PollPorts, polling
@@ -80,6 +84,8 @@ class Adapters:
     """None: no order is ever made."""
     polls: PollPorts | None = None
     """None: nobody is polled."""
+    lanes: LaneEdge | None = None
+    """None: lanes 1 and 2 go to the writer of this process."""
     clock: WallClock
     rng: Random
     trade_to_row: Observer
@@ -101,6 +107,7 @@ class Actors:
     sync_writer: SyncWriter
     market_registry: MarketRegistry
     polling: Polling
+    lanes: LaneSending | None = None
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -115,6 +122,8 @@ class Engine:
     actors: Actors | None = None
     services: Services | None = None
     graph: Graph | None = None
+    edges: Edges | None = None
+    """None: no edge leaves this process."""
 
     @property
     def live(self) -> LiveTrading | None:
@@ -132,7 +141,13 @@ class Engine:
         return None if self.actors is None else self.actors.forward.settle_now
 
     def committed(self) -> None:
-        """Says that trades were committed: open streams of the feed are told at once."""
+        """Says that trades were committed: open streams of the feed are told at once, here and in other processes."""
+        self.wake_feed()
+        if self.edges is not None:
+            self.edges.committed()
+
+    def wake_feed(self) -> None:
+        """Says that somebody has committed trades."""
         if self.services is not None:
             self.services.feed_hub.wake()
 
@@ -150,10 +165,10 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     writer = writer_channel(config.channels["writer"], forget=lambda trade_ids: trade_filter.forget(trade_ids))
     gap_requests = Channel[GapRequest]("gap_requests", size["gap_requests"])
     market_requests = Channel[str]("market_requests", size["market_requests"], Overflow.DROP_NEWEST)
-
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
-    filtered = (copy_trades.outbox(), writer.outbox(), market_requests.outbox())
+    lanes = lane_sending(io.lanes, config, writer, gap_requests, lambda ids: trade_filter.forget(ids), io.rng)
+    filtered = (copy_trades.outbox(), lanes.outbox if lanes else writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     trade_filter = TradeFilter(
         trades=raw_trades.inbox,
@@ -169,7 +184,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=live
     )
     writer_gaps, claims = gap_requests.outbox(), () if live is None else (live.claims,)
-    told = _told(forward, live)
+    told = told_of(forward.tester, live)
     sync_writer = _sync_writer(config, io, writer, writer_gaps, forget=trade_filter.forget, decided=told)
     market_registry = _market_registry(config, io, market_requests)
     market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
@@ -186,6 +201,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         ),
         stages=(
             Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=filtered),
+            *((lanes.child,) if lanes else ()),
             Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
             Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps, *claims)),
             *(live.stages if live else ()),
@@ -193,7 +209,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         ),
         sources=(*sources, *polls.sources, *(live.sources if live else ())),
         channels=(
-            *_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
+            *_erased(raw_trades, copy_trades, *lanes_of(lanes), writer, gap_requests, market_requests),
             *polls.channels,
             *(live.channels if live else ()),
         ),
@@ -209,6 +225,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         sync_writer,
         market_registry,
         polls,
+        lanes,
     )
 
 
@@ -272,18 +289,6 @@ def _sync_writer(
         decided=decided,
         committed=io.committed,
     )
-
-
-def _told(forward: ForwardTesting, live: LiveTrading | None) -> Callable[[Sequence[Receipt]], None]:
-    """Who hears what became of decisions: claims go on first, an order is waiting for them."""
-    if live is None:
-        return forward.tester.received
-
-    def told(receipts: Sequence[Receipt]) -> None:
-        live.committed(receipts)
-        forward.tester.received(receipts)
-
-    return told
 
 
 def _erased(*channels: Channel[Any]) -> tuple[Channel[Any], ...]:
