@@ -98,6 +98,18 @@ async def test_each_group_of_a_fan_out_edge_reads_everything_from_its_beginning_
     assert first.missed == 4, "a reader too slow is told how many it missed"
 
 
+async def test_a_group_of_a_process_that_is_gone_is_taken_away_and_no_other(server, office, monkeypatch):
+    options = {"fan_out": True, "drops": True}
+    for who in ("gone", "here"):
+        await store(office, who, **options).mine()
+    monkeypatch.setattr("engine.adapters.redis.edge_store.GROUP_GONE_MS", 60)
+    await trio.sleep(0.1)
+    await store(office, "here", **options).take_over()
+    await store(office, "new", **options).mine()
+    groups = await office.connection("look").call("XINFO", "GROUPS", "{t:edge:e}:stream")
+    assert {group[b"name"] for group in groups} == {b"here", b"new"}
+
+
 async def test_two_consumers_share_the_items_and_one_takes_over_what_the_other_left(office):
     sender = store(office, "s")
     one, two = inbox(store(office, "one")), inbox(store(office, "two"))
@@ -109,7 +121,10 @@ async def test_two_consumers_share_the_items_and_one_takes_over_what_the_other_l
     assert await two.batch(1) == ["b"]
     assert two.taken_over == 2
     assert await one.batch(9) == ["e", "f"]
-    assert one.lost_claims == 2, "the slow one is told that it was too late"
+    assert one.lost_claims == 1, "the slow one is told that it was too late with the first; the second is done now"
+    with trio.move_on_after(1):
+        await two.batch(1)
+    assert two.lost_claims == 1
 
 
 async def test_who_says_that_he_works_keeps_his_items(office):

@@ -161,13 +161,15 @@ return {count('sent'), count('acknowledged'), count('dead'), count('dropped'), i
 """
 )
 
-# KEYS stream · ARGV idle (ms). Takes away groups of a fan-out edge whose process is gone without having said so.
+# KEYS stream · ARGV idle (ms). Takes away groups of a fan-out edge whose process is gone without having said so. One without
+# any consumer was made a moment ago.
 PRUNE = Script(
     """
 local gone = 0
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local alive = false
-  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group[2])) do
+  local consumers = redis.call('XINFO', 'CONSUMERS', KEYS[1], group[2])
+  local alive = #consumers == 0
+  for _, consumer in ipairs(consumers) do
     for i = 1, #consumer, 2 do
       if consumer[i] == 'idle' and consumer[i + 1] < tonumber(ARGV[1]) then alive = true end
     end
