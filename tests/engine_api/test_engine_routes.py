@@ -12,6 +12,7 @@ from engine.api.engine_bodies import EngineAnswer
 from engine.api.engine_routes import EngineStream, engine_watch_routes
 from engine.counter_window import READINGS_MAX, CounterWindow
 from engine.engine_watch import EngineWatch
+from engine.running import Engine
 from engine.runtime.channel import Channel
 from engine.runtime.host import Graph
 from engine.runtime.loop_lag import LoopLag
@@ -19,7 +20,6 @@ from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import ActorState, Child, Supervisor
 from engine.runtime.traffic import Traffic
-from engine.wiring import Engine
 from protocols.channels import Overflow
 from protocols.users import Scope
 
@@ -101,6 +101,15 @@ async def test_a_standby_answers_without_a_graph():
     assert (document["lease"], document["channels"], document["ready"]) == ("standby", [], False)
     assert document["waitingFor"] == {"lease": "the lease ingest is held by another"}
     assert [one["name"] for one in document["actors"]] == ["feed_hub"]
+
+
+async def test_what_an_engine_goes_on_without_is_shown_and_it_is_ready():
+    engine, _ = engine_of()
+    engine.readiness.reached("lease")
+    engine.readiness.degraded_by("edge feed_events", "no answer")
+    async with serving_routes(*engine_watch_routes(watch_of(engine))) as client:
+        document = (await client.get(PATH)).json()
+    assert (document["ready"], document["waitingFor"]) == (True, {"edge feed_events": "no answer"})
 
 
 async def test_only_administrators_may_look():
