@@ -37,6 +37,7 @@ class Self:
             ingests=engine.actors is not None,
             serves=engine.services is not None,
             trades=engine.trades_apart,
+            decides=engine.decides_apart,
         )
 
     def report(self) -> MemberReport:
