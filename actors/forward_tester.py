@@ -55,7 +55,7 @@ class ForwardTester:
     rng: Random
     live: LiveHoldings = NO_LIVE
     stored_before: bool = False
-    """Trades come from the database: only those that something was decided about are passed on."""
+    """Trades come from the database: only decisions are passed on."""
     audit_s: float = AUDIT_S
     """How often accounts at hand are compared with those in the database."""
     dead_letters: int = attrs.field(init=False, default=0)
@@ -235,12 +235,9 @@ class ForwardTester:
             await self._take(left[start : start + self.config.batch_max])
 
     def _is_owed(self, stored: UndecidedTrade) -> bool:
-        trade = stored.trade
-        if trade.side == "SELL":
-            holders = self._holders((trade.wallet, trade.token_id))
-            parts = tuple(self._sale_parts(trade.wallet, holders))
-        else:
-            parts = self._index.plan(trade.wallet)
+        wallet, token_id, sells = stored.trade.wallet, stored.trade.token_id, stored.trade.side == "SELL"
+        plan = self._index.plan(wallet)
+        parts = self._sale_parts(wallet, self._holders((wallet, token_id))) if sells else plan
         return any(_undecided(part, runners, stored.parts.__contains__) for part, runners in parts)
 
     async def _follow_strategies(self) -> None:

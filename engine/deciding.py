@@ -31,7 +31,7 @@ from engine.running import Engine
 from engine.runtime.host import DrainReport, run_graph
 from engine.runtime.latency import LatencyRecorder
 from protocols.clock import Random, WallClock
-from protocols.decide_shards import SHARDS, lease_of_shard, shards_of
+from protocols.decide_shards import every_lease, shards_of
 
 _log = logging.getLogger(__name__)
 GAMMA_RATE_PER_S = 2.0
@@ -55,8 +55,7 @@ class DecideHost:
 
     async def run(self) -> None:
         """Decides until `stop` is set."""
-        names = [lease_of_shard(shard) for shard in range(SHARDS)]
-        leases = SharedLeases(office=self.office, names=names, share=self._share)
+        leases = SharedLeases(office=self.office, names=every_lease(), share=self._share)
         self.engine.decides_apart = True
         try:
             await leases.run(self.stop, self._decide)

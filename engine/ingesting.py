@@ -1,6 +1,7 @@
 """Ingests while this engine holds the lease, and stands by while another one does."""
 
 import logging
+import math
 from contextlib import AsyncExitStack
 
 import attrs
@@ -29,6 +30,7 @@ from engine.runtime.supervisor import is_fenced
 from engine.wiring import Adapters, build
 from protocols.clock import Random, WallClock
 from protocols.cluster import Role
+from protocols.decide_shards import every_lease
 from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
@@ -125,6 +127,10 @@ class IngestHost:
             ) as io,
             AsyncExitStack() as stack,
         ):
+            keeper = await stack.enter_async_context(background())
+            keeper.start_soon(extend_forever, self.office, (hold,))
+            if self.decides and self.config.database.url is not None:
+                await self._hold_shards(stack)
             live = await self._live(io, stack) if self.trades_live and self.executes else None
             claims = self.trades_live and self.decides and not self.executes
             mirrors = await open_mirrors(self.options, stack) if claims else None
@@ -134,10 +140,18 @@ class IngestHost:
             self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
             self.engine.readiness.wait_for("actors", "starting")
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(extend_forever, self.office, (hold,))
                 nursery.start_soon(self._say_when_reconciled)
                 self.report = await self._run_graph()
                 nursery.cancel_scope.cancel()
+
+    async def _hold_shards(self, stack: AsyncExitStack) -> None:
+        """Waits until nobody decides apart from here, and keeps it so. The embedded database has no other engine."""
+        self.engine.gathers_shards = True
+        stack.callback(setattr, self.engine, "gathers_shards", False)
+        self.engine.readiness.wait_for("actors", "waiting for the shards of those who decide apart")
+        held = await stack.enter_async_context(most_leases(self.office, every_lease(), self.rng, patience_s=math.inf))
+        nursery = await stack.enter_async_context(background())
+        nursery.start_soon(held.keep)
 
     async def _ringing(self, io: IngestAdapters, stack: AsyncExitStack) -> RingingTrades:
         trades, nursery = RingingTrades(io.trades), await stack.enter_async_context(background())

@@ -39,6 +39,8 @@ class Engine:
     """Forward testing of an engine that decides without ingesting."""
     decides_apart: bool = False
     """It takes its share of the shards of strategies without ingesting."""
+    gathers_shards: bool = False
+    """It ingests as soon as those who decide apart have given it their shards."""
     roles: frozenset[Role] = EVERY_ROLE
     member: ClusterMember | None = None
     """Its place among others, once the database is reached."""

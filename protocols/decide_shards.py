@@ -6,8 +6,8 @@ shards, so that none takes the trade from another.
 
 from collections.abc import Callable, Iterable
 
-SHARDS = 16
-"""For ever the same: the name of a part tells who has decided, also after processes came or went."""
+SHARDS = 8
+"""So many may decide at most. For ever the same: the name of a part tells who has decided, whoever came or went since."""
 LEASE = "decide:"
 """Begins the name of a shard's lease."""
 _MARK = "@"
@@ -21,6 +21,11 @@ def shard_of(strategy_number: int) -> int:
 def lease_of_shard(shard: int) -> str:
     """Returns the name of the lease under which a shard is decided."""
     return f"{LEASE}{shard:02d}"
+
+
+def every_lease() -> list[str]:
+    """Returns the names of the leases of all shards: whoever decides for all strategies holds them, and nobody else does."""
+    return [lease_of_shard(shard) for shard in range(SHARDS)]
 
 
 def shards_of(lease_names: Iterable[str]) -> frozenset[int]:

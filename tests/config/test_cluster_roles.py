@@ -100,15 +100,15 @@ def test_accounts_are_shared_evenly_by_those_who_trade_apart(traders, share):
     assert share_of(0, Role.EXECUTE, ClusterView(member_id="0", members=members)) == 0
 
 
-@pytest.mark.parametrize(("deciders", "share"), [(1, 16), (2, 8), (3, 6), (20, 1)])
+@pytest.mark.parametrize(("deciders", "share"), [(1, 8), (2, 4), (3, 3), (20, 1)])
 def test_shards_are_shared_by_those_who_decide_apart_unless_somebody_decides_for_all(deciders, share):
     deciding = frozenset({Role.DECIDE})
     members = [member(number, deciding, deciding) for number in range(deciders)]
     ingesting = frozenset({Role.INGEST, Role.POLL})
     members += [member(90, ingesting, ingesting), member(91, frozenset(INGESTING), frozenset({Role.JOBS}))]
-    assert share_of_shards(16, ClusterView(member_id="0", members=members)) == share
+    assert share_of_shards(8, ClusterView(member_id="0", members=members)) == share
     members.append(member(92, frozenset(INGESTING), frozenset(INGESTING)))
-    assert share_of_shards(16, ClusterView(member_id="0", members=members)) == 0
+    assert share_of_shards(8, ClusterView(member_id="0", members=members)) == 0
 
 
 def member(number, roles, now):

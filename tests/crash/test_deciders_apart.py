@@ -103,7 +103,9 @@ async def apart(database: DatabaseOptions, tmp_path: Any) -> AsyncIterator[tuple
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_deciders_that_die_and_sleep_leave_out_and_double_nothing(database: DatabaseOptions, tmp_path: Any) -> None:
+async def test_deciders_that_die_and_sleep_leave_out_and_double_nothing(
+    database: DatabaseOptions, tmp_path: Any
+) -> None:
     async with apart(database, tmp_path) as (world, ingest, deciders):
         first, second = await deciders.start("decide"), await deciders.start("decide")
         await deciders.until_shared(first, second)
@@ -135,7 +137,9 @@ async def test_deciders_that_die_and_sleep_leave_out_and_double_nothing(database
         await again.until_ready(60)
         await deciders.until_decided(more=10)
         ages_ms = sorted(float(row["ms"]) for row in await world.fetch(LATENCIES))
-        print(f"row to decision: p50 {ages_ms[len(ages_ms) // 2]:.1f} ms, p99 {ages_ms[len(ages_ms) * 99 // 100]:.1f} ms")
+        print(
+            f"row to decision: p50 {ages_ms[len(ages_ms) // 2]:.1f} ms, p99 {ages_ms[len(ages_ms) * 99 // 100]:.1f} ms"
+        )
         await world.post("/play", action="pause")
         with trio.fail_after(60):
             while any(row["times"] != 1 for row in await deciders.times()):
@@ -148,7 +152,9 @@ async def test_deciders_that_die_and_sleep_leave_out_and_double_nothing(database
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_one_that_decides_for_all_and_deciders_follow_each_other(database: DatabaseOptions, tmp_path: Any) -> None:
+async def test_one_that_decides_for_all_and_deciders_follow_each_other(
+    database: DatabaseOptions, tmp_path: Any
+) -> None:
     async with apart(database, tmp_path) as (world, ingest, deciders):
         apart_ = await deciders.start("decide")
         await deciders.until_shared(apart_)
@@ -157,10 +163,8 @@ async def test_one_that_decides_for_all_and_deciders_follow_each_other(database:
         assert await ingest.wait() == 0
         whole = await deciders.start("ingest", "decide", "poll", "jobs", "api")
         await whole.until_ready(60)
-        # While somebody decides for all, nobody holds a shard.
-        with trio.fail_after(30):
-            while await world.fetch(HOLDERS):
-                await trio.sleep(0.1)
+        # Who decides for all holds all shards, so that nobody decides apart.
+        await deciders.until_shared(whole)
         await deciders.until_decided(more=10)
         whole.send(signal.SIGTERM)
         assert await whole.wait() == 0
