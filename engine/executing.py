@@ -30,6 +30,7 @@ from engine.running import Engine
 from engine.runtime.host import DrainReport, Graph, run_graph
 from engine.runtime.latency import LatencyRecorder
 from protocols.clock import Random, WallClock
+from protocols.cluster import Role
 
 _log = logging.getLogger(__name__)
 GAMMA_RATE_PER_S = 2.0
@@ -63,7 +64,7 @@ class ExecuteHost:
 
     def _share(self, accounts: int) -> int:
         member = self.engine.member
-        return accounts if member is None else share_of(accounts, member.view())
+        return accounts if member is None else share_of(accounts, Role.EXECUTE, member.view())
 
     async def _trade(self, held: HeldLeases, over: trio.Event) -> None:
         accounts = [name.removeprefix(LIVE) for name in held.names]

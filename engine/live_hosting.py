@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
 import trio
@@ -10,9 +10,12 @@ import trio
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
 from engine.adapters.live_adapters import LiveAdapters, open_live_adapters
-from engine.adapters.postgres.database import DatabaseOptions, once
+from engine.adapters.postgres.database import DatabaseOptions, once, open_connection
+from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
+from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.lease_keeping import HeldLeases
 from engine.live_ports import AccountPorts, LivePorts
+from engine.live_side import MirrorPorts
 from engine.runtime.traffic import Traffic
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
@@ -70,6 +73,15 @@ async def accounts_to_trade(config: EngineConfig, options: DatabaseOptions, rng:
             await trio.sleep(backoff.next_s())
         else:
             return sorted({*config.live.accounts, *(row["account"] for row in rows)})
+
+
+async def open_mirrors(options: DatabaseOptions, stack: AsyncExitStack) -> MirrorPorts:
+    """Returns what decisions have to know of accounts that other processes trade."""
+    table, held = [
+        await stack.enter_async_context(open_connection(options, name))
+        for name in ("live strategies", "live positions")
+    ]
+    return MirrorPorts(strategies=PostgresLiveTableStore(table), held=PostgresHeldCopies(held))
 
 
 @asynccontextmanager
