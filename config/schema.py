@@ -18,6 +18,7 @@ from config.live_trading import LiveTradingConfig, account_problems
 from config.markets import MarketsConfig
 from config.notify import NotifyConfig, notify_problems
 from config.poller import PollerConfig
+from config.redis import MEMORY, REDIS, RedisConfig, redis_problems
 from config.scoring import ModelsConfig
 from config.secrets import Secret
 from config.tuner import TunerConfig
@@ -115,11 +116,14 @@ class StreamConfig:
 
 @attrs.frozen(kw_only=True)
 class ChannelConfig:
-    """One channel: its size, and for `writer` from where on lane 2 is shed."""
+    """One channel: its size, for `writer` and `lanes` from where on lane 2 is shed, and whether it may leave the process."""
 
     capacity: int = whole(1_000, at_least=1, at_most=1_000_000, doc="items that may wait", restart=False)
     shed_above: int = whole(
-        50, at_least=1, at_most=1_000_000, doc="lane 2 is shed when more items wait (writer only)", restart=False
+        50, at_least=1, at_most=1_000_000, doc="lane 2 is shed when more items wait (writer and lanes)", restart=False
+    )
+    transport: str = choice(
+        MEMORY, MEMORY, REDIS, doc="redis: the edge leaves the process (lanes and feed_events only)"
     )
 
 
@@ -223,6 +227,8 @@ def default_channels() -> dict[str, ChannelConfig]:
         "order_events": ChannelConfig(capacity=4_096),
         "log_lines": ChannelConfig(capacity=4_096),
         "position_events": ChannelConfig(capacity=4_096),
+        "lanes": ChannelConfig(capacity=4_096, shed_above=2_000),
+        "feed_events": ChannelConfig(capacity=64),
     }
 
 
@@ -231,6 +237,7 @@ class EngineConfig:
     """The whole configuration."""
 
     database: DatabaseConfig = section(DatabaseConfig)
+    redis: RedisConfig = section(RedisConfig)
     venue: VenueConfig = section(VenueConfig)
     http: HttpConfig = section(HttpConfig)
     stream: StreamConfig = section(StreamConfig)
@@ -275,6 +282,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
     problems += role_problems(config.cluster)
+    problems += redis_problems(config.redis, config.channels)
     return problems + account_problems(config.live) + notify_problems(config.notify)
 
 

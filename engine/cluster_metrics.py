@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from engine.roles import working
-from engine.wiring import Engine
+from engine.running import Engine
 from protocols.cluster import Api, Role
 
 

@@ -11,8 +11,8 @@ import trio
 from actors.member import ClusterMember
 from config.schema import EngineConfig
 from engine.roles import working
+from engine.running import Engine
 from engine.runtime.supervisor import Child
-from engine.wiring import Engine
 from protocols.clock import Random
 from protocols.cluster import MemberFigures, MemberReport, MemberStore, Role
 

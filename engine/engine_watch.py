@@ -20,10 +20,10 @@ from engine.api.engine_bodies import (
     UpstreamCalls,
 )
 from engine.counter_window import CounterWindow
-from engine.runtime.channel import Channel
+from engine.running import Engine
+from engine.runtime.channel import Channel, ChannelOutbox
 from engine.runtime.process_gauges import process_age_s
-from engine.runtime.supervisor import ActorState, Child
-from engine.wiring import Engine
+from engine.runtime.supervisor import ActorState, Child, WritingEnd
 from protocols.clock import WallClock
 from protocols.cluster import Role
 
@@ -113,7 +113,7 @@ class EngineWatch:
         stats = channel.statistics()
         return ChannelEdge(
             name=stats.name,
-            writers=[child.name for child in children if any(outbox.feeds(channel) for outbox in child.writes)],
+            writers=[child.name for child in children if any(_feeds(outbox, channel) for outbox in child.writes)],
             readers=[child.name for child in children if any(one is channel for one in child.reads)],
             policy=channel.overflow.value,
             capacity=stats.capacity,
@@ -169,3 +169,8 @@ class EngineWatch:
         state = self.engine.supervisor.states.get("executor", _NEVER_STARTED)
         reconciled = live.executor.reconciled.is_set()
         return LiveState(on=True, executor_up=state.up, reconciled=reconciled, accounts=sorted(live.watchers))
+
+
+def _feeds(end: WritingEnd, channel: Channel[Any]) -> bool:
+    """Whether an end is one of `channel`; that of an edge which leaves the process is none."""
+    return isinstance(end, ChannelOutbox) and end.feeds(channel)

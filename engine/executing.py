@@ -26,9 +26,9 @@ from engine.live_hosting import LIVE, MarketPorts, lease_of, open_live
 from engine.live_side import ClaimWatching, claim_watch
 from engine.live_wiring import LiveTrading, live_trading
 from engine.roles import share_of
+from engine.running import Engine
 from engine.runtime.host import DrainReport, Graph, run_graph
 from engine.runtime.latency import LatencyRecorder
-from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 
 _log = logging.getLogger(__name__)

@@ -15,17 +15,19 @@ from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
+from engine.lane_edge import LaneEdge
 from engine.lease_keeping import extend_forever, give_back, most_leases
 from engine.live_hosting import LIVE, MarketPorts, accounts_to_trade, lease_of, open_live
 from engine.live_ports import LivePorts
 from engine.live_side import MirrorPorts
 from engine.places import spill_dir
 from engine.poll_wiring import PollPorts
+from engine.running import Engine
 from engine.runtime.host import DrainReport, run_graph
 from engine.runtime.latency import LatencyRecorder
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import is_fenced
-from engine.wiring import Adapters, Engine, build
+from engine.wiring import Adapters, build
 from protocols.clock import Random, WallClock
 from protocols.cluster import Role
 from protocols.errors import TransientError
@@ -52,6 +54,8 @@ class IngestHost:
     """Both switches are on."""
     executes: bool = True
     """Accounts are traded in this process; else decisions claim, and others trade."""
+    lanes: LaneEdge | None = None
+    """The way out of the process for lanes 1 and 2, if they have one."""
     report: DrainReport | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
@@ -177,6 +181,7 @@ class IngestHost:
             **attrs.asdict(io, recurse=False) | {"paper": paper, "polls": self._polls(io)},
             live=live,
             mirrors=mirrors,
+            lanes=self.lanes,
             clock=self.clock,
             rng=self.rng,
             trade_to_row=self.latency,

@@ -27,8 +27,10 @@ from engine.api.app import engine_app
 from engine.api.mount import ApiMount
 from engine.channel_sizes import resize_channels
 from engine.clustering import Self, address_of, joined
+from engine.edge_hosting import EdgeContext, hosted_edges
 from engine.executing import ExecuteHost
 from engine.ingesting import IngestHost
+from engine.live_hosting import may_spend
 from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
 from engine.page_wiring import page_mount
@@ -36,6 +38,7 @@ from engine.pages.mount import PageMount
 from engine.places import postgres_dir
 from engine.reload import Reloader
 from engine.roles import Parts, parts_of
+from engine.running import Engine
 from engine.runtime.channel import Channel
 from engine.runtime.host import DrainReport
 from engine.runtime.latency import LatencyRecorder
@@ -46,7 +49,6 @@ from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
 from engine.serving import ServingContext, serving
 from engine.web.asgi_server import ServerLimits, serve_asgi
-from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
 from protocols.instruments import Observer
@@ -114,7 +116,8 @@ class EngineHost:
         self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
 
     def _channels(self) -> tuple[Channel[Any], ...]:
-        return self._engine.graph.channels if self._engine.graph else ()
+        of_edges = self._engine.edges.channels if self._engine.edges else ()
+        return (*(self._engine.graph.channels if self._engine.graph else ()), *of_edges)
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.
@@ -175,16 +178,18 @@ class EngineHost:
                 rng=self.rng,
                 latency=self.latency,
                 order_latency=self.order_latency,
-                trades_live=self._trades_live(),
+                trades_live=may_spend(self.config, live_switch=self.live_switch),
                 executes=self._parts.trades_within,
             )
             executing = self._executing(options, office)
             try:
                 async with (
+                    hosted_edges(self._edge_context(options, office)) as lanes,
                     open_connection(options, "member") as connection,
                     joined(self._self(office), PostgresMemberStore(connection), ttl_s=office.ttl_s, rng=self.rng),
                     serving(self._engine, options, self._serving_context(office)) as services,
                 ):
+                    ingest.lanes = lanes
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
                     services.settling.install(lambda: self._engine.settle_paper)
@@ -228,20 +233,19 @@ class EngineHost:
             _log.info("ready", extra={"roles": ", ".join(sorted(self._engine.roles))})
             await self.stop.wait()
 
-    def _trades_live(self) -> bool:
-        """Money may be spent when both switches are on, and somebody is told when only one of them is."""
-        enabled = self.config.live.enabled
-        if enabled != self.live_switch:
-            missing = "--live, or POLYCOPY_LIVE=1" if enabled else "live.enabled = true in the configuration"
-            _log.warning("live trading is off: one of its two switches is missing", extra={"missing": missing})
-        elif enabled:
-            _log.warning(
-                "live trading is on: orders cost real money", extra={"accounts": ", ".join(self.config.live.accounts)}
-            )
-        return enabled and self.live_switch
-
     def _live_passes(self) -> LivePasses | None:
         return None if self._engine.live is None else live_passes(self._engine.live)
+
+    def _edge_context(self, options: DatabaseOptions, office: LeaseOffice) -> EdgeContext:
+        return EdgeContext(
+            engine=self._engine,
+            options=options,
+            office=office,
+            stop=self.stop,
+            clock=self.clock,
+            rng=self.rng,
+            latency=self.latency,
+        )
 
     def _serving_context(self, office: LeaseOffice) -> ServingContext:
         return ServingContext(

@@ -39,6 +39,18 @@ class MarketPorts:
     catalog: MarketCatalog
 
 
+def may_spend(config: EngineConfig, *, live_switch: bool) -> bool:
+    """Whether both switches of live trading are on; somebody is told when only one of them is."""
+    enabled = config.live.enabled
+    if enabled != live_switch:
+        missing = "--live, or POLYCOPY_LIVE=1" if enabled else "live.enabled = true in the configuration"
+        _log.warning("live trading is off: one of its two switches is missing", extra={"missing": missing})
+    elif enabled:
+        accounts = ", ".join(config.live.accounts)
+        _log.warning("live trading is on: orders cost real money", extra={"accounts": accounts})
+    return enabled and live_switch
+
+
 def lease_of(account: str) -> str:
     """Returns the name of the lease under which an account is traded."""
     return f"{LIVE}{account}"

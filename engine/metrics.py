@@ -14,13 +14,14 @@ from prometheus_client.registry import Collector
 
 from engine.cluster_metrics import cluster_families
 from engine.coverage_metrics import coverage_families, job_families
+from engine.edge_metrics import edge_families
 from engine.live_metrics import live_families
 from engine.login_metrics import login_families
 from engine.model_metrics import model_families
 from engine.notify_metrics import notify_families
 from engine.poll_metrics import poll_families
+from engine.running import Engine
 from engine.tuner_metrics import tuner_families
-from engine.wiring import Engine
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -65,6 +66,7 @@ class EngineCollector(Collector):
     now_s: float = attrs.field(init=False, default=0.0)
     """Monotonic time of the reading; set in the loop, since rendering happens in a thread."""
     _live: Sequence[Metric] = attrs.field(init=False, factory=lambda: live_families(None, 0.0))
+    _edges: Sequence[Metric] = attrs.field(init=False, factory=lambda: list(edge_families(None, None)))
     _polls: Sequence[Metric] = attrs.field(init=False, factory=lambda: poll_families(None, None, 0.0))
 
     def read(self, now_s: float) -> None:
@@ -72,6 +74,7 @@ class EngineCollector(Collector):
         self.now_s = now_s
         self._live = live_families(self.engine.live, now_s)
         actors, services = self.engine.actors, self.engine.services
+        self._edges = list(edge_families(self.engine.edges, None if actors is None else actors.lanes))
         hot = None if actors is None else actors.polling.hot
         self._polls = poll_families(hot, None if services is None else services.cold_figures, now_s)
 
@@ -91,6 +94,7 @@ class EngineCollector(Collector):
         yield from notify_families(self.engine.services)
         yield from login_families(self.engine.services)
         yield from cluster_families(self.engine, self.now_s)
+        yield from self._edges
 
     def _process(self) -> Iterator[Metric]:
         gauges = self.engine.gauges

@@ -8,7 +8,7 @@ from engine.pages.mount import LiveBanner, PageMount
 from engine.pages.page import Page
 from engine.pages.rendering import Renderer
 from engine.pages.static_files import StaticFiles
-from engine.wiring import Engine
+from engine.running import Engine
 from protocols.clock import WallClock
 from protocols.cluster import Role
 

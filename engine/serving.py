@@ -63,11 +63,11 @@ from engine.pages.mount import PageMount
 from engine.plan_desk import PlanDesk
 from engine.reload import Reloader
 from engine.roles import EVERY_PART, Parts
+from engine.running import Engine
 from engine.runtime.supervisor import Child
 from engine.service_wiring import ServicePorts, Services, build_services
 from engine.side_process import SideDesk
 from engine.tuner_process import SideTunerSearch
-from engine.wiring import Engine
 from protocols.clock import Random, WallClock
 from protocols.instruments import Observer
 from protocols.live.operating import LiveJobs, ManualOrders

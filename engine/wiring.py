@@ -9,6 +9,9 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
 
 hot_poller, cold-poll, coverage-audit ─▶ late_trades ─▶ raw_trades; hot_poller ─▶ positions (`poll_wiring.py`)
 market_scout ─▶ markets, before anybody trades in them
+
+Lanes 1 and 2 may take another way to the database, through other processes (`lane_edge.py`).
+
 sync_writer ── claims ─▶ executor ─▶ venue ─▶ order_keeper, with live trading (`live_wiring.py`)
 
 This runs under the ingest lease. What serves users runs in every engine that reaches its database (`service_wiring.py`).
@@ -23,7 +26,6 @@ from actors.gap_filler import GapFiller
 from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
 from actors.market_scout import MarketScout
-from actors.member import ClusterMember
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
@@ -31,6 +33,7 @@ from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
 from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
+from engine.lane_edge import LaneEdge, LaneSending, lane_sending, lanes_of
 from engine.live_ports import LivePorts
 from engine.live_side import MirrorPorts, side_of
 from engine.live_wiring import LiveTrading, live_trading
@@ -38,14 +41,10 @@ from engine.poll_wiring import Polling, PollPorts, polling
 from engine.runtime.channel import Channel
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
-from engine.runtime.readiness import Readiness
-from engine.runtime.supervisor import Child, Supervisor
-from engine.runtime.traffic import Traffic
-from engine.service_wiring import Services
+from engine.runtime.supervisor import Child
 from engine.writer_channel import writer_channel
 from protocols.channels import Outbox, Overflow
 from protocols.clock import Random, WallClock
-from protocols.cluster import EVERY_ROLE, Role
 from protocols.ingest import (
     GapRequest,
     GapStore,
@@ -59,7 +58,6 @@ from protocols.ingest import (
     TradeStore,
 )
 from protocols.instruments import Observer
-from protocols.paper import SettlePass
 from protocols.receipts import Receipt
 from protocols.trades import LanedTrade, RawTrade
 
@@ -88,6 +86,8 @@ class Adapters:
     """Decisions claim for accounts that other processes trade; only without `live`."""
     polls: PollPorts | None = None
     """None: nobody is polled."""
+    lanes: LaneEdge | None = None
+    """None: lanes 1 and 2 go to the writer of this process."""
     clock: WallClock
     rng: Random
     trade_to_row: Observer
@@ -109,52 +109,7 @@ class Actors:
     sync_writer: SyncWriter
     market_registry: MarketRegistry
     polling: Polling
-
-
-@attrs.define(eq=False, kw_only=True)
-class Engine:
-    """What a running engine shows to its pages, metrics and tests. `actors` is None until it holds the lease."""
-
-    config: EngineConfig
-    supervisor: Supervisor
-    gauges: RuntimeGauges
-    readiness: Readiness
-    traffic: Traffic
-    actors: Actors | None = None
-    services: Services | None = None
-    graph: Graph | None = None
-    executing: LiveTrading | None = None
-    """Live trading of an engine that trades without ingesting."""
-    trades_apart: bool = False
-    """It takes its share of the accounts without ingesting."""
-    roles: frozenset[Role] = EVERY_ROLE
-    member: ClusterMember | None = None
-    """Its place among others, once the database is reached."""
-
-    @property
-    def live(self) -> LiveTrading | None:
-        """Returns live trading, while this engine holds leases of accounts and both switches are on."""
-        return self.executing if self.actors is None else self.actors.live
-
-    @property
-    def late_trades(self) -> LateTrades | None:
-        """Returns the door of the ingest for trades that jobs find, while this engine holds the lease."""
-        return None if self.actors is None else self.actors.late_trades
-
-    @property
-    def settle_paper(self) -> SettlePass | None:
-        """Returns the pass that settles paper positions, while this engine holds the lease."""
-        return None if self.actors is None else self.actors.forward.settle_now
-
-    def committed(self) -> None:
-        """Says that trades were committed: open streams of the feed are told at once."""
-        if self.services is not None:
-            self.services.feed_hub.wake()
-
-    def stream_age_s(self, now_s: float) -> float | None:
-        """Returns the age of the last trade frame at monotonic time `now_s`, or None before the first."""
-        last_s = self.actors.stream_reader.last_data_s if self.actors else None
-        return None if last_s is None else max(0.0, now_s - last_s)
+    lanes: LaneSending | None = None
 
 
 def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Graph, Actors]:
@@ -168,7 +123,8 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
 
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
-    filtered = (copy_trades.outbox(), writer.outbox(), market_requests.outbox())
+    lanes = lane_sending(io.lanes, config, writer, gap_requests, lambda ids: trade_filter.forget(ids), io.rng)
+    filtered = (copy_trades.outbox(), lanes.outbox if lanes else writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     side = side_of(config, live, io.mirrors, rng=io.rng)
     trade_filter = TradeFilter(
@@ -203,6 +159,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         ),
         stages=(
             Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=filtered),
+            *((lanes.child,) if lanes else ()),
             Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
             Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps, *claims)),
             *(live.stages if live else ()),
@@ -210,23 +167,15 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         ),
         sources=(*sources, *polls.sources, *(live.sources if live else ())),
         channels=(
-            *_erased(raw_trades, copy_trades, writer, gap_requests, market_requests),
+            *_erased(raw_trades, copy_trades, *lanes_of(lanes), writer, gap_requests, market_requests),
             *polls.channels,
             *(live.channels if live else ()),
         ),
     )
     return graph, Actors(
-        registry,
-        stream_reader,
-        gap_filler,
-        late_trades,
-        trade_filter,
-        forward,
-        live,
-        sync_writer,
-        market_registry,
-        polls,
-    )
+        registry, stream_reader, gap_filler, late_trades, trade_filter, forward, live,
+        sync_writer, market_registry, polls, lanes,
+    )  # fmt: skip
 
 
 def _sources(

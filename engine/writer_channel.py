@@ -9,7 +9,12 @@ from protocols.trades import Lane, LanedTrade, TradeSource
 
 
 def writer_channel(config: ChannelConfig, *, forget: Callable[[Sequence[str]], None]) -> Channel[LanedTrade]:
-    """Returns the channel of the sync writer.
+    """Returns the channel of the sync writer."""
+    return lane_channel("writer", config, forget=forget)
+
+
+def lane_channel(name: str, config: ChannelConfig, *, forget: Callable[[Sequence[str]], None]) -> Channel[LanedTrade]:
+    """Returns a channel of trades on their way to the database.
 
     Lane 2 of the stream is shed as soon as more than `shed_above` trades wait; `forget` is given its ids, so that history can
     bring it again. All else waits for room: lanes 0 and 1, and lane 2 from history. Whoever reads history can wait, and does
@@ -22,7 +27,7 @@ def writer_channel(config: ChannelConfig, *, forget: Callable[[Sequence[str]], N
         shed_above=config.shed_above,
         shed=lambda laned: forget([laned.trade.trade_id]),
     )
-    return Channel("writer", config.capacity, Overflow.LANES, policy)
+    return Channel(name, config.capacity, Overflow.LANES, policy)
 
 
 def _queue_of(laned: LanedTrade) -> Lane:

@@ -15,8 +15,8 @@ from config.secrets import Secret
 from engine.api.answer import SECURITY_HEADERS, ErrorBody, ErrorDetail, encode
 from engine.api.mount import ApiMount
 from engine.metrics import EngineCollector, render
+from engine.running import Engine
 from engine.web.asgi_cycle import AsgiApp, Receive, Scope, Send
-from engine.wiring import Engine
 
 PROBES = ("/healthz", "/readyz", "/metrics")
 _SECURITY_HEADERS = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}

@@ -7,12 +7,12 @@ here. The rule is OTP's: keep the crash times of the last window, give up when m
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 import trio
 
-from engine.runtime.channel import Channel, ChannelOutbox
+from engine.runtime.channel_statistics import DeadLetter
 from protocols.clock import Random
 from protocols.errors import FencedError
 
@@ -27,6 +27,26 @@ class RestartBudgetExceededError(Exception):
         self.name = name
 
 
+class ReadingEnd(Protocol):
+    """What a supervisor asks of the reading end of an edge; a `Channel`, or an end of one that leaves the process."""
+
+    def rewind(self, error: BaseException) -> list[DeadLetter]:
+        """Takes back what the crashed reader had in hand; returns the letters that are dead now."""
+        ...
+
+    def take_back(self) -> None:
+        """Takes back what a reader that was cancelled had in hand."""
+        ...
+
+
+class WritingEnd(Protocol):
+    """What is closed when a child has returned."""
+
+    def close(self) -> None:
+        """Says that this sender is done. Idempotent."""
+        ...
+
+
 class Run(Protocol):
     """What an actor offers to its host."""
 
@@ -39,8 +59,8 @@ class Child:
 
     name: str
     run: Run
-    reads: tuple[Channel[Any], ...] = ()
-    writes: tuple[ChannelOutbox[Any], ...] = ()
+    reads: tuple[ReadingEnd, ...] = ()
+    writes: tuple[WritingEnd, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -81,7 +81,7 @@ def test_the_engine_does_without_libraries_that_only_commands_need():
     import sys
 
     # Each costs megabytes in a process that has a hundred of them.
-    libraries = "{'httpx', 'rich', 'apprise', 'tomlkit', 'numpy', 'sklearn', 'lightgbm', 'optuna'}"
+    libraries = "{'httpx', 'rich', 'apprise', 'tomlkit', 'numpy', 'sklearn', 'lightgbm', 'optuna', 'coredis'}"
     code = f"import engine.cli.run, engine.lifecycle, sys; print(sorted({libraries} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -15,6 +15,7 @@ from config.config_file import ConfigFile, ConfigFileBusyError, ConfigFileError
 from config.describe import settings, settings_of
 from config.editor import ConfigEditor, EditConflictError, EditRefusedError
 from config.loader import load
+from config.redis import EDGES_OVER_REDIS
 from config.sources import ConfigInputs
 from config.tuning import WEB_SECTIONS, setting_states, why_fixed
 
@@ -281,9 +282,11 @@ def test_the_ends_of_every_range_are_taken_and_nothing_beyond_them(file):
 
 
 def test_no_setting_names_what_happens_to_lane_0_or_to_intents():
-    """Sizes can be chosen. Who is dropped, waits or comes first is fixed in the wiring."""
+    """Sizes can be chosen, and of two edges the way. Who is dropped, waits or comes first is fixed in the wiring."""
     channels = {info.name for info in settings() if info.section.startswith("channels.")}
-    assert channels == {"capacity", "shed_above"}
+    assert channels == {"capacity", "shed_above", "transport"}
+    # Lane 0 and intents never leave by Redis, whatever is set.
+    assert EDGES_OVER_REDIS == ("lanes", "feed_events")
     words = ("lane", "overflow", "policy", "drop", "shed", "priorit", "intent")
     named = {info.path for info in settings() if any(word in info.name for word in words)}
     assert {path for path in named if not path.endswith(".shed_above")} == {"live.lanes"}, (

@@ -20,12 +20,12 @@ from engine.metrics import (
     trade_to_order_histogram,
     trade_to_row_histogram,
 )
+from engine.running import Engine
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
-from engine.wiring import Engine
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "config" / "deploy"

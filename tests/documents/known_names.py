@@ -13,12 +13,12 @@ from config.loader import load_config
 from engine.adapters import postgres
 from engine.adapters.system_clock import system_random
 from engine.metrics import EngineCollector, price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
+from engine.running import Engine
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
-from engine.wiring import Engine
 
 SETTINGS = {info.path for info in settings()} | {f"{info.path}_file" for info in settings() if info.is_secret}
 FREE = {path for path, _ in free_settings()} | {f"{path}_file" for path, info in free_settings() if info.is_secret}

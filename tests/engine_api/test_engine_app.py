@@ -8,12 +8,12 @@ from config.secrets import Secret
 from engine.adapters.system_clock import system_random
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
+from engine.running import Engine
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
-from engine.wiring import Engine
 
 
 @pytest.fixture

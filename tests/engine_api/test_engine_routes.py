@@ -12,6 +12,7 @@ from engine.api.engine_bodies import EngineAnswer
 from engine.api.engine_routes import EngineStream, engine_watch_routes
 from engine.counter_window import READINGS_MAX, CounterWindow
 from engine.engine_watch import EngineWatch
+from engine.running import Engine
 from engine.runtime.channel import Channel
 from engine.runtime.host import Graph
 from engine.runtime.loop_lag import LoopLag
@@ -19,7 +20,6 @@ from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import ActorState, Child, Supervisor
 from engine.runtime.traffic import Traffic
-from engine.wiring import Engine
 from protocols.channels import Overflow
 from protocols.users import Scope
 

@@ -16,6 +16,7 @@ from engine.api.browser import SAFE_METHODS
 from engine.api.mount import ApiMount
 from engine.page_wiring import page_mount
 from engine.reload import Reloader
+from engine.running import Engine
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
@@ -23,7 +24,6 @@ from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
 from engine.service_wiring import build_services
 from engine.serving import ServingContext, engine_routes, service_ports
-from engine.wiring import Engine
 from protocols.users import Scope
 
 ELSEWHERE = [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},

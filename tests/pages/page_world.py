@@ -46,6 +46,7 @@ from engine.page_wiring import page_mount
 from engine.pages.login_pages import login_pages
 from engine.pages.site import all_pages
 from engine.reload import Reloader
+from engine.running import Engine
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
@@ -53,7 +54,6 @@ from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
 from engine.service_wiring import Services, build_services
 from engine.serving import ServingContext, engine_routes, service_ports
-from engine.wiring import Engine
 from protocols.sessions import csrf_token, secret_digest
 from protocols.strategies import Strategy, StrategySettings
 from protocols.users import Principal, Scope

@@ -16,13 +16,13 @@ from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import LeaseOffice
 from engine.ingesting import IngestHost
 from engine.job_wiring import JobPorts, scheduler_of
+from engine.running import Engine
 from engine.runtime.latency import LatencyRecorder
 from engine.runtime.loop_lag import LoopLag
 from engine.runtime.process_gauges import RuntimeGauges
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor
 from engine.runtime.traffic import Traffic
-from engine.wiring import Engine
 from protocols.clock import Random
 from protocols.tuner_search import Finding, SearchOrder
 

@@ -1,0 +1,93 @@
+"""Commits trades of lanes 1 and 2 that come from another process."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import attrs
+import trio
+
+from actors.rules.backoff import Backoff
+from actors.rules.log_limit import LogLimit
+from config.schema import WriterConfig
+from protocols.channels import Inbox
+from protocols.clock import Random
+from protocols.errors import RejectedError, TransientError
+from protocols.ingest import TradeStore
+from protocols.instruments import Observer
+from protocols.trades import LanedTrade, without_description
+
+_log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class LaneWriter:
+    """lanes 1 and 2 → Postgres, where the edge itself keeps what the database cannot take now: there is no journal here.
+
+    A batch is acknowledged when it is committed. What comes twice, after a crash or a lost answer, is one row: its key is the
+    trade's identity. While the database does not answer the batch waits, the edge fills up, and its senders take another way.
+    """
+
+    trades: Inbox[LanedTrade]
+    store: TradeStore
+    config: WriterConfig
+    rng: Random
+    latency: Observer
+    committed: Callable[[int], None] = lambda _rows: None
+    """Told after each commit how many rows were new; never waits."""
+    inserted: int = attrs.field(init=False, default=0)
+    repeated: int = attrs.field(init=False, default=0)
+    rejected: int = attrs.field(init=False, default=0)
+    """Rows that the database will never take."""
+    failures: int = attrs.field(init=False, default=0)
+    stored: bool = attrs.field(init=False, default=True)
+    """False while the database does not take rows."""
+    _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Writes until the edge ends. Raises `FencedError` when another process writes this edge by now."""
+        task_status.started()
+        while batch := await self.trades.batch(self.config.batch_max):
+            await self._commit(batch)
+
+    async def _commit(self, batch: Sequence[LanedTrade]) -> None:
+        """Returns when the batch is committed; halves it to find the rows that the database will never take."""
+        backoff = Backoff(first_s=self.config.retry_delay_s, max_s=self.config.retry_delay_max_s, rng=self.rng)
+        while True:
+            try:
+                result = await self.store.write(batch)
+            except TransientError as error:
+                self._failed(error)
+                await trio.sleep(backoff.next_s())
+                continue
+            except RejectedError as error:
+                await self._without_the_refused(batch, error)
+                return
+            self.stored = True
+            self.inserted += result.inserted
+            self.repeated += result.repeated
+            self.committed(result.inserted)
+            now_s = trio.current_time()
+            for laned in batch:
+                self.latency.observe(now_s - laned.trade.seen_s)
+            return
+
+    async def _without_the_refused(self, batch: Sequence[LanedTrade], error: RejectedError) -> None:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self._commit(batch[:middle])
+            await self._commit(batch[middle:])
+            return
+        bare = without_description(batch[0])
+        if bare != batch[0]:
+            # What describes a trade must not cost it.
+            await self._commit((bare,))
+            return
+        self.rejected += 1
+        fields = {"trade_id": batch[0].trade.trade_id, "error": str(error)}
+        _log.error("the database will never take this trade", extra=fields)
+
+    def _failed(self, error: TransientError) -> None:
+        self.failures += 1
+        self.stored = False
+        if self._log_limit.allows("database", trio.current_time()) is not None:
+            _log.warning("database takes no rows, trades wait on their edge", extra={"error": str(error)})
