@@ -59,8 +59,8 @@ class PriceCrew:
         if flight is not None:
             flight.absent.update(absent)
 
-    def wants_of(self, flight: Flight) -> tuple[list[Want], int]:
-        """Returns what a flight is for, who rides among them, and how many values the venue's call may have."""
+    def wants_of(self, flight: Flight, tried: Collection[str]) -> tuple[list[Want], int]:
+        """Returns what a flight has not brought, without what the venue was asked for; and room in a call, in values."""
         now_s = trio.current_time()
         wants = [
             Want(
@@ -70,7 +70,7 @@ class PriceCrew:
                 hidden=self.is_hidden(condition_id),
             )
             for condition_id in flight.condition_ids
-            if condition_id not in flight.quotes
+            if not (condition_id in flight.quotes or condition_id in flight.absent or condition_id in tried)
         ]
         if self.pilot.desk.gamma.blocked(now_s):
             return wants, 0

@@ -27,8 +27,8 @@ REST_S = 2.0
 """So long nobody asks it again."""
 TELL_S = 0.4
 NEWS_WAIT_S = 5.0
-ROUNDS_MAX = 3
-"""So many claims of others may end without a price; then a flight fetches for itself."""
+ROUNDS_MAX = 4
+"""So often a flight asks the store; then it fetches for itself."""
 
 
 class Crew(Protocol):
@@ -52,8 +52,8 @@ class Crew(Protocol):
         """Takes what another replica has fetched."""
         ...
 
-    def wants_of(self, flight: Flight) -> tuple[list[Want], int]:
-        """Returns what a flight is for, who rides among them, and how many values the venue's call may have."""
+    def wants_of(self, flight: Flight, tried: Collection[str]) -> tuple[list[Want], int]:
+        """Returns what a flight has not brought, without what the venue was asked for; and room in a call, in values."""
         ...
 
     def is_hidden(self, condition_id: str) -> bool:
@@ -102,33 +102,34 @@ class PriceSharing:
         """Brings what a flight wants: from the store, from the venue, or by a flight of another replica."""
         self._flights += 1
         name = f"{self.name}:{self._flights}"
-        wants, room = crew.wants_of(flight)
-        for _ in range(ROUNDS_MAX):
+        tried: set[str] = set()
+        for round_ in range(ROUNDS_MAX):
+            wants, room = crew.wants_of(flight, tried)
+            if round_ and all(want.rides for want in wants):
+                return
             boarding = await self._boarded(name, wants, room)
             if boarding is None:
                 break
-            before = {id_: _observed_s(crew, id_) for id_ in boarding.theirs if id_ not in flight.riders}
+            before = {id_: _observed_s(crew, id_) for id_ in boarding.theirs}
             ends_s = trio.current_time() + max(boarding.theirs.values(), default=0.0)
             self.counts["taken"] += len(boarding.found)
             crew.take(boarding.found, boarding.absent, flight)
-            await self._fetch(name, flight, boarding, crew)
-            late = await self._landed_elsewhere(flight, before, ends_s, crew)
-            if not late:
-                return
-            wants, room = [want for want in wants if want.condition_id in late], VALUES_MAX
+            tried.update(await self._fetch(name, flight, boarding, crew))
+            await self._landed_elsewhere(flight, before, ends_s, crew)
+            # Once more for what did not come, and for riders that somebody began to wait for meanwhile.
         self.counts["alone"] += 1
         await crew.fetch_all(flight)
 
-    async def _fetch(self, name: str, flight: Flight, boarding: Boarding, crew: Crew) -> None:
-        """Fetches what is this flight's, and gives it to everybody."""
+    async def _fetch(self, name: str, flight: Flight, boarding: Boarding, crew: Crew) -> Sequence[str]:
+        """Fetches what is this flight's, and gives it to everybody; returns what the venue was asked for."""
         room = VALUES_MAX - sum(map(spellings, boarding.ours))
         along = fitting(boarding.along, room)
         hidden = fitting(boarding.along_hidden, room - sum(map(spellings, along)))
         # Whoever wants one of them meanwhile waits for this flight.
         crew.queue.ride(flight, along)
         asked = [*boarding.ours, *along]
-        if not (asked or flight.market_names):
-            return
+        if not (asked or any(one not in flight.names and one not in flight.absent for one in flight.market_names)):
+            return ()
         before = dict(flight.quotes)
         await crew.fetch(flight, asked, hidden)
         brought = [
@@ -144,11 +145,10 @@ class PriceSharing:
         if landed or left:
             published = Published(quotes=brought, absent=absent)
             await self._answered(lambda: self.store.publish(name, published, left))
+        return asked
 
-    async def _landed_elsewhere(
-        self, flight: Flight, before: dict[str, float], ends_s: float, crew: Crew
-    ) -> Collection[str]:
-        """Waits for flights of others; returns what did not come before their claims ended."""
+    async def _landed_elsewhere(self, flight: Flight, before: dict[str, float], ends_s: float, crew: Crew) -> None:
+        """Waits for flights of others until their claims end. `before`: what was known when they were boarded."""
         waited = set(before)
         self.counts["waited"] += len(waited)
         while True:
@@ -161,12 +161,12 @@ class PriceSharing:
                     flight.absent.add(condition_id)
                     waited.discard(condition_id)
             if not waited:
-                return waited
+                return
             with trio.move_on_at(ends_s) as patience:
                 await self._arrived.wait()
             if patience.cancelled_caught:
                 self.counts["outlived"] += len(waited)
-                return waited
+                return
 
     async def _boarded(self, name: str, wants: Sequence[Want], room: int) -> Boarding | None:
         """Returns what the store says; None when it does not answer."""
