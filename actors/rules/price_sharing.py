@@ -15,7 +15,7 @@ died gets his price within the patience of an asker."""
 ASKED_MS = 10_000
 """So long somebody's wish to see a market counts."""
 RIDE_MS = 500
-"""A younger price gains nothing from a ride (`price_hot_set.AGE_MIN`)."""
+"""A younger price gains nothing from a ride: `price_hot_set.AGE_MIN` of the usual TTL."""
 ENDED_MS = 11_000
 """A price of a market whose trading has ended is good for so long, whoever asks (`price_freshness`)."""
 

@@ -66,6 +66,8 @@ class RedisQuotes:
     prefix: str
     calls: RedisConnection
     waiting: RedisConnection
+    ride_ms: int = RIDE_MS
+    """A younger price is not taken along; the same in every replica, a quarter of `prices.ttl_ms`."""
     _reading: _Reading | None = attrs.field(init=False, default=None)
     _last_id: bytes | None = attrs.field(init=False, default=None)
 
@@ -81,7 +83,7 @@ class RedisQuotes:
                 1 if want.hidden else 0,
             )
         ]
-        options = (flight, room, RIDE_MS, CLAIM_MS, ASKED_MS, ENDED_MS, LOOK_MAX)
+        options = (flight, room, self.ride_ms, CLAIM_MS, ASKED_MS, ENDED_MS, LOOK_MAX)
         reading, reply = await self._script(BOARD, (self._asked, self._markets), *options, *flat)
         found, absent, ours, along, along_hidden, theirs = reply[1:]
         return Boarding(
