@@ -92,6 +92,14 @@ class PricePilot:
         ttl_s = self.freshness.ttl_s
         self.queue.ride(flight, riders(shown, VALUES_MAX - flight.values, now_s, ttl_s), AGE_MIN * ttl_s)
 
+    def renew_early(self) -> bool:
+        """Books what was renewed longest ago and is wanted, before it is due; returns whether there is such a market."""
+        now_s = trio.current_time()
+        if self.desk.gamma.blocked(now_s):
+            return False
+        shown = [one for one in self._free(now_s) if not one.hidden]
+        return any(self.queue.book(one, now_s) is not None for one in riders(shown, 1, now_s, self.freshness.ttl_s))
+
     async def row(self, condition_id: str) -> Quote | None:
         """Returns a market's row as a quote. Raises `TransientError`."""
         rows, _ = await self.store.find([condition_id], [])

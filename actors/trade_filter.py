@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import attrs
 import trio
@@ -33,7 +33,7 @@ class TradeFilter:
     markets: Outbox[str]
     targets: TargetView
     config: FilterConfig
-    own: Mapping[str, Callable[[], None]] = attrs.field(factory=dict)
+    own: Mapping[str, Callable[[Collection[str]], None]] = attrs.field(factory=dict)
     """By wallet of an account that live orders are sent with: who wants to hear that the feed shows a trade of it."""
     seen_by_lane: Counter[str] = attrs.field(init=False, factory=Counter)
     """Trades by lane ("0", "1", "2", "none"), repeats not counted."""
@@ -75,8 +75,12 @@ class TradeFilter:
     def _tell_owners(self, batch: Sequence[RawTrade]) -> None:
         """What the feed shows of our own accounts, the venue has matched: it is asked, should its socket have been silent."""
         if self.own:
-            for wallet in {raw.row.proxy_wallet.lower() for raw in batch} & self.own.keys():
-                self.own[wallet]()
+            shown = dict[str, set[str]]()
+            for raw in batch:
+                if (wallet := raw.row.proxy_wallet.lower()) in self.own:
+                    shown.setdefault(wallet, set()).add(raw.row.transaction_hash.lower())
+            for wallet, transaction_hashes in shown.items():
+                self.own[wallet](transaction_hashes)
 
     def _count(self, admission: Admission) -> None:
         self.seen_by_lane[IGNORED] += admission.ignored

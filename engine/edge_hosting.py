@@ -10,9 +10,10 @@ import trio
 
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseOffice
-from engine.edges import FEED_EVENTS, Edges, edges_leave, feed_edge, told_by_readiness
+from engine.edges import FEED_EVENTS, Edges, feed_hearing, feed_sending, leaving, told_by_readiness
 from engine.lane_edge import LANES, LaneEdge
 from engine.lane_hosting import LaneHost
+from engine.roles import Parts, parts_of
 from engine.running import Engine
 from protocols.clock import Random, WallClock
 from protocols.edge_codec import LanedTradeCodec
@@ -43,26 +44,18 @@ class EdgeContext:
     latency: Observer
 
 
-@attrs.frozen(kw_only=True)
-class HostedEdges:
-    """What there is of edges in this process."""
-
-    edges: Edges
-    lanes: LaneEdge | None
-    """For the ingest of this process, whenever it has the lease."""
-    lane_host: LaneHost | None
-
-
 @asynccontextmanager
 async def hosted_edges(context: EdgeContext) -> AsyncIterator[LaneEdge | None]:
     """Opens the edges that leave this process, if there are any, and yields the one for its ingest.
 
-    While every edge is `memory`, nothing of this is loaded.
+    While every edge is `memory`, or used by roles of others only, nothing of this is loaded.
 
     Raises `MissingClientError`, and `ValueError` for an address that makes no sense.
     """
     engine, config = context.engine, context.engine.config
-    if not edges_leave(config):
+    parts = parts_of(engine.roles)
+    leave = leaving(config, parts)
+    if not leave:
         yield None
         return
     try:
@@ -70,40 +63,42 @@ async def hosted_edges(context: EdgeContext) -> AsyncIterator[LaneEdge | None]:
     except ImportError as error:
         raise MissingClientError(f"edges over redis need the extra `cluster` of this package ({error})") from None
     async with open_redis_edges(config) as redis, trio.open_nursery() as nursery:
-        hosted = _hosted(context, redis)
-        feed, lane_host = hosted.edges.feed, hosted.lane_host
-        engine.edges = hosted.edges
-        if feed is not None:
-            await nursery.start(engine.supervisor.run_group, "edges", feed.children)
-        if lane_host is not None:
-            nursery.start_soon(lane_host.run)
+        engine.edges = edges = Edges(clock=context.clock)
+        if FEED_EVENTS in leave:
+            _join_feeds(context, redis, edges, parts)
+            await nursery.start(engine.supervisor.run_group, "edges", edges.children)
+        lanes, host = _lanes(context, redis, edges) if LANES in leave else (None, None)
+        if host is not None:
+            nursery.start_soon(host.run)
         try:
-            yield hosted.lanes
-            if lane_host is not None:
+            yield lanes
+            if host is not None:
                 # It ends by itself, once it has seen the stream empty or its deadline has passed.
                 with trio.move_on_after(config.limits.drain_s):
-                    await lane_host.ended.wait()
+                    await host.ended.wait()
         finally:
             nursery.cancel_scope.cancel()
-            if feed is not None:
+            if edges.heard is not None:
                 with trio.move_on_after(GOODBYE_S, shield=True), suppress(TransientError):
-                    await feed.leave()
+                    await edges.heard.leave()
 
 
-def _hosted(context: EdgeContext, redis: "RedisEdges") -> HostedEdges:
+def _join_feeds(context: EdgeContext, redis: "RedisEdges", edges: Edges, parts: Parts) -> None:
+    engine, who = context.engine, context.office.owner
+    if parts.tells_feeds:
+        edges.told = feed_sending(engine.config, redis.feed_events(f"{who}-sends"), engine.readiness, context.rng)
+    if parts.hears_commits:
+        edges.heard = feed_hearing(redis.feed_events(who), engine.readiness, context.rng, engine.wake_feed)
+
+
+def _lanes(context: EdgeContext, redis: "RedisEdges", edges: Edges) -> tuple[LaneEdge, LaneHost]:
+    """Returns the sending end, for the ingest of this process whenever it has the lease, and what hosts the reading end."""
     engine = context.engine
-    config, readiness = engine.config, engine.readiness
-    edges = Edges(clock=context.clock)
-    if redis.leaves(FEED_EVENTS):
-        who = context.office.owner
-        sending, reading = redis.feed_events(f"{who}-sends"), redis.feed_events(who)
-        edges.feed = feed_edge(config, sending, reading, readiness, context.rng, engine.wake_feed)
-    if not redis.leaves(LANES):
-        return HostedEdges(edges=edges, lanes=None, lane_host=None)
+    readiness = engine.readiness
     codec = LanedTradeCodec(wall_less_monotonic_s=context.clock.now_ms() / 1000 - trio.current_time())
     lanes = LaneEdge(store=redis.lanes(context.office.owner), codec=codec, is_open=told_by_readiness(readiness, LANES))
     host = LaneHost(
-        config=config,
+        config=engine.config,
         options=context.options,
         office=context.office,
         edge=redis.lanes(LANES),
@@ -116,4 +111,4 @@ def _hosted(context: EdgeContext, redis: "RedisEdges") -> HostedEdges:
         rng=context.rng,
         latency=context.latency,
     )
-    return HostedEdges(edges=edges, lanes=lanes, lane_host=host)
+    return lanes, host

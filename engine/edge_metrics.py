@@ -18,17 +18,25 @@ def edge_families(edges: Edges | None, lanes: LaneSending | None) -> Iterator[Me
     """Yields every family once, without samples where no edge leaves."""
     senders: list[EdgeSender[Any]] = [] if lanes is None else [lanes.sender]
     readers: list[tuple[EdgeInbox[Any], EdgeKeeper]] = []
-    if edges is not None and edges.feed is not None:
-        senders.append(edges.feed.sender)
-        readers.append((edges.feed.inbox, edges.feed.keeper))
-    if edges is not None and edges.lanes_reader is not None and edges.lanes_keeper is not None:
-        readers.append((edges.lanes_reader, edges.lanes_keeper))
+    if edges is not None and edges.told is not None:
+        senders.append(edges.told.sender)
+    if edges is not None and edges.heard is not None:
+        readers.append((edges.heard.inbox, edges.heard.keeper))
+    if edges is not None and edges.lanes is not None:
+        readers.append((edges.lanes.inbox, edges.lanes.keeper))
     yield from _sending(senders)
     yield from _reading(readers)
     reread = CounterMetricFamily("polycopy_edge_reread", "Trades asked for again since their stream was lost")
     if lanes is not None:
         reread.add_metric([], lanes.unproved.lost)
-    yield reread
+    rows = CounterMetricFamily(
+        "polycopy_edge_rows", "Rows of trades that came over an edge, as written here, by result", labels=["result"]
+    )
+    if edges is not None and edges.lanes is not None:
+        writer = edges.lanes.writer
+        for result in ("inserted", "repeated", "rejected"):
+            rows.add_metric([result], getattr(writer, result))
+    yield from (reread, rows)
 
 
 def _sending(senders: list[EdgeSender[Any]]) -> Iterator[Metric]:

@@ -11,6 +11,9 @@ import attrs
 from actors.feed_notices import FeedNotices
 from config.redis import REDIS
 from config.schema import EngineConfig
+from engine.lane_edge import LANES
+from engine.lane_wiring import LaneReading
+from engine.roles import Parts
 from engine.runtime.channel import Channel, ChannelOutbox
 from engine.runtime.edge_inbox import EdgeInbox
 from engine.runtime.edge_keeper import EdgeKeeper
@@ -34,32 +37,43 @@ class GroupStore(EdgeStore, Protocol):
         ...
 
 
-def edges_leave(config: EngineConfig) -> bool:
-    """Whether any edge is configured to leave the process."""
-    return any(channel.transport == REDIS for channel in config.channels.values())
+def leaving(config: EngineConfig, parts: Parts) -> frozenset[str]:
+    """Returns which edges leave this process: those that are configured to, and that its roles use."""
+    used = {LANES: parts.lanes, FEED_EVENTS: parts.tells_feeds or parts.hears_commits}
+    return frozenset(name for name, is_used in used.items() if is_used and config.channels[name].transport == REDIS)
 
 
 @attrs.define(eq=False, kw_only=True)
-class FeedEdge:
-    """Notices of commits: this process sends its own and hears everybody's."""
+class FeedSending:
+    """Notices of what this process commits, on their way to all others."""
 
     channel: Channel[CommittedNotice]
     outbox: ChannelOutbox[CommittedNotice]
     sender: EdgeSender[CommittedNotice]
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Returns what runs for it."""
+        return (Child(name="feed_events_sender", run=self.sender.run, reads=(self.channel,)),)
+
+
+@attrs.define(eq=False, kw_only=True)
+class FeedHearing:
+    """Notices of what any process has committed, for the feed of this one."""
+
     inbox: EdgeInbox[CommittedNotice]
     notices: FeedNotices
     keeper: EdgeKeeper
-    reading: GroupStore
+    store: GroupStore
 
     async def leave(self) -> None:
         """Takes the group of this process away. Raises `TransientError`."""
-        await self.reading.remove_group()
+        await self.store.remove_group()
 
     @property
     def children(self) -> tuple[Child, ...]:
         """Returns what runs for it."""
         return (
-            Child(name="feed_events_sender", run=self.sender.run, reads=(self.channel,)),
             Child(name="feed_notices", run=self.notices.run, reads=(self.inbox,)),
             Child(name="feed_events_keeper", run=self.keeper.run),
         )
@@ -70,63 +84,68 @@ class Edges:
     """Every edge that leaves this process, for wiring, metrics and pages."""
 
     clock: WallClock
-    feed: FeedEdge | None = None
-    lanes_reader: EdgeInbox[Any] | None = None
+    told: FeedSending | None = None
+    """None: this process commits no trades, or tells nobody."""
+    heard: FeedHearing | None = None
+    """None: this process shows no feed, or hears nobody."""
+    lanes: LaneReading | None = None
     """While this process writes the trades of the edge `lanes`."""
-    lanes_keeper: EdgeKeeper | None = None
 
     def committed(self, rows: int = 0) -> None:
         """Tells the other processes that trades were committed. Never waits; one that finds no room takes the oldest's."""
-        if self.feed is not None:
-            self.feed.outbox.send_nowait(CommittedNotice(rows=rows, committed_ms=self.clock.now_ms()))
+        if self.told is not None:
+            self.told.outbox.send_nowait(CommittedNotice(rows=rows, committed_ms=self.clock.now_ms()))
 
     @property
     def channels(self) -> tuple[Channel[Any], ...]:
         """Returns the channels in front of edges that belong to no graph."""
-        return () if self.feed is None else (self.feed.channel,)
+        return () if self.told is None else (self.told.channel,)
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Returns what runs for edges that belong to no graph."""
+        return (*(self.told.children if self.told else ()), *(self.heard.children if self.heard else ()))
 
 
-def feed_edge(
-    config: EngineConfig,
-    sending: EdgeStore,
-    reading: GroupStore,
-    readiness: Readiness,
-    rng: Random,
-    wake: Callable[[], None],
-) -> FeedEdge:
-    """Returns both ends of the edge of feed events. A full channel or stream gives up its oldest notice."""
-    codec, redis = committed_codec(), config.redis
+def feed_sending(config: EngineConfig, store: EdgeStore, readiness: Readiness, rng: Random) -> FeedSending:
+    """Returns the sending end of feed events. A full channel or stream gives up its oldest notice."""
     capacity = config.channels[FEED_EVENTS].capacity
     channel = Channel[CommittedNotice](FEED_EVENTS, capacity, Overflow.DROP_OLDEST)
     sender = EdgeSender(
         name=FEED_EVENTS,
         items=channel.inbox,
-        store=sending,
-        codec=codec,
+        store=store,
+        codec=committed_codec(),
         rng=rng,
-        batch_max=redis.batch_max,
-        patience_s=redis.patience_ms / 1000,
+        batch_max=config.redis.batch_max,
+        patience_s=config.redis.patience_ms / 1000,
+        is_open=told_by_readiness(readiness, f"{FEED_EVENTS} (sending)", is_needed=False),
     )
-    inbox = EdgeInbox(name=FEED_EVENTS, store=reading, codec=codec, rng=rng)
-    keeper = EdgeKeeper(inbox=inbox, interval_s=KEEP_INTERVAL_S, is_open=told_by_readiness(readiness, FEED_EVENTS))
-    return FeedEdge(
-        channel=channel,
-        outbox=channel.outbox(),
-        sender=sender,
-        inbox=inbox,
-        notices=FeedNotices(notices=inbox, wake=wake),
-        keeper=keeper,
-        reading=reading,
-    )
+    return FeedSending(channel=channel, outbox=channel.outbox(), sender=sender)
 
 
-def told_by_readiness(readiness: Readiness, edge: str) -> Callable[[bool, str], None]:
-    """Returns what has `/readyz` say that an edge does not work, and why."""
+def feed_hearing(store: GroupStore, readiness: Readiness, rng: Random, wake: Callable[[], None]) -> FeedHearing:
+    """Returns the reading end of feed events."""
+    inbox = EdgeInbox(name=FEED_EVENTS, store=store, codec=committed_codec(), rng=rng)
+    is_open = told_by_readiness(readiness, FEED_EVENTS, is_needed=False)
+    keeper = EdgeKeeper(inbox=inbox, interval_s=KEEP_INTERVAL_S, is_open=is_open)
+    return FeedHearing(inbox=inbox, notices=FeedNotices(notices=inbox, wake=wake), keeper=keeper, store=store)
+
+
+def told_by_readiness(readiness: Readiness, edge: str, *, is_needed: bool = True) -> Callable[[bool, str], None]:
+    """Returns what has `/readyz` say that an edge does not work, and why.
+
+    Without one that is not needed an engine is ready all the same: what serves users goes on, a little later told.
+    """
+    name = f"edge {edge}"
 
     def tell(is_open: bool, why: str) -> None:
         if is_open:
-            readiness.reached(f"edge {edge}")
+            readiness.reached(name)
+            readiness.restored(name)
+        elif is_needed:
+            readiness.wait_for(name, why)
         else:
-            readiness.wait_for(f"edge {edge}", why)
+            readiness.degraded_by(name, why)
 
     return tell

@@ -77,7 +77,7 @@ class EngineWatch:
             at=datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             uptime_s=process_age_s(),
             ready=engine.readiness.ready,
-            waiting_for=conditions,
+            waiting_for=conditions | engine.readiness.degradations(),
             lease=self._lease(conditions),
             live=self._live(),
             stream=self._stream(now_s),

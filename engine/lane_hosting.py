@@ -69,7 +69,7 @@ class LaneHost:
                     raise
                 _log.error("another engine took over, standing by", extra={"lease": LANES, "error": str(error)})
             finally:
-                self.edges.lanes_reader = self.edges.lanes_keeper = None
+                self.edges.lanes = None
                 await give_back(self.office, (hold,))
 
     async def _lease(self) -> LeaseHold | None:
@@ -92,7 +92,7 @@ class LaneHost:
     async def _read(self, hold: LeaseHold) -> None:
         async with open_connection(self.options, "lanes") as connection, trio.open_nursery() as nursery:
             reading = lane_reading(self.config, self._ports(PostgresTradeStore(connection, Leases((hold,)))))
-            self.edges.lanes_reader, self.edges.lanes_keeper = reading.inbox, reading.keeper
+            self.edges.lanes = reading
             nursery.start_soon(extend_forever, self.office, (hold,))
             await run_graph(reading.graph, self.supervisor, self.stop, drain_s=self.config.limits.drain_s)
             await self._say_goodbye(reading)

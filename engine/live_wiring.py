@@ -9,7 +9,7 @@ Only here are accounts at the venue handed out: to executor (through its sender)
 cancel) and live_settler (to see what was redeemed).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -62,7 +62,7 @@ class LiveTrading:
     manual: ManualDesk
     claims: ChannelOutbox[LiveIntent]
     """Where whoever commits trades puts the claims that came with them."""
-    nudges: Mapping[str, Callable[[], None]]
+    nudges: Mapping[str, Callable[[Collection[str]], None]]
     """Whom to tell that the feed shows a trade of an account, by its wallet."""
     services: tuple[Child, ...]
     stages: tuple[Child, ...]

@@ -9,6 +9,9 @@
 | jobs | every job that needs no ingest, and the notifier |
 | api | the HTTP API and the pages, with what they read: feed, prices, sessions, tokens |
 
+Where lanes 1 and 2 leave the process (`lane_hosting.py`), engines with ingest write them too, under the lease `lanes`, whether
+they ingest or stand by. Feeds hear of commits wherever there is api, from wherever there is ingest.
+
 To run decide apart, `parts_of` is told of it, `config/cluster.py` stops refusing it, and `wiring.build` takes the `Parts` to
 leave out what another process does.
 """
@@ -35,6 +38,12 @@ class Parts:
     """All others."""
     notices: bool
     api: bool
+    lanes: bool
+    """What writes trades of the edge `lanes`, should it leave the process; under a lease of its own."""
+    tells_feeds: bool
+    """It commits trades, and says so to the feeds of other processes."""
+    hears_commits: bool
+    """It shows feeds, to which others tell what they committed."""
 
     @property
     def any_job(self) -> bool:
@@ -53,6 +62,9 @@ def parts_of(roles: frozenset[Role]) -> Parts:
         jobs=Role.JOBS in roles,
         notices=Role.JOBS in roles,
         api=Role.API in roles,
+        lanes=Role.INGEST in roles,
+        tells_feeds=Role.INGEST in roles,
+        hears_commits=Role.API in roles,
     )
 
 

@@ -119,6 +119,8 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
         await nursery.start(engine.supervisor.run_group, "serving", children)
         if context.parts.api:
             _install(engine, io, services, watch, context)
+            # Trades that wait for a market ask along in the next call for prices, which goes out at once for them.
+            engine.traffic.market_rides.hail = services.price_cache.hail
         engine.services = services
         try:
             yield services

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 import trio
@@ -28,6 +28,9 @@ SECOND_LOOK_S = 5.0
 RECONNECT_FIRST_S = 0.5
 RECONNECT_MAX_S = 30.0
 TOLD_KEPT = 5_000
+NUDGE_PATIENCE_S = 5.0
+"""So long the socket may take to tell of a transaction that the public feed shows: it names it once it is mined."""
+NUDGES_MAX = 1_000
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -56,11 +59,13 @@ class FillWatcher:
     polls: int = attrs.field(init=False, default=0)
     failures: int = attrs.field(init=False, default=0)
     _sent: SentOrders = attrs.field(init=False)
-    _nudged: bool = attrs.field(init=False, default=False)
+    _nudges: dict[str, float] = attrs.field(init=False, factory=dict)
+    """Transactions of the public feed of which nothing was told yet, and from when on fills are read for them."""
     _wake: trio.Event = attrs.field(init=False, factory=trio.Event)
     _asking: OrderAsking = attrs.field(init=False)
     _told: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(TOLD_KEPT))
     """Fills that were passed on, with their status."""
+    _told_transactions: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(TOLD_KEPT))
     _heard_ms: int | None = attrs.field(init=False, default=None)
     """Wall-clock time of the last traffic; what came before it was passed on, but for what `_gap_ms` says."""
     _gap_ms: int | None = attrs.field(init=False, default=None)
@@ -96,9 +101,13 @@ class FillWatcher:
         self._sent.add(order_hash, trio.current_time())
         self._wake.set()
 
-    def nudge(self) -> None:
-        """Has fills read once: the public feed shows a trade of this account; never waits."""
-        self._nudged = True
+    def nudge(self, transaction_hashes: Iterable[str]) -> None:
+        """Has fills read once if nobody tells of these transactions soon: the public feed shows trades of this account in them.
+        Never waits."""
+        due_s = trio.current_time() + NUDGE_PATIENCE_S
+        for transaction_hash in transaction_hashes:
+            if transaction_hash not in self._told_transactions and len(self._nudges) < NUDGES_MAX:
+                self._nudges.setdefault(transaction_hash, due_s)
         self._wake.set()
 
     @property
@@ -196,13 +205,12 @@ class FillWatcher:
     async def _poll(self) -> None:
         """One task for all orders that were sent: asks about them each half second while there are any."""
         while True:
-            if not self._nudged and not len(self._sent):
+            if not self._nudges and not len(self._sent):
                 self._wake = trio.Event()
                 await self._wake.wait()
             await trio.sleep(self.times.poll_s)
-            nudged, self._nudged = self._nudged, False
             order_hashes = self._sent.take(LOOKUPS_A_POLL, trio.current_time())
-            if not order_hashes and not nudged:
+            if not self._take_nudge() and not order_hashes:
                 continue
             self.polls += 1
             try:
@@ -211,6 +219,15 @@ class FillWatcher:
                     await self._poll_once(order_hashes)
             except (TransientError, RejectedError, trio.TooSlowError) as error:
                 self._failed("orders not polled", error)
+
+    def _take_nudge(self) -> bool:
+        """Returns whether fills have to be read for a transaction that nobody has told of; all are read at once then."""
+        now_s = trio.current_time()
+        self._nudges = {one: due_s for one, due_s in self._nudges.items() if one not in self._told_transactions}
+        due = min(self._nudges.values(), default=float("inf")) <= now_s
+        if due:
+            self._nudges.clear()
+        return due
 
     async def _poll_once(self, order_hashes: Sequence[str]) -> None:
         since_ms = self.clock.now_ms() - round(self.times.poll_max_s * 1000)
@@ -237,6 +254,8 @@ class FillWatcher:
         for one in news:
             if isinstance(one, Filled):
                 self._told.add(_key(one))
+                if one.transaction_hash is not None:
+                    self._told_transactions.add(one.transaction_hash.lower())
             if source == "socket" or _is_enough(one):
                 self._sent.heard(one.order_hash)
         if source == "poll":

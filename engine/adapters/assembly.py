@@ -107,7 +107,8 @@ async def open_adapters(
         with suppress(TransientError):
             # The first trade must not wait for a connection and a plan.
             await trades.write(())
-        prompt, rides = GammaCatalog(api=gamma), traffic.market_rides
+        rides = traffic.market_rides
+        prompt = GammaCatalog(api=gamma, hailed_rides=rides)
         yield IngestAdapters(
             dialer=dialer,
             history=DataApiHistory(api=data, clock=clock),

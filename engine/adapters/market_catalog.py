@@ -24,6 +24,8 @@ class GammaCatalog:
     """Where ids wait for a call of somebody else's, which are asked for with the filter that Gamma has by itself."""
     closed_rides: MarketRides | None = None
     """The same for ids among closed markets; such calls are rarer."""
+    hailed_rides: MarketRides | None = None
+    """Instead of `shown_rides`, for those who cannot wait: such a call departs at once, or none is waited for."""
     strangers: int = attrs.field(init=False, default=0)
     """Markets that came back though nobody asked for them."""
 
@@ -31,7 +33,10 @@ class GammaCatalog:
         """Returns the markets that Gamma has among the ids: one call for up to 100, every spelling counted, or none where calls
         of others have brought them. Raises `TransientError`, and `RejectedError` when it dislikes one of them."""
         rides = self.closed_rides if closed else None if closed is False else self.shown_rides
-        told = {} if rides is None else await rides.told(condition_ids, closed=closed is True)
+        if closed is None and self.hailed_rides is not None:
+            told = await self.hailed_rides.told_at_once(condition_ids)
+        else:
+            told = {} if rides is None else await rides.told(condition_ids, closed=closed is True)
         found = _brought(told)
         left = [condition_id for condition_id in condition_ids if condition_id not in told]
         return [*found, *await self._ask(left, closed)] if left or not condition_ids else found

@@ -66,6 +66,7 @@ def engine_app(
         body = {
             "ready": engine.readiness.ready,
             "waiting_for": engine.readiness.open_conditions(),
+            "degraded": engine.readiness.degradations(),
             "actors": {name: "up" if state.up else "down" for name, state in engine.supervisor.states.items()},
         }
         return JSONResponse(body, status_code=200 if engine.readiness.ready else 503, headers=_SECURITY_HEADERS)

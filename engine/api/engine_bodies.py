@@ -84,7 +84,7 @@ class EngineAnswer(Struct):
     uptime_s: int | None
     ready: bool
     waiting_for: dict[str, str]
-    """What is not true yet, and why."""
+    """What is not true yet, and why; in an engine that is ready, what it goes on without."""
     lease: str
     """`held`, `standby`, or `none` in an engine that was not started to ingest."""
     live: LiveState

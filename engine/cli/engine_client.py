@@ -68,6 +68,8 @@ class EngineView:
     waiting_for: dict[str, str]
     actors: dict[str, str]
     metrics: Metrics
+    degraded: dict[str, str] = attrs.field(factory=dict)
+    """What does not work there and keeps nobody from being served."""
     metrics_error: str | None = None
     """Why `metrics` is empty, when it is."""
 
@@ -90,6 +92,7 @@ class EngineClient:
         return EngineView(
             ready=readiness["ready"],
             waiting_for=_texts(readiness.get("waiting_for")),
+            degraded=_texts(readiness.get("degraded")),
             actors=_texts(readiness.get("actors")),
             metrics=metrics,
             metrics_error=error,

@@ -16,6 +16,7 @@ def engine_document(view: EngineView | None, error: str | None) -> dict[str, Any
         "reachable": True,
         "ready": view.ready,
         "waiting_for": view.waiting_for,
+        "degraded": view.degraded,
         "metrics_error": view.metrics_error,
         "heap_bytes": _whole(metrics.value("heap_bytes")),
         "memory_limit_bytes": _whole(metrics.value("memory_limit_bytes")),

@@ -21,6 +21,8 @@ def echo_engine(view: EngineView | None, error: str | None) -> None:
     click.echo("engine: ready" if view.ready else "engine: NOT ready")
     for name, why in view.waiting_for.items():
         click.echo(f"  waits for {plain(name)}: {plain(why, 400)}")
+    for name, why in view.degraded.items():
+        click.echo(f"  goes on without {plain(name)}: {plain(why, 400)}")
     if view.metrics_error:
         click.echo(f"  no figures: {plain(view.metrics_error, 400)}")
     for label, text in [] if view.metrics_error else _figures(view):

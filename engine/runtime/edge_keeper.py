@@ -26,13 +26,20 @@ class EdgeKeeper:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keeps until cancelled. Raises `FencedError` when the lease of the reader is somebody else's by now."""
         task_status.started()
-        while True:
-            try:
-                if ids := self.inbox.in_work():
-                    await self.inbox.store.keep(ids)
-                self.figures = await self.inbox.store.figures()
-                self.is_open(True, "")
-            except TransientError as error:
-                self.figures = None
-                self.is_open(False, str(error))
-            await trio.sleep(self.interval_s)
+        try:
+            while True:
+                await self._keep()
+                await trio.sleep(self.interval_s)
+        finally:
+            # Nobody reads here any more: what was said of the store would be said for ever.
+            self.is_open(True, "")
+
+    async def _keep(self) -> None:
+        try:
+            if ids := self.inbox.in_work():
+                await self.inbox.store.keep(ids)
+            self.figures = await self.inbox.store.figures()
+            self.is_open(True, "")
+        except TransientError as error:
+            self.figures = None
+            self.is_open(False, str(error))

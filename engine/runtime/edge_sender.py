@@ -69,8 +69,12 @@ class EdgeSender(Generic[T]):
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Passes on until the channel ends; a batch is acknowledged there when the store, or the fallback, has it."""
         task_status.started()
-        while batch := await self.items.batch(self.batch_max):
-            await self._pass_on(batch)
+        try:
+            while batch := await self.items.batch(self.batch_max):
+                await self._pass_on(batch)
+        finally:
+            # Nobody sends here any more: what was said of the store would be said for ever.
+            self.is_open(True, "")
 
     async def _pass_on(self, batch: Sequence[T]) -> None:
         pairs = [pair for item in batch if (pair := self._encoded(item)) is not None]

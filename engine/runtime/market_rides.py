@@ -1,10 +1,11 @@
 """Free places in calls to the venue's catalogue: whoever can wait a moment for markets asks in a call that goes out anyway.
 
 A call takes a hundred ids. The one for prices goes out every two seconds while anybody looks at prices, it is seldom full, and
-its answer holds whole markets. While no such calls go out, nobody waits for one.
+its answer holds whole markets. While no such calls go out, nobody waits for one. Who cannot wait hails one: it goes out now
+instead of a little later, so that the question costs part of a call and no time.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
@@ -14,6 +15,8 @@ from protocols.venue.gamma import spellings_of
 
 SHOWN_PATIENCE_S, CLOSED_PATIENCE_S = 5.0, 15.0
 """How long somebody waits for a call with a free place."""
+HAILED_PATIENCE_S = 0.5
+"""The same for one that was hailed: it departs at once or not at all."""
 PLACES_MIN = 10
 """So many places empty in the last call tell of room in the next one."""
 SHOWN_LATELY_S, CLOSED_LATELY_S = 3.0, 16.0
@@ -74,6 +77,8 @@ class MarketRides:
 
     carried: int = attrs.field(init=False, default=0)
     """Ids that were answered by somebody else's call."""
+    hail: Callable[[], bool] = attrs.field(init=False, default=lambda: False)
+    """Has the next call among markets that are shown depart now; returns whether it will. Set by whoever makes such calls."""
     _shown: _Stop = attrs.field(init=False, factory=lambda: _Stop(lately_s=SHOWN_LATELY_S, patience_s=SHOWN_PATIENCE_S))
     _closed: _Stop = attrs.field(
         init=False, factory=lambda: _Stop(lately_s=CLOSED_LATELY_S, patience_s=CLOSED_PATIENCE_S)
@@ -111,13 +116,24 @@ class MarketRides:
     async def told(self, condition_ids: Collection[str], *, closed: bool) -> dict[str, bytes | None]:
         """Returns the markets that calls of others brought, None for what is not in this list; ids that nobody asked for are
         left out. Waits only while such calls go out, and not for ever."""
-        stop, now_s = self._stop(closed), trio.current_time()
-        if now_s - stop.departed_s > stop.lately_s:
+        stop = self._stop(closed)
+        if trio.current_time() - stop.departed_s > stop.lately_s:
             await trio.lowlevel.checkpoint()
             return {}
+        return await self._ridden(stop, condition_ids, stop.patience_s)
+
+    async def told_at_once(self, condition_ids: Collection[str]) -> dict[str, bytes | None]:
+        """Returns the same for somebody who cannot wait, among markets that are shown: nothing unless a call departs now."""
+        if not (self.has_places() and self.hail()):
+            await trio.lowlevel.checkpoint()
+            return {}
+        return await self._ridden(self._shown, condition_ids, HAILED_PATIENCE_S)
+
+    async def _ridden(self, stop: _Stop, condition_ids: Collection[str], patience_s: float) -> dict[str, bytes | None]:
+        now_s = trio.current_time()
         riders = [self._board(stop, condition_id) for condition_id in dict.fromkeys(condition_ids)]
         try:
-            with trio.move_on_at(now_s + stop.patience_s):
+            with trio.move_on_at(now_s + patience_s):
                 await _all(rider.landed for rider in riders)
         finally:
             for rider in riders:

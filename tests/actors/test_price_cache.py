@@ -100,6 +100,27 @@ def test_a_price_that_is_asked_for_is_renewed_before_it_is_old():
     assert all(later - earlier >= 2.0 for earlier, later in itertools.pairwise(times))
 
 
+def test_who_hails_a_call_has_all_wanted_prices_renewed_by_it_and_it_is_the_next_one():
+    world = world_of(2)
+
+    async def main():
+        # Nobody wants anything yet.
+        assert not world.cache.hail()
+        for _ in range(2):
+            await world.cache.quotes([condition(1), condition(2)])
+            await trio.sleep(1.2)
+        before = len(world.venue.calls)
+        assert world.cache.hail()
+        await trio.sleep(0.4)
+        # What was renewed a moment ago gains nothing.
+        assert not world.cache.hail()
+        await world.cache.quotes([condition(1), condition(2)])
+        await trio.sleep(1.4)
+        assert [set(values) for _, _, values, _ in world.venue.calls[before:]] == [{condition(1), condition(2)}]
+
+    play(world, main)
+
+
 def test_a_market_that_nobody_asks_for_any_more_is_not_renewed():
     world = world_of(2)
 

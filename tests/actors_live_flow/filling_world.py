@@ -28,9 +28,9 @@ class World(Watched):
     def now_ms(self):
         return self.clock.now_ms()
 
-    def match(self, number, trade=1, *, shares="10", heard=True):
+    def match(self, number, trade=1, *, shares="10", heard=True, transaction_hash=None):
         """The venue matches; the socket says so to whoever listens."""
-        done = venue_fill(number, trade, shares=shares, match_ms=self.now_ms())
+        done = venue_fill(number, trade, shares=shares, match_ms=self.now_ms(), transaction_hash=transaction_hash)
         self.venue.fills.append(done)
         if heard:
             self.sockets.say(done)

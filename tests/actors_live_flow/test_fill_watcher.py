@@ -199,11 +199,35 @@ def test_a_public_row_of_our_wallet_makes_one_poll():
         await trio.sleep(30)
         world.match(1, heard=False)
         for _ in range(5):
-            world.watcher.nudge()
-        await trio.sleep(3)
+            world.watcher.nudge(["0xshown"])
+        await trio.sleep(4.9)
+        assert world.watcher.polls == 0
+        await trio.sleep(1)
 
     world.run(main)
     assert world.watcher.polls == 1
+    assert world.store.status(1) == "FILLED"
+
+
+@pytest.mark.parametrize("told", ["before", "soon after"])
+def test_a_public_row_of_what_the_socket_tells_makes_no_poll(told):
+    world = World(NO_CRASH)
+
+    async def main():
+        world.load()
+        world.journal(bought(1, signed_ms=world.now_ms()))
+        await trio.sleep(30)
+        polls = world.watcher.polls
+        for tells in (told == "before", told != "before"):
+            if tells:
+                world.match(1, transaction_hash="0xSHOWN")
+                await trio.sleep(1)
+            else:
+                world.watcher.nudge(["0xshown"])
+        await trio.sleep(10)
+        assert world.watcher.polls == polls
+
+    world.run(main)
     assert world.store.status(1) == "FILLED"
 
 
@@ -230,9 +254,10 @@ def test_without_crashes_nothing_is_told_twice_by_polls():
         await trio.sleep(10)
         world.match(1)
         for _ in range(4):
-            world.watcher.nudge()
-            await trio.sleep(2)
+            world.watcher.nudge(["0xshown"])
+            await trio.sleep(6)
 
     world.run(main)
+    assert world.watcher.polls == 4
     assert len(world.store.of(Filled)) == 1
     assert not world.store.of(Seen)

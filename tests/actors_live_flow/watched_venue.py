@@ -53,10 +53,14 @@ def venue_order(number: int, *, matched: str | None = "0", status: str = "LIVE",
     )  # fmt: skip
 
 
-def venue_fill(number: int, trade: int = 1, *, shares: str = "10", status: str = "MATCHED", match_ms: int) -> VenueFill:
+def venue_fill(
+    number: int, trade: int = 1, *, shares: str = "10", status: str = "MATCHED", match_ms: int,
+    transaction_hash: str | None = None,
+) -> VenueFill:  # fmt: skip
     return VenueFill(
         trade_id=f"t-{number}-{trade}", order_hash=hash_for(number), condition_id=MARKET, token_id=TOKEN, side="BUY",
-        shares=Decimal(shares), price=Decimal("0.5"), role="TAKER", status=status, transaction_hash=None, match_ms=match_ms,
+        shares=Decimal(shares), price=Decimal("0.5"), role="TAKER", status=status, match_ms=match_ms,
+        transaction_hash=transaction_hash,
     )  # fmt: skip
 
 

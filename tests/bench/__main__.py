@@ -32,7 +32,7 @@ ROWS = {
     "score": (2, 2),
     "training": (8, 20),
     "live": (8, 15),
-    "impact": (20, 50),
+    "impact": (30, 50),
     "replicas": (8, 16),
     "edges": (5, 10),
 }

@@ -44,6 +44,7 @@ class Impact:
     memory_mb: float
     prices: dict[str, float]
     pages: dict[str, float]
+    orders_per_min: float
     order_ms: tuple[float, float]
 
     def api(self, name: str, *without: str) -> float:
@@ -82,8 +83,10 @@ async def _run(bench: Bench, place: Venue, users: int, settings: dict[str, str])
 async def _watched(
     bench: Bench, database: BenchDatabase, engine: EngineHandle, people: list[User], markets: list[str]
 ) -> Impact:
-    seconds, pid = bench.either(60, 300), bench.server.server.pid
+    # A minute holds one order or two, and few calls altogether: three of them tell what a minute costs.
+    seconds, pid = bench.either(180, 300), bench.server.server.pid
     found: dict[str, dict[str, float]] = {}
+    began_s = trio.current_time()
     before, used, cpu = await engine.metrics(), await server_use(database, pid), cpu_s(engine.pid)
 
     async def look(name: str, lines: list[str], interval_s: float, connections: int) -> None:
@@ -93,12 +96,11 @@ async def _watched(
         nursery.start_soon(look, "prices", _price_lines(people, markets), 1.0, len(people))
         # A connection that is idle for long is closed: fewer of them ask more often.
         nursery.start_soon(look, "pages", _page_lines(people), 1.0, max(1, len(people) // PAGE_INTERVAL_S))
-    after, used_after = await engine.metrics(), await server_use(database, pid)
+    after, used_after, took_s = await engine.metrics(), await server_use(database, pid), trio.current_time() - began_s
     order_ms = (
         await own_quantiles_ms(engine, before, ORDER_HISTOGRAM) if _orders(after) > _orders(before) else (0.0, 0.0)
     )
-    cpu_ratio, memory_mb = (cpu_s(engine.pid) - cpu) / seconds, resident_mb(engine.pid)
-    minutes = seconds / 60
+    cpu_ratio, memory_mb, minutes = (cpu_s(engine.pid) - cpu) / took_s, resident_mb(engine.pid), took_s / 60
     window_s = 10.0
     statements = await statements_within(database, bench.server.server.log_path, window_s)
     return Impact(
@@ -115,6 +117,7 @@ async def _watched(
         memory_mb=memory_mb,
         prices=found["prices"],
         pages=found["pages"],
+        orders_per_min=(_orders(after) - _orders(before)) / minutes,
         order_ms=order_ms,
     )
 
@@ -147,6 +150,7 @@ def _upstream(small: Impact, large: Impact, polled: Impact) -> list[Figure]:
         _figure("CLOB calls a minute without trading", polled.api("clob"), "/min", 0, "~200/min (recorded)"),
         *_pair("CLOB calls a minute, one order a minute", small, large, lambda one: one.api("clob"), "/min", 10,
                "~200/min, grows with users"),
+        *_pair("  orders a minute", small, large, lambda one: one.orders_per_min, "/min", None, ""),
         *_pair("Gamma calls a minute", small, large, lambda one: one.api("gamma"), "/min", 36, "~20/min"),
         *_pair("Data API calls a minute, pollers off", small, large, lambda one: one.api("data"), "/min", 5,
                "~100/min, grows with users"),

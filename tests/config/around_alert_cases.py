@@ -1,4 +1,4 @@
-"""What alerts about jobs, coverage, pollers and notices look at: healthy, and in cases. Part of test_alert_rules."""
+"""What alerts around the trades look at, jobs, pollers, engines, edges …: healthy, and in cases. Part of test_alert_rules."""
 
 GONE = None
 HEALTHY = {
@@ -24,6 +24,14 @@ HEALTHY = {
     'polycopy_cluster_versions{}': "1x400",
     'polycopy_member_working{role="ingest"}': "1x400",
     'polycopy_member_heard_age_seconds{}': "3x400",
+    'polycopy_edge_open{edge="lanes"}': "1x400",
+    'polycopy_edge_open{edge="feed_events"}': "1x400",
+    'polycopy_edge_sent_total{edge="lanes"}': "0+100x400",
+    'polycopy_edge_rows_total{result="inserted"}': "0+100x400",
+    'polycopy_edge_rows_total{result="rejected"}': "0x400",
+    'polycopy_edge_read_failures_total{edge="feed_events"}': "2x400",
+    'polycopy_edge_depth{edge="lanes"}': "40x400",
+    'polycopy_edge_dead_letters_total{edge="lanes"}': "0x400",
     'polycopy_tuner_waiting{}': "0x400",
     'polycopy_tuner_ended_total{status="ROLLED_BACK"}': "3x400",
     'polycopy_tuner_ended_total{status="IMPROVED"}': "0+1x400",
@@ -76,6 +84,41 @@ CASES = {
     ),
     "an engine is cut off": ({"polycopy_member_heard_age_seconds{}": "0+60x400"}, {"PolycopyEngineCutOff"}),
     "a restart that was not finished": ({"polycopy_cluster_versions{}": "2x400"}, {"PolycopyVersionsDiffer"}),
+    "redis takes no trades": ({'polycopy_edge_open{edge="lanes"}': "1x30 0x300"}, {"PolycopyEdgeClosed"}),
+    "redis tells an engine that only serves nothing": (
+        {'polycopy_edge_open{edge="feed_events"}': GONE,
+         'polycopy_edge_read_failures_total{edge="feed_events"}': "0x30 0+30x300"},
+        {"PolycopyEdgeClosed"},
+    ),
+    "redis was away for a moment": (
+        {'polycopy_edge_open{edge="lanes"}': "1x30 0 1x300",
+         'polycopy_edge_read_failures_total{edge="feed_events"}': "2x30 6x300"},
+        set(),
+    ),
+    "trades go over redis and nobody writes them": (
+        {'polycopy_edge_rows_total{result="inserted"}': "500x400"}, {"PolycopyEdgeNothingWritten"}
+    ),
+    "nobody holds the lease of the edge": (
+        {f'polycopy_edge_rows_total{{result="{result}"}}': GONE for result in ("inserted", "rejected")},
+        {"PolycopyEdgeNothingWritten"},
+    ),
+    "all trades go over redis": ({'polycopy_rows_written_total{result="inserted"}': "500x400"}, set()),
+    "no edge leaves": (
+        {f"polycopy_edge_{name}": GONE
+         for name in ('open{edge="lanes"}', 'open{edge="feed_events"}', 'sent_total{edge="lanes"}',
+                      'rows_total{result="inserted"}', 'rows_total{result="rejected"}', 'depth{edge="lanes"}',
+                      'read_failures_total{edge="feed_events"}', 'dead_letters_total{edge="lanes"}')},
+        set(),
+    ),
+    "the reader of an edge is slow": (
+        {'polycopy_edge_depth{edge="lanes"}': "0+200x400"}, {"PolycopyEdgeBehind"}
+    ),
+    "an item of an edge that nobody understands": (
+        {'polycopy_edge_dead_letters_total{edge="lanes"}': "0x30 1x300"}, {"PolycopyEdgeDeadLetters"}
+    ),
+    "a row from an edge is rejected": (
+        {'polycopy_edge_rows_total{result="rejected"}': "0x30 1x300"}, {"PolycopyRowsRejected"}
+    ),
     "nobody is polled": ({"polycopy_poller_idle_seconds{}": "0+60x400"}, {"PolycopyPollerStandsStill"}),
     "targets wait for their polls": (
         {'polycopy_poller_cycle_seconds{lane="target"}': "90x400"},
@@ -85,4 +128,4 @@ CASES = {
         {'polycopy_poller_snapshots_incomplete_total{tier="hot"}': "0+1x400"},
         {"PolycopySnapshotsIncomplete"},
     ),
-}
+}  # fmt: skip

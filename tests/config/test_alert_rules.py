@@ -102,7 +102,10 @@ CASES = {
         },
         {"PolycopyFilterStandsStill"},
     ),
-    "nothing written": ({'polycopy_rows_written_total{result="inserted"}': STILL}, {"PolycopyNothingWritten"}),
+    "nothing written": (
+        {'polycopy_rows_written_total{result="inserted"}': STILL, 'polycopy_edge_sent_total{edge="lanes"}': GONE},
+        {"PolycopyNothingWritten"},
+    ),
     "only repeats": (
         {
             'polycopy_rows_written_total{result="inserted"}': STILL,

@@ -4,6 +4,7 @@ import pytest
 
 from config.cluster import roles_of
 from config.loader import ConfigError, load_config
+from engine.edges import leaving
 from engine.roles import EVERY_PART, parts_of, share_of, working
 from protocols.cluster import EVERY_ROLE, ClusterView, MemberReport, Role
 
@@ -74,6 +75,25 @@ def test_one_function_says_what_a_set_of_roles_starts():
     assert all(
         getattr(EVERY_PART, name) for name in ("ingest", "poll", "jobs", "jobs_that_need_ingest", "notices", "api")
     )
+
+
+@pytest.mark.parametrize(
+    ("roles", "parts", "edges"),
+    [
+        ("all", (True, True, True), {"lanes", "feed_events"}),
+        ("ingest, decide", (True, True, False), {"lanes", "feed_events"}),
+        ("api", (False, False, True), {"feed_events"}),
+        ("execute, api", (False, False, True), {"feed_events"}),
+        ("execute, jobs", (False, False, False), set()),
+    ],
+)
+def test_an_edge_leaves_engines_whose_roles_use_it(roles, parts, edges):
+    started = parts_of(roles_of(roles))
+    assert (started.lanes, started.tells_feeds, started.hears_commits) == parts
+    over_redis = {f"channels.{name}.transport": "redis" for name in ("lanes", "feed_events")}
+    config = load_config(environ={"POLYCOPY_REDIS__URL": "redis://localhost:6379/0"}, overrides=over_redis)
+    assert leaving(config, started) == edges
+    assert leaving(load_config(environ={}), started) == set()
 
 
 def test_a_standby_does_not_work_at_what_needs_the_lease():

@@ -141,3 +141,62 @@ async def test_a_full_call_takes_nobody_along(autojump_clock):
             await trio.sleep(2)
             await prices.find(MarketKey.CONDITION, many, closed=None)
     assert [ids for path, ids, _, _ in gamma.calls if path == "/markets"] == [[condition(200)]]
+
+
+def hailing(gamma):
+    rides = MarketRides()
+    return rides, GammaPrices(api=gamma, rides=rides), GammaCatalog(api=gamma, hailed_rides=rides)
+
+
+async def test_who_cannot_wait_hails_the_call_for_prices_and_costs_no_other(autojump_clock):
+    gamma = Gamma(market(1), market(2))
+    rides, prices, catalog = hailing(gamma)
+    await prices.find(MarketKey.CONDITION, [condition(1)], closed=None)
+    await trio.sleep(1)
+    async with trio.open_nursery() as nursery:
+
+        def hail():
+            nursery.start_soon(lambda: prices.find(MarketKey.CONDITION, [condition(1)], closed=None))
+            return True
+
+        rides.hail = hail
+        before_s = trio.current_time()
+        riders = await catalog.markets([condition(2), condition(7)], closed=None)
+    assert [one.condition_id for one in riders] == [condition(2)]
+    assert trio.current_time() - before_s == pytest.approx(0.01)
+    assert [sorted(ids) for _, ids, _, _ in gamma.calls] == [
+        [condition(1)], sorted([condition(1), condition(2), condition(7)])
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "why", ["no call departs", "the call fails", "it departs without him", "none went out lately", "full"]
+)
+async def test_a_hail_in_vain_costs_half_a_second_at_most(autojump_clock, why):
+    gamma = Gamma(market(1), market(2))
+    rides, prices, catalog = hailing(gamma)
+    many = [condition(number) for number in range(1, 96 if why == "full" else 2)]
+    await prices.find(MarketKey.CONDITION, many, closed=None)
+    await trio.sleep(4 if why == "none went out lately" else 1)
+    hailed = []
+    async with trio.open_nursery() as nursery:
+
+        async def departs():
+            gamma.fails = True
+            with pytest.raises(TransientError):
+                await prices.find(MarketKey.CONDITION, [condition(1)], closed=None)
+            gamma.fails = False
+
+        def hail():
+            hailed.append(trio.current_time())
+            if why == "the call fails":
+                nursery.start_soon(departs)
+            return why != "no call departs"
+
+        rides.hail = hail
+        before_s = trio.current_time()
+        found = await catalog.markets([condition(2)], closed=None)
+    assert [one.condition_id for one in found] == [condition(2)]
+    assert gamma.calls[-1][:2] == ("/markets", [condition(2)])
+    assert trio.current_time() - before_s <= 0.52
+    assert bool(hailed) is (why not in {"none went out lately", "full"})

@@ -54,6 +54,7 @@ async def test_health_readiness_and_metrics_need_no_token(engine):
         engine.readiness.wait_for("database", "not reached yet")
         ready = await client.get("/readyz", token=None)
         assert (ready.status_code, ready.json()["waiting_for"]) == (503, {"database": "not reached yet"})
+        assert ready.json()["degraded"] == {}
         metrics = await client.get("/metrics", token=None)
         assert "polycopy_heap_bytes" in metrics.text
         forwarded = {"X-Forwarded-For": "203.0.113.7"}
@@ -62,6 +63,16 @@ async def test_health_readiness_and_metrics_need_no_token(engine):
         for response in (health, ready, metrics):
             assert response.headers["x-content-type-options"] == "nosniff"
             assert response.headers["cache-control"] == "no-store"
+
+
+async def test_what_an_engine_goes_on_without_is_told_and_takes_no_traffic_away(engine):
+    async with serving(engine_app(engine, CollectorRegistry())) as client:
+        engine.readiness.degraded_by("edge feed_events", "no answer")
+        degraded = await client.get("/readyz", token=None)
+        assert (degraded.status_code, degraded.json()["ready"]) == (200, True)
+        assert (degraded.json()["waiting_for"], degraded.json()["degraded"]) == ({}, {"edge feed_events": "no answer"})
+        engine.readiness.restored("edge feed_events")
+        assert (await client.get("/readyz", token=None)).json()["degraded"] == {}
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz/", "/api", "/metrics/x", "/%61pi"])

@@ -103,6 +103,15 @@ async def test_a_standby_answers_without_a_graph():
     assert [one["name"] for one in document["actors"]] == ["feed_hub"]
 
 
+async def test_what_an_engine_goes_on_without_is_shown_and_it_is_ready():
+    engine, _ = engine_of()
+    engine.readiness.reached("lease")
+    engine.readiness.degraded_by("edge feed_events", "no answer")
+    async with serving_routes(*engine_watch_routes(watch_of(engine))) as client:
+        document = (await client.get(PATH)).json()
+    assert (document["ready"], document["waitingFor"]) == (True, {"edge feed_events": "no answer"})
+
+
 async def test_only_administrators_may_look():
     gate = gate_of({TOKEN: principal(Scope.READ, Scope.TRADE)})
     async with serving_routes(*engine_watch_routes(watch_of(engine_of()[0])), gate=gate) as client:

@@ -84,6 +84,7 @@ def test_schema_as_json_has_everything_an_operator_may_ask():
         "http.admin_token",
         "http.metrics_token",
         "notify.mail_url",
+        "redis.url",
     }
 
 

@@ -79,7 +79,8 @@ async def read(port, **settings):
 
 
 def ready(_):
-    return JSONResponse({"ready": True, "waiting_for": {}, "actors": {"watch": "up"}})
+    body = {"ready": True, "waiting_for": {}, "degraded": {"edge e": "no answer"}, "actors": {"watch": "up"}}
+    return JSONResponse(body)
 
 
 async def test_a_state_is_read_with_the_token_and_wherever_the_engine_listens():
@@ -92,6 +93,7 @@ async def test_a_state_is_read_with_the_token_and_wherever_the_engine_listens():
     async with serving(ready, metrics) as port:
         view = await read(port, host="0.0.0.0", metrics_token=Secret("abc"))
     assert (view.ready, view.actors, view.metrics_error) == (True, {"watch": "up"}, None)
+    assert view.degraded == {"edge e": "no answer"}
     assert view.metrics.value("ready") == 1
     assert seen == ["Bearer abc"]
 

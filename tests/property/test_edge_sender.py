@@ -80,6 +80,7 @@ def test_what_is_sent_is_in_the_store_in_order():
         assert world.told == []
 
     run(world, main)
+    assert world.told == [(True, "")]
 
 
 def test_a_store_that_is_gone_for_longer_than_patience_sends_items_the_other_way_and_says_so():
@@ -107,6 +108,19 @@ def test_a_store_that_is_gone_for_longer_than_patience_sends_items_the_other_way
         assert world.told[-1] == (True, "")
 
     run(world, main)
+
+
+def test_a_sender_that_ends_leaves_no_word_of_trouble_behind():
+    world = World()
+
+    async def main():
+        world.store.is_up = False
+        await world.outbox.send_many(range(5))
+        await trio.sleep(2)
+        assert world.told[-1] == (False, "down")
+
+    run(world, main)
+    assert world.told[-1] == (True, "")
 
 
 def test_a_full_store_is_trouble_too_and_what_it_took_is_not_sent_twice():

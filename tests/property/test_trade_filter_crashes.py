@@ -106,11 +106,11 @@ class Filtered:
     raw_trades: Channel
     markets: Channel
     plan: CrashPlan
-    told: list
+    told: set
 
 
 def filtered(sightings, *, crash_at=frozenset(), partly=0, batch_max=4, capacity=3, pauses_ms=(0,)):
-    plan, told = CrashPlan(crash_at), []
+    plan, told = CrashPlan(crash_at), set()
     raw_trades, markets = Channel("raw_trades", capacity), Channel("markets", 2, Overflow.DROP_NEWEST)
     policy = LanePolicy(lanes=3, lane_of=lambda laned: laned.lane, shed_from=3, shed_above=capacity)
     writer = Channel("writer", capacity, Overflow.LANES, policy)
@@ -123,7 +123,7 @@ def filtered(sightings, *, crash_at=frozenset(), partly=0, batch_max=4, capacity
         markets=FlakyOutbox(market_outbox, plan),
         targets=Targets(),
         config=FilterConfig(batch_max=batch_max),
-        own={STRANGER: lambda: told.append(STRANGER)},
+        own={STRANGER: told.update},
     )
     writes = (copied_outbox, kept_outbox, market_outbox)
     child = Child(name="trade_filter", run=actor.run, reads=(raw_trades,), writes=writes)
@@ -169,9 +169,10 @@ def check_the_promise(sightings, **world):
     assert len({laned.trade.trade_id for laned in result.kept}) == len(fills)
     assert result.actor.malformed == malformed
     strangers = sum(seen.fill[1] == STRANGER for seen in sightings)
+    shown = {seen.fill[0] for seen in sightings if seen.fill[1] == STRANGER}
     assert result.actor.seen_by_lane["none"] == strangers
-    # Whoever owns a wallet hears of its trades, also when nobody follows it.
-    assert bool(result.told) == bool(strangers)
+    # Whoever owns a wallet hears of its transactions, also when nobody follows it.
+    assert result.told == shown
     assert sum(result.actor.seen_by_lane.values()) - strangers == len(fills)
     assert not result.raw_trades.dead_letters
     if not result.plan.crashes:

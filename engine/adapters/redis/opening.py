@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-from config.redis import REDIS
 from config.schema import EngineConfig
 from engine.adapters.redis.address import address_of
 from engine.adapters.redis.connection import RedisOffice, open_redis
@@ -22,10 +21,6 @@ class RedisEdges:
     config: EngineConfig
     _office: RedisOffice
 
-    def leaves(self, name: str) -> bool:
-        """Whether this edge is configured to leave the process."""
-        return self.config.channels[name].transport == REDIS
-
     def lanes(self, who: str) -> RedisEdgeStore:
         """Returns an end of the edge of lanes 1 and 2, which holds when it is full."""
         redis = self.config.redis
@@ -39,7 +34,7 @@ class RedisEdges:
         return self._end(edge, who)
 
     def feed_events(self, who: str) -> RedisEdgeStore:
-        """Returns an end of the edge of feed events, which every process reads as a whole."""
+        """Returns an end of the edge of feed events, which every process with a feed reads as a whole."""
         redis = self.config.redis
         edge = RedisEdge(name="feed_events", prefix=redis.prefix, items_max=FEED_EVENTS_MAX, drops=True, fan_out=True)
         return self._end(edge, who)
