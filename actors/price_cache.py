@@ -142,8 +142,9 @@ class PriceCache:
 
     def hail(self) -> bool:
         """Has the next call depart now instead of a little later, for others who ask along; returns whether it will. Never
-        waits. Everything that is wanted is renewed by it, so that it costs part of a call."""
-        return self._pilot.renew_early()
+        waits. Everything that is wanted is renewed by it, so that it costs part of a call. Where prices are shared it may be
+        another replica's call, which takes nobody along from here: then never."""
+        return self.sharing is None and self._pilot.renew_early()
 
     async def condition_id_of(self, name: MarketName) -> str | None:
         """Returns the condition id of a slug or token; None when the venue has no such market. Raises `TransientError`."""

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from actors.price_sharing import PriceSharing
 from actors.rules.price_hot_set import AGE_MIN
 from config.redis import REDIS
 from config.schema import EngineConfig
@@ -29,7 +28,5 @@ async def opened_price_sharing(
         raise MissingClientError(f"prices over redis need the extra `cluster` of this package ({error})") from None
     async with open_redis(address_of(config.redis)) as office:
         calls, waiting = office.connection("price-calls"), office.connection("price-news")
-        store = RedisQuotes(
-            prefix=config.redis.prefix, calls=calls, waiting=waiting, ride_ms=round(AGE_MIN * config.prices.ttl_ms)
-        )
-        yield PriceSharing(store=store, name=name)
+        ride_ms = round(AGE_MIN * config.prices.ttl_ms)
+        yield RedisQuotes(prefix=config.redis.prefix, calls=calls, waiting=waiting, ride_ms=ride_ms)

@@ -38,6 +38,7 @@ from protocols.notifications import MessageSender, NotificationStore
 from protocols.paper import SettlePass
 from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
 from protocols.sessions import PasswordHasher, PasswordStore, SessionStore
+from protocols.shared_quotes import SharedQuotes
 from protocols.users import TokenStore
 
 CLAIM_FACTOR = 2
@@ -73,7 +74,7 @@ class ServicePorts:
     """Either switch of live trading is on: nobody gets far without a password then."""
     parts: Parts = EVERY_PART
     """What of it all this process runs."""
-    price_sharing: PriceSharing | None = None
+    shared_quotes: SharedQuotes | None = None
     """None: prices are shared with no other engine."""
 
 
@@ -118,7 +119,7 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         clock=io.clock,
         rng=io.rng,
         ages=io.price_age,
-        sharing=io.price_sharing,
+        sharing=None if io.shared_quotes is None else PriceSharing(store=io.shared_quotes, name=io.owner),
     )
     live_passes, late_trades, settling = Finder[LivePasses](), Finder[LateTrades](), Finder[SettlePass]()
     jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current, settling=settling.current)

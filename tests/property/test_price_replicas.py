@@ -95,6 +95,20 @@ def test_a_price_that_may_be_old_is_fetched_once_for_all_replicas():
     assert len(world.venue.calls) == 1
 
 
+def test_nobody_hails_a_call_that_another_replica_may_make():
+    world = ReplicaWorld(count=1, venue=FakeVenue(numbers={1}))
+    hailed = []
+
+    async def main():
+        await world.replicas[0].quotes([1])
+        await trio.sleep(1.0)
+        await world.replicas[0].quotes([1])
+        hailed.append(world.replicas[0].cache.hail())
+
+    run_jumping(lambda: world.during(main))
+    assert hailed == [False]
+
+
 def test_a_replica_that_starts_finds_the_last_prices():
     world = ReplicaWorld(count=1, venue=FakeVenue(numbers={1, 2}))
 
