@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import attrs
 import trio
 
+from actors.price_crew import PriceCrew
 from actors.price_desk import PriceDesk
 from actors.price_flight import Flight, FlightQueue
 from actors.price_memory import Entry, Forgetful, PriceMemory
 from actors.price_pilot import PricePilot
+from actors.price_sharing import PriceSharing
 from actors.price_subscription import PriceSubscription
 from actors.price_writes import PriceWrites
 from actors.rules.allowance import Allowance
@@ -55,6 +58,8 @@ class PriceCache:
     rng: Random
     ages: Observer | None = None
     """Takes the age in seconds of each quote of an open market that is served."""
+    sharing: PriceSharing | None = None
+    """None: no other replica is told of anything."""
     results: Counter[str] = attrs.field(init=False, factory=Counter)
     """Markets asked for, by `hit`, `wait`, `stale`, `missing` and `unavailable`."""
     memory: PriceMemory = attrs.field(init=False)
@@ -91,11 +96,15 @@ class PriceCache:
             freshness=self._freshness,
             clock=self.clock,
         )
+        if self.sharing is not None:
+            self._pilot.share = partial(self.sharing.share, crew=PriceCrew(self._pilot))
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Makes the calls and the writes until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.writes.run)
+            if self.sharing is not None:
+                nursery.start_soon(self.sharing.run, PriceCrew(self._pilot))
             task_status.started()
             while True:
                 await self._until_departure()
@@ -133,8 +142,9 @@ class PriceCache:
 
     def hail(self) -> bool:
         """Has the next call depart now instead of a little later, for others who ask along; returns whether it will. Never
-        waits. Everything that is wanted is renewed by it, so that it costs part of a call."""
-        return self._pilot.renew_early()
+        waits. Everything that is wanted is renewed by it, so that it costs part of a call. Where prices are shared it may be
+        another replica's call, which takes nobody along from here: then never."""
+        return self.sharing is None and self._pilot.renew_early()
 
     async def condition_id_of(self, name: MarketName) -> str | None:
         """Returns the condition id of a slug or token; None when the venue has no such market. Raises `TransientError`."""
@@ -200,17 +210,18 @@ class PriceCache:
             if self._absent.holds(condition_id, now_s):
                 return None
             may_ask = not self._undecided.holds(condition_id, now_s) and self._may_ask_new(condition_id, now_s)
-            flight = self.queue.book(condition_id, now_s) if may_ask else None
+            flight = self.queue.book(condition_id, now_s, self._freshness.shared_s(limit_s)) if may_ask else None
             return _UNDECIDED if flight is None else flight
         quote = entry.quote
         if self._freshness.serves(quote, limit_s, now_s):
             if not quote.resolved and limit_s <= self._freshness.served_s:
                 entry.asked_s = now_s
                 if now_s - quote.observed_s >= self._freshness.due_s(quote) and self._may_ask(entry, now_s):
-                    self.queue.book(condition_id, now_s)
+                    self.queue.book(condition_id, now_s, self._freshness.shared_s(limit_s))
             return quote
         entry.asked_s = now_s
-        flight = self.queue.book(condition_id, now_s) if self._may_ask(entry, now_s) else None
+        good_s = self._freshness.shared_s(limit_s)
+        flight = self.queue.book(condition_id, now_s, good_s) if self._may_ask(entry, now_s) else None
         return _stale(quote) if flight is None else flight
 
     def _may_ask_new(self, wanted: str, now_s: float) -> bool:

@@ -22,7 +22,8 @@ class Flight:
     """Filled until it departs; `landed` is set however it ends."""
 
     opened_s: float
-    wanted: dict[Wanted, None] = attrs.field(init=False, factory=dict)
+    wanted: dict[Wanted, float] = attrs.field(init=False, factory=dict)
+    """With the age in seconds below which a price by another replica is good enough."""
     riders: set[str] = attrs.field(init=False, factory=set)
     """Those of them for which nobody waits."""
     values: int = attrs.field(init=False, default=0)
@@ -81,11 +82,12 @@ class FlightQueue:
         room = bool(self._waiting) and self._waiting[-1].values + spellings(wanted) <= VALUES_MAX
         return room or wanted in self._booked
 
-    def book(self, wanted: Wanted, now_s: float) -> Flight | None:
+    def book(self, wanted: Wanted, now_s: float, age_max_s: float = 0.0) -> Flight | None:
         """Returns the flight that brings it, a new one if need be; None when too many wait already."""
         flight = self._booked.get(wanted)
         if flight is not None:
             flight.riders.discard(wanted)
+            flight.wanted[wanted] = min(flight.wanted[wanted], age_max_s)
             return flight
         cost = spellings(wanted)
         if not self._waiting or self._waiting[-1].values + cost > VALUES_MAX:
@@ -94,7 +96,7 @@ class FlightQueue:
                 return None
             self._waiting.append(Flight(now_s))
         flight = self._waiting[-1]
-        self._add(flight, wanted, cost)
+        self._add(flight, wanted, cost, age_max_s)
         self.wake.set()
         return flight
 
@@ -106,12 +108,12 @@ class FlightQueue:
         """Takes the first flight out."""
         return self._waiting.popleft()
 
-    def ride(self, flight: Flight, condition_ids: Iterable[str]) -> None:
+    def ride(self, flight: Flight, condition_ids: Iterable[str], age_max_s: float = 0.0) -> None:
         """Lets more markets take part in a flight that departs, as far as there is room."""
         for condition_id in condition_ids:
             cost = spellings(condition_id)
             if condition_id not in self._booked and flight.values + cost <= VALUES_MAX:
-                self._add(flight, condition_id, cost)
+                self._add(flight, condition_id, cost, age_max_s)
                 flight.riders.add(condition_id)
 
     def land(self, flight: Flight) -> None:
@@ -122,7 +124,7 @@ class FlightQueue:
         flight.landed.set()
         self.wake.set()
 
-    def _add(self, flight: Flight, wanted: Wanted, cost: int) -> None:
-        flight.wanted[wanted] = None
+    def _add(self, flight: Flight, wanted: Wanted, cost: int, age_max_s: float) -> None:
+        flight.wanted[wanted] = age_max_s
         flight.values += cost
         self._booked[wanted] = flight

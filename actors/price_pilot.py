@@ -1,17 +1,17 @@
 """What happens on a flight: rows, then Gamma with whoever rides along, then the CLOB, and what became of each market."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
 import trio
 
 from actors.price_desk import Gathered, PriceDesk
 from actors.price_flight import VALUES_MAX, Flight, FlightQueue, fitting
-from actors.price_memory import Forgetful, PriceMemory
+from actors.price_memory import Entry, Forgetful, PriceMemory
 from actors.price_subscription import PriceSubscription
 from actors.price_writes import PriceWrites
 from actors.rules.price_freshness import CLOSED_SERVED_S, Freshness
-from actors.rules.price_hot_set import Candidate, riders
+from actors.rules.price_hot_set import AGE_MIN, Candidate, riders
 from actors.rules.price_wire import quote_of
 from protocols.clock import WallClock
 from protocols.errors import TransientError
@@ -37,6 +37,8 @@ class PricePilot:
     undecided: Forgetful[str | MarketName]
     freshness: Freshness
     clock: WallClock
+    share: Callable[[Flight], Awaitable[None]] | None = None
+    """Brings what a flight wants together with other replicas; None: there are none."""
     store_failures: int = attrs.field(init=False, default=0)
     _store_rests_until_s: float = attrs.field(init=False, default=float("-inf"))
     told_stale: set[str] = attrs.field(init=False, factory=set)
@@ -45,11 +47,19 @@ class PricePilot:
     async def fly(self, flight: Flight) -> None:
         """Learns what a flight wants to know, and whatever else is due."""
         await self._look_up(flight)
-        sent_s, sent_ms = trio.current_time(), self.clock.now_ms()
         # Once more: the rows may have taken their time.
         self.board(flight)
-        along = () if self.desk.gamma.blocked(sent_s) else self._along(flight, sent_s)
-        asked = [id_ for id_ in flight.condition_ids if id_ not in flight.quotes]
+        await (self.fetch_all(flight) if self.share is None else self.share(flight))
+
+    async def fetch_all(self, flight: Flight) -> None:
+        """Asks the venue for whatever a flight has not brought yet."""
+        now_s = trio.current_time()
+        asked = [id_ for id_ in flight.condition_ids if id_ not in flight.quotes and id_ not in flight.absent]
+        await self.fetch(flight, asked, () if self.desk.gamma.blocked(now_s) else self.hidden_riders(flight, now_s))
+
+    async def fetch(self, flight: Flight, asked: Sequence[str], along: Sequence[str]) -> None:
+        """Asks the venue for some markets; `along` in a call for hidden ones, if there is one anyway."""
+        sent_s, sent_ms = trio.current_time(), self.clock.now_ms()
         for condition_id in asked:
             if (entry := self.memory.get(condition_id)) is not None:
                 entry.tried_s = sent_s
@@ -79,7 +89,8 @@ class PricePilot:
         ):
             return
         shown = [one for one in self._free(now_s) if not one.hidden]
-        self.queue.ride(flight, riders(shown, VALUES_MAX - flight.values, now_s, self.freshness.ttl_s))
+        ttl_s = self.freshness.ttl_s
+        self.queue.ride(flight, riders(shown, VALUES_MAX - flight.values, now_s, ttl_s), AGE_MIN * ttl_s)
 
     def renew_early(self) -> bool:
         """Books what was renewed longest ago and is wanted, before it is due; returns whether there is such a market."""
@@ -116,7 +127,7 @@ class PricePilot:
             if self.queue.is_booked(condition_id):
                 continue
             if due_s <= now_s:
-                if self.queue.book(condition_id, now_s) is None:
+                if self.queue.book(condition_id, now_s, self.freshness.shared_s(0)) is None:
                     next_s = min(next_s, now_s + WATCH_PAUSE_S)
             else:
                 next_s = min(next_s, due_s)
@@ -125,7 +136,7 @@ class PricePilot:
     def _is_hopeless(self, condition_id: str, now_s: float) -> bool:
         return self.undecided.holds(condition_id, now_s) or self.absent.holds(condition_id, now_s)
 
-    def _along(self, flight: Flight, now_s: float) -> Sequence[str]:
+    def hidden_riders(self, flight: Flight, now_s: float) -> Sequence[str]:
         """Returns hidden markets that ask along if a flight has to look for such ones anyway."""
         hidden = [one for one in self._free(now_s) if one.hidden]
         return fitting(riders(hidden, VALUES_MAX, now_s, CLOSED_SERVED_S), VALUES_MAX - flight.values)
@@ -155,7 +166,7 @@ class PricePilot:
         for name, condition_id in flight_names.items():
             self._name(flight, name, condition_id)
 
-    async def _ask_gamma(self, flight: Flight, asked: list[str], gathered: Gathered, along: Sequence[str]) -> bool:
+    async def _ask_gamma(self, flight: Flight, asked: Sequence[str], gathered: Gathered, along: Sequence[str]) -> bool:
         entries = {id_: entry for id_ in asked if (entry := self.memory.get(id_)) is not None}
         hidden = frozenset(id_ for id_, entry in entries.items() if entry.hidden)
         answered = True
@@ -179,30 +190,37 @@ class PricePilot:
     def _settle(self, flight: Flight, gathered: Gathered, source: PriceSource, sent_s: float, sent_ms: int) -> None:
         """Takes what came to memory, to those who wait, to streams and to the database."""
         for condition_id, facts in gathered.markets.items():
-            entry = self.memory.get(condition_id)
-            last = None if entry is None else entry.quote
+            last = self.last(condition_id)
             quote = quote_of(facts, source, as_of_ms=sent_ms, observed_s=sent_s, last=last)
-            entry = self.memory.put(quote)
+            hidden = condition_id in gathered.hidden if source is PriceSource.GAMMA else None
+            entry = self.remember(quote, last, hidden=hidden)
             entry.tried_s = sent_s
-            if source is PriceSource.GAMMA:
-                entry.hidden = condition_id in gathered.hidden
             flight.quotes[condition_id] = quote
-            self.absent.discard(condition_id)
-            watching = self.watchers.get(condition_id, ())
             if entry.quote is quote:
                 asked_s = max(entry.asked_s, flight.opened_s if condition_id in flight.wanted else float("-inf"))
-                requested_ms = sent_ms if watching else sent_ms - round(min(sent_s - asked_s, 600.0) * 1000)
+                is_watched = condition_id in self.watchers
+                requested_ms = sent_ms if is_watched else sent_ms - round(min(sent_s - asked_s, 600.0) * 1000)
                 self.writes.note(facts, observed_ms=sent_ms, requested_ms=requested_ms)
-            if last is None or last.document is not quote.document or condition_id in self.told_stale:
-                self.told_stale.discard(condition_id)
-                for subscription in watching:
-                    subscription.offer(quote)
         for name in flight.market_names:
             for facts in gathered.markets.values():
                 if name not in flight.names and name.names(facts):
                     self._name(flight, name, facts.condition_id)
 
-    def _give_up(self, flight: Flight, asked: list[str], vanished: set[str]) -> None:
+    def remember(self, quote: Quote, last: Quote | None, *, hidden: bool | None) -> Entry:
+        """Takes a quote to memory and to streams. `hidden` None: its source does not tell."""
+        condition_id = quote.facts.condition_id
+        entry = self.memory.put(quote)
+        if hidden is not None:
+            entry.hidden = hidden
+        self.absent.discard(condition_id)
+        is_news = last is None or last.document is not quote.document or condition_id in self.told_stale
+        if is_news and entry.quote is quote:
+            self.told_stale.discard(condition_id)
+            for subscription in self.watchers.get(condition_id, ()):
+                subscription.offer(quote)
+        return entry
+
+    def _give_up(self, flight: Flight, asked: Sequence[str], vanished: set[str]) -> None:
         """Says of everything that did not come why it did not."""
         now_s = trio.current_time()
         for absent in flight.absent:
@@ -231,9 +249,14 @@ class PricePilot:
         self.memory.name(name, condition_id)
         flight.names[name] = condition_id
 
-    def _facts(self, condition_id: str) -> MarketFacts | None:
+    def last(self, condition_id: str) -> Quote | None:
+        """Returns what memory has of a market."""
         entry = self.memory.get(condition_id)
-        return None if entry is None else entry.quote.facts
+        return None if entry is None else entry.quote
+
+    def _facts(self, condition_id: str) -> MarketFacts | None:
+        last = self.last(condition_id)
+        return None if last is None else last.facts
 
     def _row_quote(self, row: StoredMarket) -> Quote:
         now_s = trio.current_time()

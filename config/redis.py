@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"(rediss?://[^\s/]+(/\d{0,4})?|unix://\S*/\S+)")
 
 @attrs.frozen(kw_only=True)
 class RedisConfig:
-    """The server between processes. Nothing connects to it, and its client is not loaded, while every edge is `memory`."""
+    """The server between processes. Nothing connects to it, and its client is not loaded, while every transport is `memory`."""
 
     url: Secret | None = secret(
         doc="redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// with TLS, or unix:///path; a server from version 7.0 on"
@@ -58,8 +58,8 @@ class EdgeSetting(Protocol):
     def transport(self) -> str: ...
 
 
-def redis_problems(config: RedisConfig, channels: Mapping[str, EdgeSetting]) -> list[str]:
-    """Returns what is wrong with edges and address, as `path: reason` lines that show no address."""
+def redis_problems(config: RedisConfig, channels: Mapping[str, EdgeSetting], prices: EdgeSetting) -> list[str]:
+    """Returns what is wrong with transports and address, as `path: reason` lines that show no address."""
     leaving = [name for name, channel in channels.items() if channel.transport == REDIS]
     allowed = ", ".join(EDGES_OVER_REDIS)
     problems = [
@@ -71,6 +71,8 @@ def redis_problems(config: RedisConfig, channels: Mapping[str, EdgeSetting]) -> 
         problems.append("redis.url: must be an address such as redis://HOST:PORT/0, rediss://… or unix:///path")
     if leaving and config.url is None:
         problems.append(f"redis.url: is needed by channels.{leaving[0]}.transport, by url_file or the environment")
+    elif prices.transport == REDIS and config.url is None:
+        problems.append("redis.url: is needed by prices.transport, by url_file or the environment")
     if config.take_over_idle_ms < 2_000 * config.timeout_s:
         problems.append(
             "redis.take_over_idle_ms: must be at least twice redis.timeout_s, or living consumers lose items"

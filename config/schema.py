@@ -169,6 +169,9 @@ class PricesConfig:
     markets_max: int = whole(2_000, at_least=100, at_most=100_000, doc="markets kept in memory")
     write_interval_s: float = number(5, at_least=0.5, at_most=600, doc="a changed price is stored at most this often")
     backoff_max_s: float = number(60, at_least=1, at_most=600, doc="longest pause after refusals of an upstream")
+    transport: str = choice(
+        MEMORY, MEMORY, REDIS, doc="redis: a price that one engine has fetched serves all that are set so"
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -282,7 +285,7 @@ def cross_checks(config: EngineConfig) -> list[str]:
     if config.writer.retry_delay_max_s < config.writer.retry_delay_s:
         problems.append("writer.retry_delay_max_s: must not be less than writer.retry_delay_s")
     problems += role_problems(config.cluster)
-    problems += redis_problems(config.redis, config.channels)
+    problems += redis_problems(config.redis, config.channels, config.prices)
     return problems + account_problems(config.live) + notify_problems(config.notify)
 
 

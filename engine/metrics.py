@@ -20,6 +20,7 @@ from engine.login_metrics import login_families
 from engine.model_metrics import model_families
 from engine.notify_metrics import notify_families
 from engine.poll_metrics import poll_families
+from engine.price_metrics import price_families
 from engine.running import Engine
 from engine.tuner_metrics import tuner_families
 
@@ -200,13 +201,12 @@ class EngineCollector(Collector):
         streams = GaugeMetricFamily("polycopy_feed_streams", "Open streams of the feed")
         events = CounterMetricFamily("polycopy_feed_events", "Trades handed to streams")
         resyncs = CounterMetricFamily("polycopy_feed_resyncs", "Streams told that they missed trades")
-        prices = CounterMetricFamily("polycopy_price_requests", "Markets asked for by result", labels=["result"])
         if services is not None:
-            _add_all(prices, services.price_cache.results)
             streams.add_metric([], services.feed_hub.clients)
             events.add_metric([], services.feed_hub.events)
             resyncs.add_metric([], services.feed_hub.resyncs)
-        yield from (streams, events, resyncs, prices)
+        yield from (streams, events, resyncs)
+        yield from price_families(services.price_cache if services else None)
         yield from job_families(services.scheduler if services else None)
         yield from coverage_families(services.coverage if services else None, self.now_s)
         yield from tuner_families(services.tuner if services else None)

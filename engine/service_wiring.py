@@ -16,6 +16,7 @@ from actors.notifier import Notifier
 from actors.polling.poll_figures import PollFigures
 from actors.polling.poll_outlets import PollOutlets
 from actors.price_cache import PriceCache
+from actors.price_sharing import PriceSharing
 from actors.scheduler import Scheduler
 from actors.session_registry import SessionRegistry
 from actors.token_registry import TokenRegistry
@@ -37,6 +38,7 @@ from protocols.notifications import MessageSender, NotificationStore
 from protocols.paper import SettlePass
 from protocols.prices import BookUpstream, PriceFallback, PriceStore, PriceUpstream
 from protocols.sessions import PasswordHasher, PasswordStore, SessionStore
+from protocols.shared_quotes import SharedQuotes
 from protocols.users import TokenStore
 
 CLAIM_FACTOR = 2
@@ -72,6 +74,8 @@ class ServicePorts:
     """Either switch of live trading is on: nobody gets far without a password then."""
     parts: Parts = EVERY_PART
     """What of it all this process runs."""
+    shared_quotes: SharedQuotes | None = None
+    """None: prices are shared with no other engine."""
 
 
 @attrs.frozen(kw_only=True)
@@ -115,6 +119,7 @@ def build_services(config: EngineConfig, io: ServicePorts) -> tuple[tuple[Child,
         clock=io.clock,
         rng=io.rng,
         ages=io.price_age,
+        sharing=None if io.shared_quotes is None else PriceSharing(store=io.shared_quotes, name=io.owner),
     )
     live_passes, late_trades, settling = Finder[LivePasses](), Finder[LateTrades](), Finder[SettlePass]()
     jobs = attrs.evolve(io.jobs, live=live_passes.current, late_trades=late_trades.current, settling=settling.current)

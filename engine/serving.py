@@ -61,6 +61,7 @@ from engine.pages.feed_cards import feed_card_routes
 from engine.pages.login_pages import login_pages
 from engine.pages.mount import PageMount
 from engine.plan_desk import PlanDesk
+from engine.price_replicas import opened_shared_quotes
 from engine.reload import Reloader
 from engine.roles import EVERY_PART, Parts
 from engine.running import Engine
@@ -107,9 +108,10 @@ async def serving(engine: Engine, options: DatabaseOptions, context: ServingCont
     """Runs the services and answers the API's routes; without it they are answered 503."""
     async with (
         open_serving_adapters(engine.config, options, engine.traffic, context.clock) as io,
+        opened_shared_quotes(engine.config, is_wanted=context.parts.api) as shared_quotes,
         trio.open_nursery() as nursery,
     ):
-        ports = service_ports(io, context)
+        ports = attrs.evolve(service_ports(io, context), shared_quotes=shared_quotes)
         children, services = build_services(engine.config, ports)
         watch = EngineWatch(engine=engine, clock=context.clock)
         beside = (Child(name="engine_watch", run=watch.run), Child(name="plan_desk", run=context.plans.run))

@@ -10,6 +10,7 @@ TIERS_MS = {"T1": 30_000, "T2a": 250, "T2b": 15_000, "T3": 120_000, "T4": MAX_AG
 GRACE = 1.125
 """A price is renewed from its TTL on, and served for an eighth of it longer: an asker each 250 ms meets that eighth of 2 s, so
 that he never waits, and one call in 2 s is enough."""
+SHARED_PART = 0.875
 SERVED_MAX_S = 3.0
 """Nobody gets an older one of a market that trades while an upstream answers."""
 CLOSED_SERVED_S = 15.0
@@ -40,6 +41,13 @@ class Freshness:
     def limit_s(self, max_age_ms: int) -> float:
         """Returns the age up to which a price is served to an asker, whatever he says not less than to others."""
         return max(self.served_s, min(max_age_ms, MAX_AGE_MS) / 1000)
+
+    def shared_s(self, limit_s: float) -> float:
+        """Returns the age below which a price that another replica has fetched is good enough for an asker with this limit.
+
+        For one that is due soon somebody's call is due as well, and it comes for all.
+        """
+        return limit_s if limit_s > self.served_s else self.ahead_s * SHARED_PART
 
     def serves(self, quote: Quote, limit_s: float, now_s: float) -> bool:
         """Returns whether a quote may be served without a call; a stored row only when it is resolved."""

@@ -33,6 +33,7 @@ ROWS = {
     "training": (8, 20),
     "live": (8, 15),
     "impact": (30, 50),
+    "replicas": (8, 16),
     "edges": (5, 10),
 }
 

@@ -25,6 +25,7 @@ HEALTHY = {
     'polycopy_member_working{role="ingest"}': "1x400",
     'polycopy_member_heard_age_seconds{}': "3x400",
     'polycopy_edge_open{edge="lanes"}': "1x400",
+    'polycopy_price_sharing_open{}': "1x400",
     'polycopy_edge_open{edge="feed_events"}': "1x400",
     'polycopy_edge_sent_total{edge="lanes"}': "0+100x400",
     'polycopy_edge_rows_total{result="inserted"}': "0+100x400",
@@ -90,6 +91,9 @@ CASES = {
          'polycopy_edge_read_failures_total{edge="feed_events"}': "0x30 0+30x300"},
         {"PolycopyEdgeClosed"},
     ),
+    "redis does not share prices": ({"polycopy_price_sharing_open{}": "1x30 0x300"}, {"PolycopyPricesNotShared"}),
+    "redis shared no prices for a moment": ({"polycopy_price_sharing_open{}": "1x30 0x2 1x300"}, set()),
+    "prices are not to be shared": ({"polycopy_price_sharing_open{}": GONE}, set()),
     "redis was away for a moment": (
         {'polycopy_edge_open{edge="lanes"}': "1x30 0 1x300",
          'polycopy_edge_read_failures_total{edge="feed_events"}': "2x30 6x300"},

@@ -15,6 +15,7 @@ def problems(environ=URL, **overrides):
 def test_no_edge_leaves_by_default_and_no_server_is_needed():
     config = load_config(environ={})
     assert {channel.transport for channel in config.channels.values()} == {"memory"}
+    assert config.prices.transport == "memory"
     assert config.redis.url is None
 
 
@@ -32,6 +33,11 @@ def test_any_other_is_an_error_that_names_those_that_may(edge):
 
 def test_an_edge_needs_a_server():
     assert "redis.url: is needed by channels.lanes.transport" in problems({}, channels__lanes__transport="redis")[0]
+
+
+def test_prices_that_are_shared_need_a_server():
+    assert load_config(environ=URL, overrides={"prices.transport": "redis"}).prices.transport == "redis"
+    assert "redis.url: is needed by prices.transport" in problems({}, prices__transport="redis")[0]
 
 
 @pytest.mark.parametrize("url", ["http://x", "redis://", "redis://host/zero", "127.0.0.1:6379 secret-word"])
