@@ -1,6 +1,6 @@
 """Leases as rows: who may ingest, fenced by epoch (no session state, so poolers do not matter)."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -27,6 +27,8 @@ UPDATE engine_leases SET expires_at = now() + $4 * interval '1 second'
 WHERE name = $1 AND owner = $2 AND epoch = $3
 RETURNING 1
 """
+# Those of others, by the same clock that decides who may take one.
+TAKEN = "SELECT name FROM engine_leases WHERE name = ANY ($1::text[]) AND owner <> $2 AND expires_at > now()"
 RELEASE = "UPDATE engine_leases SET expires_at = now() WHERE name = $1 AND owner = $2 AND epoch = $3"
 
 
@@ -116,6 +118,15 @@ class LeaseOffice:
 
         if await self.connection.run(work) is None:
             raise FencedError(f"the lease {hold.name} was taken over by another engine")
+
+    async def free(self, names: Sequence[str]) -> list[str]:
+        """Returns those of the names that are free, expired or ours, in the same order."""
+
+        async def work(raw: asyncpg.Connection) -> set[str]:
+            return {row["name"] for row in await raw.fetch(TAKEN, list(names), self.owner)}
+
+        taken = await self.connection.run(work)
+        return [name for name in names if name not in taken]
 
     async def release(self, hold: LeaseHold) -> None:
         """Gives a lease back, unless somebody else has it by now."""

@@ -1,5 +1,6 @@
 """Leases as the SQL of `leases.py` gives them, in the model of the database."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -30,6 +31,10 @@ class LeaseDesk:
         if not await self.line.run(f"extend {hold.name}", lambda: self._end(hold, self._lasts_s)):
             raise FencedError(f"the lease {hold.name} was taken over")
 
+    async def free(self, names: Sequence[str]) -> list[str]:
+        answer: list[str] = await self.line.run("look at leases", lambda: self._free(names))
+        return answer
+
     async def release(self, hold: LeaseHold) -> None:
         await self.line.run(f"release {hold.name}", lambda: self._end(hold, 0.0))
 
@@ -50,6 +55,9 @@ class LeaseDesk:
             self._database.note(f"{name} goes from {row.owner or 'nobody'} to {self.owner}, epoch {row.epoch}")
         row.owner, row.expires_s = self.owner, now_s + self._lasts_s
         return LeaseHold(name=name, owner=self.owner, epoch=row.epoch)
+
+    async def _free(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if self._database.holder(name) in (None, self.owner)]
 
     async def _end(self, hold: LeaseHold, after_s: float) -> bool:
         row: Any = self._database.leases[hold.name]
