@@ -1,4 +1,4 @@
-"""What has to be true of a cluster, beside what `sim_audit.Auditor` asks of orders and money: who submits, writes, takes over."""
+"""What has to be true of a cluster, beside orders and money (`sim_audit.Auditor`): who submits, who writes, who takes over."""
 
 from collections.abc import Sequence
 
@@ -69,6 +69,6 @@ class ClusterAuditor:
                     self._free_since_s.pop(name, None)
 
     def _could_be_taken(self, now_s: float) -> bool:
-        """Whether someone has been up, awake and joined for two leases: members that are gone are known to be gone by then."""
-        settled_s = now_s - 2 * self.world.ttl_s
+        """Whether someone has been up, awake and joined for a lease's time, who is not about to end a round."""
+        settled_s = now_s - self.world.ttl_s
         return self.calm_since_s < settled_s and any(node.well_since_s < settled_s for node in self.world.nodes)

@@ -52,6 +52,8 @@ class ClusterDatabase(Database):
     """As the SQL does. Without it: the build that has to fail."""
     wrote: Callable[[str, Leases], None] = lambda _name, _leases: None
     """Told who has written under which leases, after the fence."""
+    wrote_before: Callable[[str, str], None] = lambda _name, _owner: None
+    """Told what a process has written, before it hears of that itself."""
     nursery: trio.Nursery = attrs.field(init=False)
     leases: dict[str, LeaseRow] = attrs.field(init=False, factory=dict)
     members: MemoryMembers = attrs.field(init=False, factory=MemoryMembers)
@@ -165,6 +167,7 @@ class Line:
             return None, error
         if fence is not None:
             database.wrote(question.name, fence)
+            database.wrote_before(question.name, fence.holds[0].owner)
         database.committed(question.name)
         return result, None
 

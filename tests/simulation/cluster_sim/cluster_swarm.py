@@ -9,7 +9,7 @@ from simulation.live_sim.sim_people import Traders
 from simulation.live_sim.sim_weather import Swarm
 
 LIKELY = 0.5
-KINDS = ("pause", "cut_store", "cut_venue", "stop", "failover", "bells", "dials")
+KINDS = ("pause", "pause_at_order", "cut_store", "cut_venue", "stop", "failover", "bells", "dials")
 
 
 class ClusterSwarm(Swarm):
@@ -34,6 +34,8 @@ class ClusterSwarm(Swarm):
             nursery.start_soon(super().blow)
             if has["pause"]:
                 nursery.start_soon(self._some, Node.freeze, Node.thaw)
+            if has["pause_at_order"]:
+                world.database.wrote_before = self._stop_some_at_an_order
             if has["cut_store"]:
                 nursery.start_soon(self._some, _cut_store, _join_store)
             if has["cut_venue"]:
@@ -46,6 +48,7 @@ class ClusterSwarm(Swarm):
     def calm(self) -> None:
         super().calm()
         self.world.bells_lost = 0.0
+        self.world.database.wrote_before = lambda _name, _owner: None
         for node in self.world.nodes:
             node.venue_way.slow_dial = 0.0
             node.thaw()
@@ -65,6 +68,19 @@ class ClusterSwarm(Swarm):
             )
             if begin is not Node.freeze or node.owner == owner:
                 end(node)
+
+    def _stop_some_at_an_order(self, name: str, owner: str) -> None:
+        """The worst moment: the order is journaled, and who is to send it has not heard of that."""
+        if name == "journal" and self.cluster_rng.random() < 0.1:
+            [node] = [one for one in self.world.nodes if one.number == int(owner[5])]
+            if node.owner == owner:
+                self.world.database.nursery.start_soon(self._stop_for_long, node, owner)
+
+    async def _stop_for_long(self, node: Node, owner: str) -> None:
+        node.freeze()
+        await trio.sleep(self.cluster_rng.uniform(0.5, 3) * self.world.ttl_s)
+        if node.owner == owner:
+            node.thaw()
 
     async def _stops(self) -> None:
         while True:

@@ -32,6 +32,8 @@ class Build:
     """Every write looks whether its leases are its own."""
     holds_back: bool = True
     """Nothing is sent to the venue when a lease may be somebody else's."""
+    asks_at_the_wire: bool = True
+    """That is asked once more when the connection is there, and not only before it is made."""
 
 
 class ClusterWorld(SimWorld):
@@ -41,7 +43,7 @@ class ClusterWorld(SimWorld):
 
     def __init__(self, seed: int, freezer: Freezer, build: Build) -> None:
         super().__init__(seed)
-        self.freezer, self.holds_back = freezer, build.holds_back
+        self.freezer, self.holds_back, self.asks_at_the_wire = freezer, build.holds_back, build.asks_at_the_wire
         rng = self.rng("cluster")
         self.ttl_s: float = rng.choice((5.0, 15.0))
         self.database = ClusterDatabase(

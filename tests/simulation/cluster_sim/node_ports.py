@@ -70,7 +70,7 @@ def _account(node: "Node", one: SimAccount, rng: Random, is_safe: Any) -> Accoun
         world.config.live.order_timeout_s,
         node.venue_way,
         lambda: world.submits(node, one.name),
-        _always,
+        is_safe if world.asks_at_the_wire else _always,
     )
     api = ClobAccountApi(
         lanes=lanes, reads=lanes, signer=one.signer, funder=one.funder, signature_type=one.signature_type,
