@@ -106,6 +106,17 @@ async def test_one_lost_lease_of_several_is_enough(world, second):
     assert (await store.apply([told(1, "t1", "20")])).orders
 
 
+async def test_who_looks_at_leases_is_told_of_those_that_nobody_else_holds(world, second):
+    mine = LeaseOffice(connection=world.connection, owner="me", holder="test", ttl_s=600)
+    theirs = LeaseOffice(connection=world.connection, owner="another", holder="test", ttl_s=600)
+    names = ["live:second", "live:main", "live:new"]
+    assert await mine.free(names) == ["live:main", "live:new"]
+    assert await theirs.free(names) == ["live:second", "live:new"]
+    await theirs.release(second.leases.holds[0])
+    assert await mine.free(names) == names
+    assert await mine.free([]) == []
+
+
 async def test_no_lease_at_all_writes_nothing(world):
     store = store_over(world, world.connection, Leases(()), ())
     assert await store.claim([]) == ()

@@ -23,7 +23,10 @@ class ClusterAuditor:
     """Since when the database answers everybody."""
     takeovers_s: list[float] = attrs.field(factory=list)
     """How long leases were nobody's after their end, with somebody well enough to take them."""
+    idle_s: list[float] = attrs.field(factory=list)
+    """How long accounts were traded by nobody, with somebody well all the time."""
     _free_since_s: dict[str, float] = attrs.field(factory=dict)
+    _idle_since_s: dict[str, float] = attrs.field(factory=dict)
 
     def submits(self, node: Node, account: str) -> None:
         """An order leaves: nobody else may hold the account's lease, or have held it since."""
@@ -54,6 +57,7 @@ class ClusterAuditor:
             now_s = trio.current_time()
             if database.down or database.fails_before or database.latency_s > 0.01:
                 self.calm_since_s = now_s
+            self._look_at_trading(now_s)
             for name in [lease_of(one.name) for one in world.accounts]:
                 if database.holder(name) is not None:
                     free_s = self._free_since_s.pop(name, None)
@@ -67,6 +71,20 @@ class ClusterAuditor:
                         self._free_since_s[name] = float("inf")
                 else:
                     self._free_since_s.pop(name, None)
+
+    def _look_at_trading(self, now_s: float) -> None:
+        """An account is traded again within its lease's time and two seconds, and as long as a round may take to end."""
+        longest_s = self.world.ttl_s + TAKE_OVER_S + self.world.config.limits.drain_s
+        traded = {name for node in self.world.nodes if not node.is_frozen for name in node.trades}
+        for account in [one.name for one in self.world.accounts]:
+            since_s = self._idle_since_s.setdefault(account, now_s)
+            if account in traded or not self._could_be_taken(now_s):
+                if account in traded and now_s > since_s:
+                    self.idle_s.append(now_s - since_s)
+                del self._idle_since_s[account]
+            elif now_s - since_s > longest_s:
+                self.world.blame(f"{account} was traded by nobody for {now_s - since_s:.1f} s")
+                self._idle_since_s[account] = float("inf")
 
     def _could_be_taken(self, now_s: float) -> bool:
         """Whether someone has been up, awake and joined for a lease's time, who is not about to end a round."""

@@ -6,7 +6,7 @@ from collections import Counter
 import attrs
 import trio
 import trio.testing
-from simulation.cluster_sim.cluster_audit import ClusterAuditor
+from simulation.cluster_sim.cluster_audit import TAKE_OVER_S, ClusterAuditor
 from simulation.cluster_sim.cluster_swarm import ClusterSwarm, ClusterTraders
 from simulation.cluster_sim.cluster_world import Build, ClusterWorld
 from simulation.cluster_sim.freezer import Freezer
@@ -116,4 +116,8 @@ def _all_figures(world: ClusterWorld, auditor: Auditor, cluster: ClusterAuditor)
     for word in ("frozen", "killed", "cut from the database", "cut from the venue", "asked to stop"):
         figures[f"nodes {word}"] = sum(line.endswith(f" {word}") for line in world.log)
     figures["take-overs"] = len(cluster.takeovers_s)
+    figures["accounts idle"] = len(cluster.idle_s)
+    figures["accounts idle for longer than a lease and two seconds"] = sum(
+        idle_s > world.ttl_s + TAKE_OVER_S for idle_s in cluster.idle_s
+    )
     return figures
