@@ -8,9 +8,9 @@ import attrs
 import trio
 
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, Leases
-from engine.lease_keeping import HeldLeases, give_back, safe_until_s
+from engine.lease_keeping import HeldLeases, extend_forever, give_back, safe_until_s
 from engine.runtime.supervisor import is_fenced
-from protocols.errors import TransientError
+from protocols.errors import FencedError, TransientError
 
 _log = logging.getLogger(__name__)
 LOOK_S = 0.5
@@ -35,8 +35,12 @@ class SharedLeases:
     share: Callable[[int], int] = lambda names: names
     """How many of so many leases this process may hold."""
     held: HeldLeases | None = attrs.field(init=False, default=None)
+    _ahead: list[LeaseHold] = attrs.field(init=False, factory=list)
+    """Taken for the next round."""
     _free_since_s: dict[str, float] = attrs.field(init=False, factory=dict)
     """Since when a lease has been seen to be nobody's."""
+    _before: set[str] = attrs.field(init=False, factory=set)
+    """What the last round had."""
     _adopted: int = attrs.field(init=False, default=0)
     """How many it may hold because nobody else took them."""
     _adopted_until_s: float = attrs.field(init=False, default=-math.inf)
@@ -57,14 +61,19 @@ class SharedLeases:
                 _log.error("another engine took over", extra=fields)
             finally:
                 self.held = None
-                await give_back(self.office, held.leases.holds)
+                ends = stop.is_set()
+                await give_back(self.office, [*held.leases.holds, *(self._ahead if ends else ())])
 
     async def _some(self, stop: trio.Event) -> HeldLeases | None:
         """Waits until some are free; None when it has to stop before."""
         while not stop.is_set():
             asked_s = trio.current_time()
-            holds = await self._taken(await self._free(), self._may_hold())
+            # First what was taken for this round, then what the last one had: who takes one more gives none up for it.
+            ahead = {one.name for one in self._ahead}
+            free = sorted(await self._free(), key=lambda name: (name not in ahead, name not in self._before))
+            holds = await self._taken(free, self._may_hold())
             if holds:
+                self._ahead, self._before = [], {one.name for one in holds}
                 _log.info("leases held", extra={"leases": ", ".join(hold.name for hold in holds)})
                 return HeldLeases(
                     office=self.office, leases=Leases(tuple(holds)), safe_until_s=safe_until_s(asked_s, self.office)
@@ -110,7 +119,7 @@ class SharedLeases:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(held.keep)
             nursery.start_soon(self._pass_on, stop, over)
-            nursery.start_soon(self._look_for_others, held, over)
+            nursery.start_soon(self._look_for_others, held, over, nursery)
             await work(held, over)
             nursery.cancel_scope.cancel()
 
@@ -119,8 +128,8 @@ class SharedLeases:
         await stop.wait()
         over.set()
 
-    async def _look_for_others(self, held: HeldLeases, over: trio.Event) -> None:
-        """Ends the round when it should hold others. What it takes is its own already: the next round finds it so."""
+    async def _look_for_others(self, held: HeldLeases, over: trio.Event, nursery: trio.Nursery) -> None:
+        """Ends the round when it should hold others. What it takes is kept until the next round, however long this one ends."""
         count = len(held.names)
         while not over.is_set():
             await trio.sleep(LOOK_S)
@@ -130,13 +139,22 @@ class SharedLeases:
                 over.set()
                 return
             others = [name for name in await self._free() if name not in held.names]
-            if await self._taken(others, share - count):
-                over.set()
-            elif adopted := await self._taken(self._orphans(others), len(others)):
-                self._adopted = count + len(adopted)
+            taken = await self._taken(others, share - count)
+            if not taken and (taken := await self._taken(self._orphans(others), len(others))):
+                self._adopted = count + len(taken)
                 self._adopted_until_s = trio.current_time() + self.office.ttl_s
-                _log.warning("leases that nobody took", extra={"leases": ", ".join(one.name for one in adopted)})
+                _log.warning("leases that nobody took", extra={"leases": ", ".join(one.name for one in taken)})
+            if taken:
+                self._ahead = taken
                 over.set()
+                nursery.start_soon(self._keep_ahead, taken)
+
+    async def _keep_ahead(self, holds: Sequence[LeaseHold]) -> None:
+        """One that is lost before it was used is no reason to end anything."""
+        try:
+            await extend_forever(self.office, holds)
+        except FencedError as error:
+            _log.warning("a lease was lost before it was used", extra={"error": str(error)})
 
     def _orphans(self, names: Sequence[str]) -> list[str]:
         now_s = trio.current_time()

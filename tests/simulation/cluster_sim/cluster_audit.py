@@ -73,12 +73,15 @@ class ClusterAuditor:
                     self._free_since_s.pop(name, None)
 
     def _look_at_trading(self, now_s: float) -> None:
-        """An account is traded again within its lease's time and two seconds, and as long as a round may take to end."""
-        longest_s = self.world.ttl_s + TAKE_OVER_S + self.world.config.limits.drain_s
+        """What nobody holds who is not well is traded within two seconds, and as long as a round may take to end."""
+        longest_s = TAKE_OVER_S + self.world.config.limits.drain_s
+        well = {node.owner for node in self.world.nodes if node.well_since_s <= now_s}
         traded = {name for node in self.world.nodes if not node.is_frozen for name in node.trades}
         for account in [one.name for one in self.world.accounts]:
             since_s = self._idle_since_s.setdefault(account, now_s)
-            if account in traded or not self._could_be_taken(now_s):
+            holder = self.world.database.holder(lease_of(account))
+            waits = holder is not None and holder not in well
+            if account in traded or waits or not self._could_be_taken(now_s):
                 if account in traded and now_s > since_s:
                     self.idle_s.append(now_s - since_s)
                 del self._idle_since_s[account]
