@@ -119,7 +119,7 @@ class SharedLeases:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(held.keep)
             nursery.start_soon(self._pass_on, stop, over)
-            nursery.start_soon(self._look_for_others, held, over, nursery)
+            nursery.start_soon(self._look_for_others, held, stop, over, nursery)
             await work(held, over)
             nursery.cancel_scope.cancel()
 
@@ -128,24 +128,28 @@ class SharedLeases:
         await stop.wait()
         over.set()
 
-    async def _look_for_others(self, held: HeldLeases, over: trio.Event, nursery: trio.Nursery) -> None:
-        """Ends the round when it should hold others. What it takes is kept until the next round, however long this one ends."""
-        count = len(held.names)
-        while not over.is_set():
+    async def _look_for_others(
+        self, held: HeldLeases, stop: trio.Event, over: trio.Event, nursery: trio.Nursery
+    ) -> None:
+        """Ends the round when it should hold others, and goes on looking while it ends, which may take long.
+
+        What it takes is kept until the next round.
+        """
+        while not stop.is_set():
             await trio.sleep(LOOK_S)
-            share = self._may_hold()
-            if count > share:
+            count, share = len(held.names) + len(self._ahead), self._may_hold()
+            if count > share and not over.is_set():
                 _log.info("leases are shared anew", extra={"held": count, "share": share})
                 over.set()
-                return
-            others = [name for name in await self._free() if name not in held.names]
+            mine = {*held.names, *(one.name for one in self._ahead)}
+            others = [name for name in await self._free() if name not in mine]
             taken = await self._taken(others, share - count)
             if not taken and (taken := await self._taken(self._orphans(others), len(others))):
                 self._adopted = count + len(taken)
                 self._adopted_until_s = trio.current_time() + self.office.ttl_s
                 _log.warning("leases that nobody took", extra={"leases": ", ".join(one.name for one in taken)})
             if taken:
-                self._ahead = taken
+                self._ahead += taken
                 over.set()
                 nursery.start_soon(self._keep_ahead, taken)
 

@@ -50,7 +50,7 @@ class Office:
         now_s = trio.current_time()
         if row.owner != self.owner and row.expires_s > now_s:
             return LeaseRefused(name=name, holder=row.owner, left_s=row.expires_s - now_s)
-        row.epoch += row.owner != self.owner
+        row.epoch += 1
         row.owner, row.expires_s = self.owner, now_s + self.ttl_s
         return LeaseHold(name=name, owner=self.owner, epoch=row.epoch)
 

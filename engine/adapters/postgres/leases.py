@@ -9,14 +9,15 @@ import attrs
 from engine.adapters.postgres.database import Connection
 from protocols.errors import FencedError
 
-# Free, expired, or ours already. Another owner gets a new epoch, which fences off every write of the old one.
+# Free, expired, or ours already. Each time with a new epoch, which fences off all that is under the old one: what another
+# writes, and a release of ours that was held up on its way: it must not end what we have taken again since.
 ACQUIRE = """
 INSERT INTO engine_leases AS held (name, owner, holder, epoch, expires_at)
 VALUES ($1, $2, $3, 1, now() + $4 * interval '1 second')
 ON CONFLICT (name) DO UPDATE SET
     owner = excluded.owner,
     holder = excluded.holder,
-    epoch = held.epoch + CASE WHEN held.owner = excluded.owner THEN 0 ELSE 1 END,
+    epoch = held.epoch + 1,
     expires_at = excluded.expires_at
 WHERE held.owner = excluded.owner OR held.expires_at <= now()
 RETURNING epoch

@@ -50,6 +50,7 @@ class ClusterDatabase(Database):
     statement_timeout_s: float
     checks_fence: bool = True
     """As the SQL does. Without it: the build that has to fail."""
+    tells_of_takeovers: bool = True
     wrote: Callable[[str, Leases], None] = lambda _name, _leases: None
     """Told who has written under which leases, after the fence."""
     wrote_before: Callable[[str, str], None] = lambda _name, _owner: None

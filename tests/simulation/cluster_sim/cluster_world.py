@@ -32,6 +32,8 @@ class Build:
     """Every write looks whether its leases are its own."""
     holds_back: bool = True
     """Nothing is sent to the venue when a lease may be somebody else's."""
+    tells_of_takeovers: bool = True
+    """Who extends a lease that he lost is told so."""
     asks_at_the_wire: bool = True
     """That is asked once more when the connection is there, and not only before it is made."""
 
@@ -51,6 +53,7 @@ class ClusterWorld(SimWorld):
             note=self.note,
             statement_timeout_s=rng.choice((3.0, 30.0)),
             checks_fence=build.checks_fence,
+            tells_of_takeovers=build.tells_of_takeovers,
         )
         self.bells_lost = 0.0
         self.takeovers_s: list[float] = []
