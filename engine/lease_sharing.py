@@ -44,7 +44,7 @@ class SharedLeases:
     _adopted: int = attrs.field(init=False, default=0)
     """How many it may hold because nobody else took them."""
     _adopted_until_s: float = attrs.field(init=False, default=-math.inf)
-    """For a lease's time: by then everybody knows who is there."""
+    """For a lease's time from the round on that has them: by then everybody knows who is there."""
 
     async def run(self, stop: trio.Event, work: Work) -> None:
         """Works until `stop` is set. `work` may raise a group with `FencedError`."""
@@ -73,7 +73,10 @@ class SharedLeases:
             free = sorted(await self._free(), key=lambda name: (name not in ahead, name not in self._before))
             holds = await self._taken(free, self._may_hold())
             if holds:
-                self._ahead, self._before = [], {one.name for one in holds}
+                self._before = {one.name for one in holds}
+                unused, self._ahead = [one for one in self._ahead if one.name not in self._before], []
+                await give_back(self.office, unused)
+                self._adopted_until_s = min(self._adopted_until_s, trio.current_time() + self.office.ttl_s)
                 _log.info("leases held", extra={"leases": ", ".join(hold.name for hold in holds)})
                 return HeldLeases(
                     office=self.office, leases=Leases(tuple(holds)), safe_until_s=safe_until_s(asked_s, self.office)
@@ -146,7 +149,7 @@ class SharedLeases:
             taken = await self._taken(others, share - count)
             if not taken and (taken := await self._taken(self._orphans(others), len(others))):
                 self._adopted = count + len(taken)
-                self._adopted_until_s = trio.current_time() + self.office.ttl_s
+                self._adopted_until_s = math.inf
                 _log.warning("leases that nobody took", extra={"leases": ", ".join(one.name for one in taken)})
             if taken:
                 self._ahead += taken
