@@ -106,6 +106,7 @@ async def open_live(
             config,
             options,
             held.leases,
+            is_safe=held.is_safe,
             accounts=accounts,
             clock=clock,
             rng=rng,

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -67,6 +67,7 @@ async def open_live_adapters(
     options: DatabaseOptions,
     leases: Leases,
     *,
+    is_safe: Callable[[], bool],
     accounts: Sequence[str],
     clock: WallClock,
     rng: Random,
@@ -85,7 +86,9 @@ async def open_live_adapters(
             open_upstream("clob", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, traffic=traffic, user="books")
         )
         opened = {
-            name: await stack.enter_async_context(_open_account(name, account, config, clock, rng, traffic, nursery))
+            name: await stack.enter_async_context(
+                _open_account(name, account, config, clock, rng, traffic, nursery, is_safe)
+            )
             for name, account in live.accounts.items()
             if name in accounts
         }
@@ -114,6 +117,7 @@ async def _open_account(
     rng: Random,
     traffic: Traffic,
     nursery: trio.Nursery,
+    is_safe: Callable[[], bool],
 ) -> AsyncIterator[LiveAccount]:
     venue, live = config.venue, config.live
     signer = account_signer(name, account)
@@ -125,6 +129,7 @@ async def _open_account(
             timeout_s=live.order_timeout_s,
             user_agent=venue.user_agent,
             requests=traffic.requests,
+            may_send=is_safe,
         ) as lanes,
         open_lanes(
             venue.clob_url,

@@ -1,6 +1,6 @@
 """Leases as rows: who may ingest, fenced by epoch (no session state, so poolers do not matter)."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -9,14 +9,15 @@ import attrs
 from engine.adapters.postgres.database import Connection
 from protocols.errors import FencedError
 
-# Free, expired, or ours already. Another owner gets a new epoch, which fences off every write of the old one.
+# Free, expired, or ours already. Each time with a new epoch, which fences off all that is under the old one: what another
+# writes, and a release of ours that was held up on its way: it must not end what we have taken again since.
 ACQUIRE = """
 INSERT INTO engine_leases AS held (name, owner, holder, epoch, expires_at)
 VALUES ($1, $2, $3, 1, now() + $4 * interval '1 second')
 ON CONFLICT (name) DO UPDATE SET
     owner = excluded.owner,
     holder = excluded.holder,
-    epoch = held.epoch + CASE WHEN held.owner = excluded.owner THEN 0 ELSE 1 END,
+    epoch = held.epoch + 1,
     expires_at = excluded.expires_at
 WHERE held.owner = excluded.owner OR held.expires_at <= now()
 RETURNING epoch
@@ -27,6 +28,8 @@ UPDATE engine_leases SET expires_at = now() + $4 * interval '1 second'
 WHERE name = $1 AND owner = $2 AND epoch = $3
 RETURNING 1
 """
+# Those of others, by the same clock that decides who may take one.
+TAKEN = "SELECT name FROM engine_leases WHERE name = ANY ($1::text[]) AND owner <> $2 AND expires_at > now()"
 RELEASE = "UPDATE engine_leases SET expires_at = now() WHERE name = $1 AND owner = $2 AND epoch = $3"
 
 
@@ -116,6 +119,15 @@ class LeaseOffice:
 
         if await self.connection.run(work) is None:
             raise FencedError(f"the lease {hold.name} was taken over by another engine")
+
+    async def free(self, names: Sequence[str]) -> list[str]:
+        """Returns those of the names that are free, expired or ours, in the same order."""
+
+        async def work(raw: asyncpg.Connection) -> set[str]:
+            return {row["name"] for row in await raw.fetch(TAKEN, list(names), self.owner)}
+
+        taken = await self.connection.run(work)
+        return [name for name in names if name not in taken]
 
     async def release(self, hold: LeaseHold) -> None:
         """Gives a lease back, unless somebody else has it by now."""
