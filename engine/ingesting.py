@@ -12,6 +12,7 @@ from engine.adapters.assembly import IngestAdapters, background, open_adapters
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
 from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
@@ -53,6 +54,7 @@ class IngestHost:
     executes: bool = True
     """Accounts are traded in this process; else decisions claim, and others trade."""
     report: DrainReport | None = attrs.field(init=False, default=None)
+    _memory: OrderMemory = attrs.field(init=False, factory=OrderMemory)
 
     async def run(self) -> None:
         """Ingests until `stop` is set; `report` says what stopping left behind."""
@@ -155,6 +157,7 @@ class IngestHost:
                 rng=self.rng,
                 traffic=self.engine.traffic,
                 trade_to_order=self.order_latency,
+                memory=self._memory,
             )
         )
 

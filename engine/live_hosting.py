@@ -11,6 +11,7 @@ from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
 from engine.adapters.live_adapters import LiveAdapters, open_live_adapters
 from engine.adapters.postgres.database import DatabaseOptions, once
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.lease_keeping import HeldLeases
 from engine.live_ports import AccountPorts, LivePorts
 from engine.runtime.traffic import Traffic
@@ -72,6 +73,7 @@ async def open_live(
     rng: Random,
     traffic: Traffic,
     trade_to_order: Observer,
+    memory: OrderMemory,
 ) -> AsyncIterator[LivePorts]:
     """Opens what trades accounts, under leases that somebody holds and keeps meanwhile.
 
@@ -87,6 +89,7 @@ async def open_live(
             rng=rng,
             traffic=traffic,
             nursery=nursery,
+            memory=memory,
         ) as live:
             yield _ports(live, held, io, accounts, trade_to_order)
         nursery.cancel_scope.cancel()

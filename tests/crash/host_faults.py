@@ -12,8 +12,17 @@ import trio
 from crash.postgres_pair import PRIMARY, STANDBY
 from crash.several_hosts import TTL_S, SeveralHosts
 
+from engine.adapters.postgres.database import open_connection
+from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
+
 CUT_S = TTL_S + 2
 OTHER = {"ingest1": "ingest2", "ingest2": "ingest1", "execute1": "execute2", "execute2": "execute1", "api1": "api2"}
+HALTED_S = 3
+SENT = "SELECT order_hash FROM lt_orders WHERE order_hash IS NOT NULL"
+ENTRIES_AFTER = """
+SELECT count(*) AS entries FROM lt_orders, lt_control
+WHERE side = 'BUY' AND order_hash IS NOT NULL AND signed_at > halted_at
+"""
 EXTENDED = "SELECT count(*) AS leases FROM engine_leases WHERE name IN ({}) AND expires_at > to_timestamp({})"
 
 
@@ -114,6 +123,36 @@ def apart_from_venue(role: str) -> Fault:
 
 async def failover(hosts: SeveralHosts) -> Outcome:
     """kill -9 of the primary; the standby is promoted, as whoever watches over servers does it. Engines find it themselves."""
+    return await _failed_over(hosts)
+
+
+async def failover_without_the_last_commits(hosts: SeveralHosts) -> Outcome:
+    """The same with a standby that nobody waits for and that hears nothing of the last seconds: entries halt until an operator
+    has looked.
+    """
+    hosts.network.cut(PRIMARY, STANDBY)
+    await hosts.until_traded(2)
+    sent = await hosts.fetch(SENT)
+    outcome = await _failed_over(hosts, until_traded=False)
+    [control] = await hosts.fetch("SELECT halted_by, halted_reason FROM lt_control")
+    assert control["halted_by"] == "failover", dict(control)
+    assert "timeline 2 from 1" in control["halted_reason"]
+    with trio.fail_after(30):
+        while {row["order_hash"] for row in sent} - {row["order_hash"] for row in await hosts.fetch(SENT)}:
+            await trio.sleep(0.1)
+    logs = [hosts.engines[host].log_text() for host in ("execute1", "execute2")]
+    assert any("the database had lost are journaled again" in log for log in logs), "nothing was lost: no test of it"
+    await trio.sleep(HALTED_S)
+    [later] = await hosts.fetch(ENTRIES_AFTER)
+    assert later["entries"] == 0, "bought while it was not known what is missing"
+    async with open_connection(hosts.live.world.database, "operator") as connection:
+        assert await LiveStrategyStore(connection).end_halt(by="operator", reason="compared")
+    began_s = trio.current_time()
+    await hosts.until_traded()
+    return attrs.evolve(outcome, goes_on_s=trio.current_time() - began_s)
+
+
+async def _failed_over(hosts: SeveralHosts, *, until_traded: bool = True) -> Outcome:
     names = ", ".join(f"'{name}'" for name in await hosts.holders() if name == "ingest" or name.startswith("live:"))
     began_s, killed_at = trio.current_time(), time.time()
     hosts.pair.kill(PRIMARY)
@@ -123,7 +162,8 @@ async def failover(hosts: SeveralHosts) -> Outcome:
         while (await hosts.fetch(extended))[0]["leases"] < wanted:
             await trio.sleep(0.05)
     taken_s = trio.current_time() - began_s
-    await hosts.until_traded()
+    if until_traded:
+        await hosts.until_traded()
     return Outcome(taken_over_s=taken_s, goes_on_s=trio.current_time() - began_s)
 
 
