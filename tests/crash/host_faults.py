@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 from crash.postgres_pair import PRIMARY, STANDBY
-from crash.several_hosts import TTL_S, SeveralHosts
+from crash.several_hosts import ACCOUNTS, TTL_S, SeveralHosts
 
 from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
@@ -98,6 +98,7 @@ def apart_from_database(role: str) -> Fault:
         taken_s = await _taken_over(hosts, victim)
         await hosts.until_traded()
         goes_on_s = trio.current_time() - began_s
+        await trio.sleep_until(began_s + CUT_S)
         for server in (PRIMARY, STANDBY):
             hosts.network.heal(victim, server)
         await _back(hosts, victim)
@@ -152,10 +153,18 @@ async def failover_without_the_last_commits(hosts: SeveralHosts) -> Outcome:
     return attrs.evolve(outcome, goes_on_s=trio.current_time() - began_s)
 
 
-async def _failed_over(hosts: SeveralHosts, *, until_traded: bool = True) -> Outcome:
-    names = ", ".join(f"'{name}'" for name in await hosts.holders() if name == "ingest" or name.startswith("live:"))
+async def failover_of_a_machine(hosts: SeveralHosts) -> Outcome:
+    """The primary's machine is gone: nobody hears anything of it, no refusal either. The standby is promoted."""
+    for host in (*hosts.engines, "venue", STANDBY):
+        hosts.network.cut(PRIMARY, host)
+    return await _failed_over(hosts, kill=False)
+
+
+async def _failed_over(hosts: SeveralHosts, *, until_traded: bool = True, kill: bool = True) -> Outcome:
+    names = ", ".join(f"'{name}'" for name in ("ingest", *(f"live:{account}" for account in ACCOUNTS)))
     began_s, killed_at = trio.current_time(), time.time()
-    hosts.pair.kill(PRIMARY)
+    if kill:
+        hosts.pair.kill(PRIMARY)
     await trio.to_thread.run_sync(hosts.pair.promote, STANDBY)
     extended, wanted = EXTENDED.format(names, killed_at + TTL_S), names.count(",") + 1
     with trio.fail_after(60):
@@ -163,7 +172,7 @@ async def _failed_over(hosts: SeveralHosts, *, until_traded: bool = True) -> Out
             await trio.sleep(0.05)
     taken_s = trio.current_time() - began_s
     if until_traded:
-        await hosts.until_traded()
+        await hosts.until_traded(2)
     return Outcome(taken_over_s=taken_s, goes_on_s=trio.current_time() - began_s)
 
 
@@ -189,5 +198,6 @@ FAULTS: dict[str, Fault] = {
     "cut api - PostgreSQL": apart_from_database("api"),
     "cut ingest - venue": apart_from_venue("ingest"),
     "cut execute - venue": apart_from_venue("execute"),
-    "failover of PostgreSQL": failover,
+    "failover of PostgreSQL, kill -9": failover,
+    "failover of PostgreSQL, machine gone": failover_of_a_machine,
 }

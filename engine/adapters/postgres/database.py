@@ -14,6 +14,7 @@ import attrs
 import trio
 import trio_asyncio
 
+from engine.adapters.postgres.addresses import connect
 from engine.adapters.postgres.eager_loop import EagerLoop, run_in_loop
 from engine.adapters.postgres.sqlstate import Reaction, reaction_to_error
 from protocols.errors import RejectedError, TransientError
@@ -104,9 +105,9 @@ class Connection:
 
     async def _connect(self) -> asyncpg.Connection:
         try:
-            raw = await asyncpg.connect(
+            raw = await connect(
                 self.options.dsn,
-                timeout=self.options.connect_timeout_s,
+                timeout_s=self.options.connect_timeout_s,
                 statement_cache_size=0 if self._pooled else 100,
                 server_settings={"application_name": f"polycopy {self.name}"},
             )
