@@ -11,9 +11,9 @@ import asyncpg
 import attrs
 
 from actors.rules.database_history import Continuity, DatabaseHistory, continuity, doubt
+from protocols.live.settings import FAILOVER
 
 _log = logging.getLogger(__name__)
-HALTED_BY = "failover"
 # A service that does not tell its timeline is not asked for the rest either.
 TIMELINE = "SELECT database_timeline()"
 NOW = """
@@ -32,10 +32,10 @@ INSERT INTO database_histories (history_id, system_id, timeline, is_synchronous,
 OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6)
 """
 KEEP_WAITING = "UPDATE database_histories SET is_synchronous = $2 WHERE history_id = $1 AND is_synchronous <> $2"
-# Whoever has halted already stays the one who did; the operator reads both reasons.
+# Over a halt of somebody: whoever ends it has to read this first.
 HALT = """
-UPDATE lt_control SET halted_by = coalesce(halted_by, $1), halted_reason = concat_ws('; ', halted_reason, $2::text),
-    halted_at = coalesce(halted_at, now())
+UPDATE lt_control SET halted_by = $1, halted_at = now(), halted_reason = $2::text || CASE WHEN halted_by IS NULL THEN ''
+    ELSE '; halted before by ' || halted_by || ': ' || coalesce(halted_reason, '') END
 WHERE EXISTS (SELECT 1 FROM lt_strategies) RETURNING 1
 """
 NOTE_HALT = "INSERT INTO lt_halts (action, by_whom, reason) VALUES ('halt', $1, $2)"
@@ -88,10 +88,10 @@ class HistoryWatch:
         fields = {"timeline": now.timeline, "continuity": found.value, "reason": reason}
         if reason is None:
             _log.warning("the database goes on with another history", extra=fields)
-        elif await raw.fetchval(HALT, HALTED_BY, reason) is None:
+        elif await raw.fetchval(HALT, FAILOVER, reason) is None:
             _log.error("commits of the database may be missing; nobody trades live", extra=fields)
         else:
-            await raw.execute(NOTE_HALT, HALTED_BY, reason)
+            await raw.execute(NOTE_HALT, FAILOVER, reason)
             _log.error("commits of the database may be missing, live entries are halted", extra=fields)
         return _Seen(history_id=max(ids) + 1, history=now)
 

@@ -31,7 +31,7 @@ RETURNING epoch
 WHO_HOLDS = "SELECT holder, extract(epoch FROM expires_at - now())::float8 AS left_s FROM engine_leases WHERE name = $1"
 EXTEND = """
 UPDATE engine_leases SET expires_at = now() + $4 * interval '1 second'
-WHERE name = $1 AND owner = $2 AND epoch = $3
+WHERE name = $1 AND owner = $2 AND epoch = $3 AND timeline = database_timeline()
 RETURNING 1
 """
 # After a failover it stays with its holder, who takes it anew: only he remembers what the database may have lost.
