@@ -13,6 +13,7 @@ from engine.adapters.assembly import IngestAdapters, background, open_adapters
 from engine.adapters.postgres.copied_trade_store import RingingTrades, ring_when_written
 from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
 from engine.lane_edge import LaneEdge
@@ -60,6 +61,7 @@ class IngestHost:
     lanes: LaneEdge | None = None
     """The way out of the process for lanes 1 and 2, if they have one."""
     report: DrainReport | None = attrs.field(init=False, default=None)
+    _memory: OrderMemory = attrs.field(init=False, factory=OrderMemory)
 
     async def run(self) -> None:
         """Ingests until `stop` is set; `report` says what stopping left behind."""
@@ -182,6 +184,7 @@ class IngestHost:
                 rng=self.rng,
                 traffic=self.engine.traffic,
                 trade_to_order=self.order_latency,
+                memory=self._memory,
             )
         )
 

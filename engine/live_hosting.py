@@ -12,6 +12,7 @@ from config.schema import EngineConfig
 from engine.adapters.live_adapters import LiveAdapters, open_live_adapters
 from engine.adapters.postgres.database import DatabaseOptions, once, open_connection
 from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.lease_keeping import HeldLeases
 from engine.live_ports import AccountPorts, LivePorts
@@ -96,6 +97,7 @@ async def open_live(
     rng: Random,
     traffic: Traffic,
     trade_to_order: Observer,
+    memory: OrderMemory,
 ) -> AsyncIterator[LivePorts]:
     """Opens what trades accounts, under leases that somebody holds and keeps meanwhile.
 
@@ -112,6 +114,7 @@ async def open_live(
             rng=rng,
             traffic=traffic,
             nursery=nursery,
+            memory=memory,
         ) as live:
             yield _ports(live, held, io, accounts, trade_to_order)
         nursery.cancel_scope.cancel()

@@ -19,6 +19,7 @@ from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.live_log_store import PostgresLiveLogStore
 from engine.adapters.postgres.live_manual_store import PostgresManualStore
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.postgres.live_watch_store import PostgresLiveWatchStore
@@ -73,6 +74,7 @@ async def open_live_adapters(
     rng: Random,
     traffic: Traffic,
     nursery: trio.Nursery,
+    memory: OrderMemory,
 ) -> AsyncIterator[LiveAdapters]:
     """Opens connections and accounts that have a key. Raises `KeyFileError` for a key that is not used."""
     venue, live = config.venue, config.live
@@ -99,6 +101,7 @@ async def open_live_adapters(
                 leases=leases,
                 accounts=accounts,
                 not_found_interval_ms=round(live.not_found_interval_s * 1000),
+                memory=memory,
             ),
             logs=PostgresLiveLogStore(logs),
             watch=PostgresLiveWatchStore(connection=watch, accounts=accounts),

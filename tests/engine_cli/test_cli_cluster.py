@@ -63,7 +63,7 @@ def test_json_has_the_names_of_the_fields(database, status):
     done = status("--json")
     assert done.returncode == 1
     document = json.loads(done.stdout)
-    assert document.keys() == {"members", "leases", "roles_of_nobody", "versions"}
+    assert document.keys() == {"members", "leases", "roles_of_nobody", "versions", "history"}
     [member] = document["members"]
     assert (member["holder"], member["working"], member["queue_depth"]) == ("host a", ["jobs"], 0)
     assert member["shares"] == {"data": 0.875, "gamma": 0.875, "clob": 0.0}
