@@ -15,7 +15,6 @@ FEW, MANY = range(4), 500
 PARTS = 20
 UNFENCED = Build(checks_fence=False)
 HASTY = Build(holds_back=False, asks_at_the_wire=False)
-ASKS_TOO_EARLY = Build(asks_at_the_wire=False)
 
 
 def fails(results: list[ClusterResult]) -> str:
@@ -72,11 +71,3 @@ def test_a_seed_is_one_world_in_any_process():
 def test_hundreds_of_clusters(part):
     failed = fails([run_seed(seed, FENCED) for seed in range(len(FEW) + part, len(FEW) + MANY, PARTS)])
     assert not failed, failed
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1_800)
-def test_a_build_that_asks_only_before_its_connection_is_made_fails():
-    result = first_that_fails(ASKS_TOO_EARLY, range(30, 130))
-    assert result is not None
-    assert any(one.startswith("two submit for") for one in result.violations), result.told()

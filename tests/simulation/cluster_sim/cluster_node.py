@@ -61,7 +61,7 @@ class Node:
     root: trio.lowlevel.Task | None = None
     nursery: trio.Nursery | None = None
     well_since_s: float = float("inf")
-    """Since when it runs, awake, with all its ways."""
+    """Since when it runs, awake, with all its ways, and is not asked to stop."""
 
     def __attrs_post_init__(self) -> None:
         self.venue_way = VenueWay(venue=self.world.venue)
@@ -117,7 +117,8 @@ class Node:
 
     def look_well(self) -> None:
         """Counts how long it has been well anew, or not at all."""
-        well = not (self.is_frozen or self.way.is_cut or self.venue_way.is_cut or self.way.is_dead)
+        cut = self.way.is_cut or self.venue_way.is_cut
+        well = not (self.is_frozen or cut or self.way.is_dead or self.stop.is_set())
         self.well_since_s = trio.current_time() if well else float("inf")
 
     def note(self, what: str) -> None:

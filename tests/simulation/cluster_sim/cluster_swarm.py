@@ -89,6 +89,7 @@ class ClusterSwarm(Swarm):
             if not node.is_frozen:
                 node.note("asked to stop")
                 node.stop.set()
+                node.look_well()
 
     async def _failovers(self) -> None:
         database, rng = self.world.database, self.cluster_rng
