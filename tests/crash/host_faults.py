@@ -143,6 +143,10 @@ async def failover_without_the_last_commits(hosts: SeveralHosts) -> Outcome:
             await trio.sleep(0.1)
     logs = [hosts.engines[host].log_text() for host in ("execute1", "execute2")]
     assert any("the database had lost are journaled again" in log for log in logs), "nothing was lost: no test of it"
+    for host in ("execute1", "execute2"):
+        answer = await hosts.engines[host].readyz()
+        assert answer is not None
+        assert answer[1]["live_entries"] == "halted after a failover", answer[1]
     await trio.sleep(HALTED_S)
     [later] = await hosts.fetch(ENTRIES_AFTER)
     assert later["entries"] == 0, "bought while it was not known what is missing"

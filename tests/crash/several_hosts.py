@@ -33,7 +33,7 @@ ACCOUNTS = ("main", "second")
 TTL_S = 4.0
 SETTINGS = {
     "limits.lease_ttl_s": str(TTL_S), "http.allowed_hosts": "*", "database.connect_timeout_s": "2",
-    "database.statement_timeout_s": "3", "venue.request_timeout_s": "2",
+    "database.statement_timeout_s": "2", "venue.request_timeout_s": "2",
 }  # fmt: skip
 HOLDERS = "SELECT name, holder, epoch FROM engine_leases WHERE expires_at > clock_timestamp() ORDER BY name"
 FILLED = "SELECT account, count(*) AS orders FROM lt_orders WHERE filled_shares > 0 GROUP BY account"

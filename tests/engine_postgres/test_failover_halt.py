@@ -1,11 +1,15 @@
 """A failover as a database shows it: what was recorded is of another timeline, system or place than what is there."""
 
+import asyncio
+
 import attrs
 import pytest
+import trio
 from engine_adapters.live_worlds import postgres_live
 
+from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.database_history import HistoryWatch
-from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
+from engine.adapters.postgres.leases import IDLE_MAX_MS, LeaseHold, LeaseOffice, LeaseRefused, fenced
 from protocols.errors import FencedError
 
 HISTORIES = "SELECT history_id, timeline, is_synchronous, continuity, reason FROM database_histories ORDER BY 1"
@@ -160,3 +164,26 @@ async def test_a_service_that_does_not_tell_its_timeline_is_not_doubted(world):
     await mine.extend(held)
     assert await world.connection.run(HistoryWatch().goes_on)
     assert await halt_of(world) == (None, None)
+
+
+async def test_who_falls_silent_in_a_transaction_holds_nobody_off(world):
+    """As one does that is cut off: his session is there, idle, with the rows of his leases locked."""
+    [held] = world.leases.holds
+    silent, other = Connection(world.database, "silent"), Connection(world.database, "other")
+    begun = trio.Event()
+
+    async def fall_silent(raw):
+        async with fenced(raw, world.leases) as is_ours:
+            assert is_ours
+            begun.set()
+            await asyncio.sleep(600)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(silent.run, fall_silent)
+        await begun.wait()
+        taker = LeaseOffice(connection=other, owner=held.owner, holder="me", ttl_s=15)
+        with trio.fail_after(IDLE_MAX_MS / 1000 + 15):
+            await taker.acquire(held.name)
+        nursery.cancel_scope.cancel()
+    for connection in (silent, other):
+        await connection.aclose()

@@ -85,7 +85,12 @@ held_leases AS MATERIALIZED (
     SELECT 1 FROM (SELECT count(*) AS leases FROM held_leases) AS counted WHERE leases = cardinality($1)
 )
 """
-LOCK_HELD = f"WITH {HELD} SELECT count(*) FROM fence"  # noqa: S608 - constants only
+# Who is cut off, or put to sleep, in the middle of a transaction holds these rows, and with them off whoever takes over, until
+# the server finds out: by its own means after two hours.
+IDLE_MAX_MS = 1_500
+LOCK_HELD = f"""
+WITH {HELD} SELECT count(*) FROM fence CROSS JOIN set_config('idle_in_transaction_session_timeout', '{IDLE_MAX_MS}', true)
+"""  # noqa: S608 - constants only
 
 
 @attrs.frozen(kw_only=True)
@@ -167,7 +172,8 @@ async def fenced(raw: asyncpg.Connection, leases: Leases) -> AsyncIterator[bool]
         for one in leases.holds
     )
     begin = (
-        f"BEGIN; SELECT 1 FROM engine_leases WHERE ({mine or 'false'}) "  # noqa: S608 - quoted
+        f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MAX_MS}; "  # noqa: S608 - quoted
+        f"SELECT 1 FROM engine_leases WHERE ({mine or 'false'}) "
         "AND timeline = database_timeline() ORDER BY name FOR UPDATE"
     )
     try:
