@@ -50,7 +50,7 @@ def test_without_an_engine_a_job_runs_in_the_command(jobs, database):
 
 
 def test_a_job_that_needs_an_engine_is_refused_without_one(jobs, database):
-    for name, place in (("coverage-audit", "ingests"), ("ft-resolve", "ingests"), ("lt-execute", "trades live")):
+    for name, place in (("coverage-audit", "ingests"), ("ft-resolve", "decides"), ("lt-execute", "trades live")):
         done = jobs("run", name)
         assert done.returncode == 1
         said = f"{name} needs an engine that {place}, and none runs now; nothing was asked for"
