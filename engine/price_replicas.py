@@ -7,13 +7,12 @@ from actors.rules.price_hot_set import AGE_MIN
 from config.redis import REDIS
 from config.schema import EngineConfig
 from engine.edge_hosting import MissingClientError
+from protocols.shared_quotes import SharedQuotes
 
 
 @asynccontextmanager
-async def opened_price_sharing(
-    config: EngineConfig, name: str, *, is_wanted: bool
-) -> AsyncIterator[PriceSharing | None]:
-    """Yields how this engine shares prices, or None: then nothing of this is loaded. `name` is unique to the process.
+async def opened_shared_quotes(config: EngineConfig, *, is_wanted: bool) -> AsyncIterator[SharedQuotes | None]:
+    """Yields the store between engines, or None where prices are not shared: then nothing of this is loaded.
 
     Raises `MissingClientError`, and `ValueError` for an address that makes no sense. Connects to nobody yet.
     """
