@@ -16,6 +16,7 @@ from actors.rules.strategy_index import TRANSACTION, Needs, Runner
 from actors.score_desk import ScoreDesk
 from config.schema import ForwardTestingConfig
 from protocols.channels import Outbox
+from protocols.decide_shards import whole_part
 from protocols.decisions import DecidedTrade, Decision
 from protocols.trades import LanedTrade, Trade
 
@@ -153,7 +154,7 @@ class DecisionRoom:
 
     def note_decided(self, trade: Trade, part: str) -> None:
         """Says that a run before decided a part of a trade: what else comes of its transaction comes too late."""
-        if TRANSACTION in part.split("+"):
+        if TRANSACTION in whole_part(part).split("+"):
             self._closed_groups.add(repr(GroupKey(part, trade.wallet, trade.token_id, trade.transaction_hash)))
 
     async def _work(self, pending: Pending) -> None:

@@ -1,7 +1,7 @@
 """Decides for every trade of lane 0 what each strategy does with virtual money."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
@@ -16,6 +16,7 @@ from actors.strategy_registry import StrategyRegistry
 from config.schema import ForwardTestingConfig
 from protocols.channels import Inbox, Outbox
 from protocols.clock import Random
+from protocols.decide_shards import is_decided, is_of_shard, whole_part
 from protocols.decisions import DecidedTrade, Decision
 from protocols.errors import TransientError
 from protocols.ingest import SpillStore
@@ -48,10 +49,13 @@ class ForwardTester:
     maker: DecisionMaker
     room: DecisionRoom
     store: PaperStore
-    spill: SpillStore
+    spill: SpillStore | None
+    """What was decided and is not in the database yet; None: there is no such place."""
     config: ForwardTestingConfig
     rng: Random
     live: LiveHoldings = NO_LIVE
+    stored_before: bool = False
+    """Trades come from the database: only decisions are passed on."""
     audit_s: float = AUDIT_S
     """How often accounts at hand are compared with those in the database."""
     dead_letters: int = attrs.field(init=False, default=0)
@@ -65,6 +69,8 @@ class ForwardTester:
     _doubted: trio.Event = attrs.field(init=False, factory=trio.Event)
     """Set when accounts have to be read again."""
     _decided: RecentSet = attrs.field(init=False, factory=lambda: RecentSet(DECIDED_MAX))
+    _decided_otherwise: set[str] = attrs.field(init=False, factory=set)
+    """Trades of which runs before decided parts that are called otherwise here: by shard, or for all."""
     _log_limit: LogLimit = attrs.field(init=False, factory=LogLimit)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -107,7 +113,7 @@ class ForwardTester:
                 self.dead_letters += 1
                 _log.error("no decision on a trade", extra={"trade_id": laned.trade.trade_id}, exc_info=error)
                 out.append(laned)
-        await self.kept.send_many(out)
+        await self.kept.send_many([one for one in out if isinstance(one, DecidedTrade)] if self.stored_before else out)
         for laned in out:
             if isinstance(laned, DecidedTrade):
                 for decision in laned.decisions:
@@ -123,8 +129,9 @@ class ForwardTester:
 
     def _buy(self, laned: LanedTrade) -> list[Decision]:
         trade, decisions = laned.trade, list[Decision]()
-        for part, runners in self._index.plan(trade.wallet):
-            if self._is_dealt_with(trade.trade_id, part):
+        for part, planned in self._index.plan(trade.wallet):
+            runners = self._left(trade.trade_id, part, planned)
+            if not runners:
                 continue
             needs = runners[0].needs
             if needs.aggregates and not self.room.is_full:
@@ -152,11 +159,13 @@ class ForwardTester:
                 pending.hurry.set()
                 pending.overtakes.set()
         decisions = []
-        for part, runners in self._sale_parts(trade.wallet, holders):
-            if self._is_dealt_with(trade.trade_id, part):
+        for part, planned in self._sale_parts(trade.wallet, holders):
+            runners = self._left(trade.trade_id, part, planned)
+            if not runners:
                 continue
-            delay_ms = None if part == NOW else runners[0].needs.book_delay_ms
-            waits = bool(holders) and (bool(earlier) or part != NOW or not self.maker.holdings.knows(*pair))
+            is_now = whole_part(part) == NOW
+            delay_ms = None if is_now else runners[0].needs.book_delay_ms
+            waits = bool(holders) and (bool(earlier) or not is_now or not self.maker.holdings.knows(*pair))
             if waits and not self.room.is_full:
                 needs = Needs(book_delay_ms=delay_ms)
                 self.room.add(Pending(laned=laned, part=part, needs=needs, runners=runners, after=earlier))
@@ -172,21 +181,26 @@ class ForwardTester:
             runner = self._index.runners.get(wallet_id)
             if runner is not None:
                 delay_ms = runner.needs.book_delay_ms if wallet_id in holders else None
-                parts.setdefault(Needs(book_delay_ms=delay_ms).part, []).append(runner)
+                parts.setdefault(runner.sale_part(delay_ms), []).append(runner)
         return [(part, tuple(sorted(runners, key=lambda one: one.strategy.number))) for part, runners in parts.items()]
 
     def _holders(self, pair: tuple[str, str]) -> set[str]:
         """Strategies that hold something of a trader and token, on paper or by a live mirror."""
         return {order.wallet_id for order in self.maker.book.open_orders(*pair)}.union(self.live.holders(*pair))
 
-    def _is_dealt_with(self, trade_id: str, part: str) -> bool:
-        return _mark(trade_id, part) in self._decided or self.room.waits(trade_id, part)
+    def _left(self, trade_id: str, part: str, runners: tuple[Runner, ...]) -> tuple[Runner, ...]:
+        """Returns the strategies that have to decide a part of a trade yet."""
+        if _mark(trade_id, part) in self._decided or self.room.waits(trade_id, part):
+            return ()
+        if trade_id not in self._decided_otherwise:
+            return runners
+        return _undecided(part, runners, lambda one: _mark(trade_id, one) in self._decided)
 
     async def _recover(self) -> None:
         """Takes up where the run before ended: its journal first, then accounts, then what it left undecided."""
         if self._ready.is_set():
             return
-        while self.spill.size_bytes:  # noqa: ASYNC110 - another actor empties it, for seconds at most
+        while self.spill is not None and self.spill.size_bytes:  # noqa: ASYNC110 - another actor empties it, for seconds at most
             await trio.sleep(JOURNAL_POLL_S)
         await self.live.wait_loaded()
         backoff = Backoff(first_s=0.2, max_s=5.0, rng=self.rng)
@@ -213,17 +227,18 @@ class ForwardTester:
             for part in one.parts:
                 self._decided.add(_mark(one.trade.trade_id, part))
                 self.room.note_decided(one.trade, part)
+                if is_of_shard(part) is (self.registry.shards is None):
+                    self._decided_otherwise.add(one.trade.trade_id)
         left = [LanedTrade(one.trade, Lane.TARGET) for one in stored if self._is_owed(one)]
         self.recovered += len(left)
         for start in range(0, len(left), self.config.batch_max):
             await self._take(left[start : start + self.config.batch_max])
 
     def _is_owed(self, stored: UndecidedTrade) -> bool:
-        trade = stored.trade
-        if trade.side == "SELL":
-            holders = self._holders((trade.wallet, trade.token_id))
-            return any(part not in stored.parts for part, _ in self._sale_parts(trade.wallet, holders))
-        return any(part not in stored.parts for part, _ in self._index.plan(trade.wallet))
+        wallet, token_id, sells = stored.trade.wallet, stored.trade.token_id, stored.trade.side == "SELL"
+        plan = self._index.plan(wallet)
+        parts = self._sale_parts(wallet, self._holders((wallet, token_id))) if sells else plan
+        return any(_undecided(part, runners, stored.parts.__contains__) for part, runners in parts)
 
     async def _follow_strategies(self) -> None:
         backoff = Backoff(first_s=0.2, max_s=5.0, rng=self.rng)
@@ -273,6 +288,10 @@ class ForwardTester:
 async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
+
+
+def _undecided(part: str, runners: tuple[Runner, ...], decided: Callable[[str], bool]) -> tuple[Runner, ...]:
+    return tuple(runner for runner in runners if not is_decided(part, runner.strategy.number, decided))
 
 
 def _mark(trade_id: str, part: str) -> str:

@@ -1,4 +1,4 @@
-"""Commits trades of lanes 1 and 2 that come from another process."""
+"""Commits what is kept elsewhere until then: trades of lanes 1 and 2 from another process, decisions about stored trades."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from protocols.clock import Random
 from protocols.errors import RejectedError, TransientError
 from protocols.ingest import TradeStore
 from protocols.instruments import Observer
+from protocols.receipts import Receipt, decisions_of, refused, without_decisions
 from protocols.trades import LanedTrade, without_description
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @attrs.define(eq=False, kw_only=True)
 class LaneWriter:
-    """lanes 1 and 2 → Postgres, where the edge itself keeps what the database cannot take now: there is no journal here.
+    """an edge → Postgres, where the edge itself keeps what the database cannot take now: there is no journal here.
 
     A batch is acknowledged when it is committed. What comes twice, after a crash or a lost answer, is one row: its key is the
     trade's identity. While the database does not answer the batch waits, the edge fills up, and its senders take another way.
@@ -34,6 +35,8 @@ class LaneWriter:
     latency: Observer
     committed: Callable[[int], None] = lambda _rows: None
     """Told after each commit how many rows were new; never waits."""
+    decided: Callable[[Sequence[Receipt]], None] = lambda _receipts: None
+    """Told what became of decisions, once for each; never waits."""
     inserted: int = attrs.field(init=False, default=0)
     repeated: int = attrs.field(init=False, default=0)
     rejected: int = attrs.field(init=False, default=0)
@@ -66,6 +69,8 @@ class LaneWriter:
             self.inserted += result.inserted
             self.repeated += result.repeated
             self.committed(result.inserted)
+            if result.receipts:
+                self.decided(result.receipts)
             now_s = trio.current_time()
             for laned in batch:
                 self.latency.observe(now_s - laned.trade.seen_s)
@@ -76,6 +81,12 @@ class LaneWriter:
             middle = len(batch) // 2
             await self._commit(batch[:middle])
             await self._commit(batch[middle:])
+            return
+        if decisions_of(batch[0]):
+            fields = {"trade_id": batch[0].trade.trade_id, "error": str(error)}
+            _log.error("the database will never take the decisions about this trade", extra=fields)
+            await self._commit((without_decisions(batch[0]),))
+            self.decided(refused(batch))
             return
         bare = without_description(batch[0])
         if bare != batch[0]:

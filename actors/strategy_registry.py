@@ -25,6 +25,8 @@ class StrategyRegistry:
     store: StrategyTableStore
     config: FilterConfig
     rng: Random
+    shards: frozenset[int] | None = None
+    """Those of this process; None: it decides for all strategies."""
     refreshes: int = attrs.field(init=False, default=0)
     failures: int = attrs.field(init=False, default=0)
     changed: trio.Event = attrs.field(init=False, factory=trio.Event)
@@ -59,7 +61,7 @@ class StrategyRegistry:
         if await self.store.version() == self._index.version:
             return
         table = await self.store.table()
-        self._index = index_of(table, self._index, _compiled)
+        self._index = index_of(table, self._index, _compiled, self.shards)
         self.refreshes += 1
         self.changed.set()
         self.changed = trio.Event()

@@ -43,12 +43,11 @@ class ClusterConfig:
 def role_problems(cluster: ClusterConfig) -> list[str]:
     """Returns what does not go together in a set of roles, as `path: reason` lines."""
     roles, problems = roles_of(cluster.roles), []
-    if Role.INGEST in roles and Role.DECIDE not in roles:
-        problems.append("cluster.roles: ingest decides in its own process so far; add decide")
-    if Role.DECIDE in roles and Role.INGEST not in roles:
-        problems.append("cluster.roles: decide cannot run apart from ingest so far; add ingest, or leave it out")
-    if Role.POLL in roles and Role.INGEST not in roles:
+    apart = Role.DECIDE in roles and Role.INGEST not in roles
+    if Role.EXECUTE in roles and (apart or (Role.INGEST in roles and Role.DECIDE not in roles)):
         problems.append(
-            "cluster.roles: poll hands what it finds to the ingest of its own process so far; add ingest, decide"
+            "cluster.roles: execute goes with ingest and decide, or without both; give it a process of its own"
         )
+    if Role.POLL in roles and Role.INGEST not in roles:
+        problems.append("cluster.roles: poll hands what it finds to the ingest of its own process so far; add ingest")
     return problems

@@ -34,9 +34,10 @@ class Self:
         engine = self.engine
         return working(
             engine.roles,
-            ingests=engine.actors is not None,
+            ingests=engine.actors is not None or engine.gathers_shards,
             serves=engine.services is not None,
             trades=engine.trades_apart,
+            decides=engine.decides_apart,
         )
 
     def report(self) -> MemberReport:

@@ -17,6 +17,7 @@ from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.decision_market_store import PostgresDecisionMarkets
 from engine.adapters.postgres.leases import LeaseOffice
 from engine.adapters.postgres.live_elsewhere_store import CLAIMS_CHANNEL, PostgresOpenWork
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.resolutions import DataApiResolutions
 from engine.adapters.upstream import open_upstream
@@ -30,6 +31,7 @@ from engine.running import Engine
 from engine.runtime.host import DrainReport, Graph, run_graph
 from engine.runtime.latency import LatencyRecorder
 from protocols.clock import Random, WallClock
+from protocols.cluster import Role
 
 _log = logging.getLogger(__name__)
 GAMMA_RATE_PER_S = 2.0
@@ -49,6 +51,7 @@ class ExecuteHost:
     rng: Random
     order_latency: LatencyRecorder
     report: DrainReport | None = attrs.field(init=False, default=None)
+    _memory: OrderMemory = attrs.field(init=False, factory=OrderMemory)
 
     async def run(self) -> None:
         """Trades until `stop` is set."""
@@ -63,7 +66,7 @@ class ExecuteHost:
 
     def _share(self, accounts: int) -> int:
         member = self.engine.member
-        return accounts if member is None else share_of(accounts, member.view())
+        return accounts if member is None else share_of(accounts, Role.EXECUTE, member.view())
 
     async def _trade(self, held: HeldLeases, over: trio.Event) -> None:
         accounts = [name.removeprefix(LIVE) for name in held.names]
@@ -124,6 +127,7 @@ class ExecuteHost:
                     rng=self.rng,
                     traffic=traffic,
                     trade_to_order=self.order_latency,
+                    memory=self._memory,
                 )
             )
             live = live_trading(self.config, ports, clock=self.clock, rng=self.rng)

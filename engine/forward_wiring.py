@@ -6,7 +6,7 @@ copy_trades ─▶ forward_tester ─▶ writer            settler ─▶ Postgr
    markets ───────────┘   └── records, holdings       └── Gamma, resolutions of the Data API
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -60,7 +60,7 @@ class PaperPorts:
     resolutions: Resolutions
     books: BookDepths
     scorer: Scorer
-    spill: SpillStore
+    spill: SpillStore | None
     markets: MarketStore
     catalog: MarketCatalog
     models: ActiveModels | None = None
@@ -114,10 +114,14 @@ def forward_testing(
     rng: Random,
     live: LiveSide | None = None,
     audit_s: float = AUDIT_S,
+    shards: frozenset[int] | None = None,
 ) -> ForwardTesting:
-    """Returns the actors of forward testing between two channels; with `live` its decisions claim live orders, too."""
+    """Returns the actors of forward testing between two channels; with `live` its decisions claim live orders, too.
+
+    With `shards` only strategies of these are run, on trades that are stored already.
+    """
     settings = config.forward_testing
-    registry = StrategyRegistry(store=io.strategies, config=config.filter, rng=rng)
+    registry = StrategyRegistry(store=io.strategies, config=config.filter, rng=rng, shards=shards)
     prompt = io.prompt_catalog or io.catalog
     market_desk = MarketDesk(store=io.decision_markets, catalog=prompt, markets=io.markets, clock=clock, rng=rng)
     records = RecordDesk(store=io.records, rng=rng)
@@ -152,6 +156,7 @@ def forward_testing(
         rng=rng,
         live=NO_LIVE if live is None else live.holdings,
         audit_s=audit_s,
+        stored_before=shards is not None,
     )
     told.whom = tester.passed_on
     room.failed = lambda key: tester.received([Receipt(key=key, applied=False)])
@@ -167,6 +172,12 @@ def forward_testing(
         tester=tester,
         settler=_settler(io, tester, settings.settle_interval_s, clock=clock, rng=rng),
     )
+
+
+def told_of(forward: ForwardTesting | None, side: LiveSide | None) -> Callable[[Sequence[Receipt]], None]:
+    """Returns who is told what became of decisions."""
+    received = (lambda _receipts: None) if forward is None else forward.tester.received
+    return received if side is None else side.told_before(received)
 
 
 def _settler(io: PaperPorts, tester: ForwardTester, interval_s: float, *, clock: WallClock, rng: Random) -> Settler:

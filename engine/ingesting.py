@@ -1,6 +1,7 @@
 """Ingests while this engine holds the lease, and stands by while another one does."""
 
 import logging
+import math
 from contextlib import AsyncExitStack
 
 import attrs
@@ -9,15 +10,15 @@ import trio
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
 from engine.adapters.assembly import IngestAdapters, background, open_adapters
-from engine.adapters.postgres.database import DatabaseOptions, open_connection
+from engine.adapters.postgres.copied_trade_store import RingingTrades, ring_when_written
+from engine.adapters.postgres.database import DatabaseOptions
 from engine.adapters.postgres.leases import LeaseHold, LeaseOffice, LeaseRefused
-from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
-from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.spill_journal import JournalBusyError
 from engine.forward_wiring import PaperPorts
 from engine.lane_edge import LaneEdge
 from engine.lease_keeping import extend_forever, give_back, most_leases
-from engine.live_hosting import LIVE, MarketPorts, accounts_to_trade, lease_of, open_live
+from engine.live_hosting import LIVE, MarketPorts, accounts_to_trade, lease_of, open_live, open_mirrors
 from engine.live_ports import LivePorts
 from engine.live_side import MirrorPorts
 from engine.places import spill_dir
@@ -30,6 +31,7 @@ from engine.runtime.supervisor import is_fenced
 from engine.wiring import Adapters, build
 from protocols.clock import Random, WallClock
 from protocols.cluster import Role
+from protocols.decide_shards import every_lease
 from protocols.errors import TransientError
 
 _log = logging.getLogger(__name__)
@@ -52,11 +54,14 @@ class IngestHost:
     order_latency: LatencyRecorder
     trades_live: bool = False
     """Both switches are on."""
+    decides: bool = True
+    """Strategies are decided in this process; else others read the trades that it has stored."""
     executes: bool = True
     """Accounts are traded in this process; else decisions claim, and others trade."""
     lanes: LaneEdge | None = None
     """The way out of the process for lanes 1 and 2, if they have one."""
     report: DrainReport | None = attrs.field(init=False, default=None)
+    _memory: OrderMemory = attrs.field(init=False, factory=OrderMemory)
 
     async def run(self) -> None:
         """Ingests until `stop` is set; `report` says what stopping left behind."""
@@ -124,16 +129,36 @@ class IngestHost:
             ) as io,
             AsyncExitStack() as stack,
         ):
+            keeper = await stack.enter_async_context(background())
+            keeper.start_soon(extend_forever, self.office, (hold,))
+            if self.decides and self.config.database.url is not None:
+                await self._hold_shards(stack)
             live = await self._live(io, stack) if self.trades_live and self.executes else None
-            mirrors = await self._mirrors(stack) if self.trades_live and not self.executes else None
+            claims = self.trades_live and self.decides and not self.executes
+            mirrors = await open_mirrors(self.options, stack) if claims else None
             ports = self._ports(io, live, mirrors)
+            if not self.decides:
+                ports = attrs.evolve(ports, paper=None, trades=await self._ringing(io, stack))
             self.engine.graph, self.engine.actors = build(self.config, ports, self.engine.gauges)
             self.engine.readiness.wait_for("actors", "starting")
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(extend_forever, self.office, (hold,))
                 nursery.start_soon(self._say_when_reconciled)
                 self.report = await self._run_graph()
                 nursery.cancel_scope.cancel()
+
+    async def _hold_shards(self, stack: AsyncExitStack) -> None:
+        """Waits until nobody decides apart from here, and keeps it so. The embedded database has no other engine."""
+        self.engine.gathers_shards = True
+        stack.callback(setattr, self.engine, "gathers_shards", False)
+        self.engine.readiness.wait_for("actors", "waiting for the shards of those who decide apart")
+        held = await stack.enter_async_context(most_leases(self.office, every_lease(), self.rng, patience_s=math.inf))
+        nursery = await stack.enter_async_context(background())
+        nursery.start_soon(held.keep)
+
+    async def _ringing(self, io: IngestAdapters, stack: AsyncExitStack) -> RingingTrades:
+        trades, nursery = RingingTrades(io.trades), await stack.enter_async_context(background())
+        nursery.start_soon(ring_when_written, self.options, trades)
+        return trades
 
     async def _live(self, io: IngestAdapters, stack: AsyncExitStack) -> LivePorts:
         accounts = await accounts_to_trade(self.config, self.options, self.rng)
@@ -159,15 +184,9 @@ class IngestHost:
                 rng=self.rng,
                 traffic=self.engine.traffic,
                 trade_to_order=self.order_latency,
+                memory=self._memory,
             )
         )
-
-    async def _mirrors(self, stack: AsyncExitStack) -> MirrorPorts:
-        table, held = [
-            await stack.enter_async_context(open_connection(self.options, name))
-            for name in ("live strategies", "live positions")
-        ]
-        return MirrorPorts(strategies=PostgresLiveTableStore(table), held=PostgresHeldCopies(held))
 
     def _ports(self, io: IngestAdapters, live: LivePorts | None, mirrors: MirrorPorts | None) -> Adapters:
         paper = PaperPorts(

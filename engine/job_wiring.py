@@ -187,6 +187,7 @@ def scheduler_of(
         lease_ttl_s=config.limits.lease_ttl_s,
         places=places_of(
             ingests=lambda: io.late_trades() is not None,
+            settles=lambda: io.settling() is not None,
             polls=lambda: io.poll_outlets() is not None,
             trades_live=lambda: io.live() is not None,
         ),

@@ -28,8 +28,7 @@ from engine.api.mount import ApiMount
 from engine.channel_sizes import resize_channels
 from engine.clustering import Self, address_of, joined
 from engine.edge_hosting import EdgeContext, hosted_edges
-from engine.executing import ExecuteHost
-from engine.ingesting import IngestHost
+from engine.hosting import HostContext, Hosts
 from engine.live_hosting import may_spend
 from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
@@ -167,21 +166,7 @@ class EngineHost:
                 holder=f"{socket.gethostname()} process {os.getpid()}",
                 ttl_s=self.config.limits.lease_ttl_s,
             )
-            ingest = IngestHost(
-                config=self.config,
-                engine=self._engine,
-                options=options,
-                office=office,
-                database_id=database_id,
-                stop=self.stop,
-                clock=self.clock,
-                rng=self.rng,
-                latency=self.latency,
-                order_latency=self.order_latency,
-                trades_live=may_spend(self.config, live_switch=self.live_switch),
-                executes=self._parts.trades_within,
-            )
-            executing = self._executing(options, office)
+            hosts = Hosts(self._host_context(options, office), parts=self._parts, database_id=database_id)
             try:
                 async with (
                     hosted_edges(self._edge_context(options, office)) as lanes,
@@ -189,16 +174,16 @@ class EngineHost:
                     joined(self._self(office), PostgresMemberStore(connection), ttl_s=office.ttl_s, rng=self.rng),
                     serving(self._engine, options, self._serving_context(office)) as services,
                 ):
-                    ingest.lanes = lanes
+                    hosts.ingest.lanes = lanes
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
                     services.settling.install(lambda: self._engine.settle_paper)
                     services.poll_outlets.install(
                         lambda: actors.polling.outlets if (actors := self._engine.actors) else None
                     )
-                    await self._work(ingest, executing)
+                    await hosts.run()
             finally:
-                self.report = ingest.report or executing.report
+                self.report = hosts.report
                 with trio.CancelScope(shield=True):
                     await lease_connection.aclose()
 
@@ -206,8 +191,8 @@ class EngineHost:
         address = address_of(self.config, self._port)
         return Self(engine=self._engine, member_id=office.owner, holder=office.holder, address=address)
 
-    def _executing(self, options: DatabaseOptions, office: LeaseOffice) -> ExecuteHost:
-        return ExecuteHost(
+    def _host_context(self, options: DatabaseOptions, office: LeaseOffice) -> HostContext:
+        return HostContext(
             config=self.config,
             engine=self._engine,
             options=options,
@@ -215,23 +200,10 @@ class EngineHost:
             stop=self.stop,
             clock=self.clock,
             rng=self.rng,
+            latency=self.latency,
             order_latency=self.order_latency,
+            trades_live=may_spend(self.config, live_switch=self.live_switch),
         )
-
-    async def _work(self, ingest: IngestHost, executing: ExecuteHost) -> None:
-        """Does what this engine is for, beside serving, until `stop` is set."""
-        if self._parts.ingest:
-            self._engine.readiness.wait_for("lease", "not asked for yet")
-            self._engine.readiness.reached("services")
-            await ingest.run()
-        elif self._parts.trades_apart and ingest.trades_live:
-            self._engine.readiness.wait_for("live", "no account is ours yet")
-            self._engine.readiness.reached("services")
-            await executing.run()
-        else:
-            self._engine.readiness.reached("services")
-            _log.info("ready", extra={"roles": ", ".join(sorted(self._engine.roles))})
-            await self.stop.wait()
 
     def _live_passes(self) -> LivePasses | None:
         return None if self._engine.live is None else live_passes(self._engine.live)

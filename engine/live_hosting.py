@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
 import trio
@@ -10,9 +10,13 @@ import trio
 from actors.rules.backoff import Backoff
 from config.schema import EngineConfig
 from engine.adapters.live_adapters import LiveAdapters, open_live_adapters
-from engine.adapters.postgres.database import DatabaseOptions, once
+from engine.adapters.postgres.database import DatabaseOptions, once, open_connection
+from engine.adapters.postgres.live_elsewhere_store import PostgresHeldCopies
+from engine.adapters.postgres.live_order_memory import OrderMemory
+from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.lease_keeping import HeldLeases
 from engine.live_ports import AccountPorts, LivePorts
+from engine.live_side import MirrorPorts
 from engine.runtime.traffic import Traffic
 from protocols.clock import Random, WallClock
 from protocols.errors import TransientError
@@ -72,6 +76,15 @@ async def accounts_to_trade(config: EngineConfig, options: DatabaseOptions, rng:
             return sorted({*config.live.accounts, *(row["account"] for row in rows)})
 
 
+async def open_mirrors(options: DatabaseOptions, stack: AsyncExitStack) -> MirrorPorts:
+    """Returns what decisions have to know of accounts that other processes trade."""
+    table, held = [
+        await stack.enter_async_context(open_connection(options, name))
+        for name in ("live strategies", "live positions")
+    ]
+    return MirrorPorts(strategies=PostgresLiveTableStore(table), held=PostgresHeldCopies(held))
+
+
 @asynccontextmanager
 async def open_live(
     config: EngineConfig,
@@ -84,6 +97,7 @@ async def open_live(
     rng: Random,
     traffic: Traffic,
     trade_to_order: Observer,
+    memory: OrderMemory,
 ) -> AsyncIterator[LivePorts]:
     """Opens what trades accounts, under leases that somebody holds and keeps meanwhile.
 
@@ -94,11 +108,13 @@ async def open_live(
             config,
             options,
             held.leases,
+            is_safe=held.is_safe,
             accounts=accounts,
             clock=clock,
             rng=rng,
             traffic=traffic,
             nursery=nursery,
+            memory=memory,
         ) as live:
             yield _ports(live, held, io, accounts, trade_to_order)
         nursery.cancel_scope.cancel()

@@ -95,6 +95,9 @@ def _accounts(live: LiveTrading | None, now_s: float) -> Iterator[Metric]:
 
 def _stops(live: LiveTrading | None) -> Iterator[Metric]:
     halted = GaugeMetricFamily("polycopy_live_halted", "1 while all entries are stopped")
+    after_failover = GaugeMetricFamily(
+        "polycopy_live_failover_halted", "1 while entries are stopped because the database may have lost commits"
+    )
     latched = GaugeMetricFamily("polycopy_breakers_latched", "Strategies that enter nothing until somebody clears them")
     strategies = GaugeMetricFamily(
         "polycopy_live_strategies", "Live strategies that are not archived", labels=["state"]
@@ -109,12 +112,13 @@ def _stops(live: LiveTrading | None) -> Iterator[Metric]:
         for account in live.watchers:
             paused_s.add_metric([account], live.breaker.paused_s(account) or 0.0)
         halted.add_metric([], float(table.halt is not None))
+        after_failover.add_metric([], float(table.halt is not None and table.halt.is_failover))
         latched.add_metric([], len({*table.breakers, *live.breaker.latched}))
         active = [one for one in table.strategies if one.is_active]
         paused = sum(one.is_paused for one in active)
         strategies.add_metric(["paused"], paused)
         strategies.add_metric(["running"], len(active) - paused)
-    yield from (halted, latched, strategies, paused_s)
+    yield from (halted, after_failover, latched, strategies, paused_s)
 
 
 def _add(family: CounterMetricFamily, counts: Mapping[str, int]) -> None:

@@ -87,7 +87,7 @@ class EngineCollector(Collector):
         yield from self._stream()
         yield from self._trades()
         yield from self._decisions()
-        yield from model_families(None if self.engine.actors is None else self.engine.actors.forward.models)
+        yield from model_families(None if self.engine.forward is None else self.engine.forward.models)
         yield from self._live
         yield from self._polls
         yield from self._upstream()
@@ -173,15 +173,14 @@ class EngineCollector(Collector):
         yield from (seen, repeated, malformed, written, markets, spill, wallets)
 
     def _decisions(self) -> Iterator[Metric]:
-        actors = self.engine.actors
+        forward = self.engine.forward
         made = CounterMetricFamily("polycopy_decisions", "Decisions of strategies", labels=["result", "reason"])
         waiting = GaugeMetricFamily("polycopy_decisions_waiting", "Decisions that wait for something")
         dead = CounterMetricFamily("polycopy_decisions_dead", "Decisions that could not be made")
         bots = GaugeMetricFamily("polycopy_strategies", "Strategies that run, paused ones too")
         settled = CounterMetricFamily("polycopy_orders_settled", "Paper orders settled", labels=["outcome"])
         scores = CounterMetricFamily("polycopy_scores", "Scores asked for by result", labels=["result"])
-        if actors is not None:
-            forward = actors.forward
+        if forward is not None:
             for (result, reason), count in list(forward.tester.maker.counts.items()):
                 made.add_metric([result, reason], count)
             waiting.add_metric([], len(forward.tester.room))

@@ -60,7 +60,7 @@ def polling(
     io: PollPorts | None,
     listened: tuple[StreamReader, GapFiller, LateTrades],
     targets: TargetView,
-    holdings: HoldingDesk,
+    holdings: HoldingDesk | None,
     market_requests: Channel[str],
     clock: WallClock,
     rng: Random,

@@ -12,7 +12,7 @@ from protocols.shared_quotes import SharedQuotes
 
 @asynccontextmanager
 async def opened_shared_quotes(config: EngineConfig, *, is_wanted: bool) -> AsyncIterator[SharedQuotes | None]:
-    """Yields the store between engines, or None where prices are not shared: then nothing of this is loaded.
+    """Yields what this engine shares prices by, or None: then nothing of this is loaded.
 
     Raises `MissingClientError`, and `ValueError` for an address that makes no sense. Connects to nobody yet.
     """

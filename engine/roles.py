@@ -3,8 +3,8 @@
 | role | starts |
 |---|---|
 | ingest | under the lease `ingest`: the stream, filter, writer, and the jobs that need them in their own process |
-| decide | forward testing; it rides along with ingest, in its process and under its lease |
-| execute | live trading, under a lease for each account: with ingest in one process, or apart from it in several |
+| decide | forward testing: with ingest under its lease, or apart from it in several processes, under a lease for each shard |
+| execute | live trading, under a lease for each account: with ingest and decide in one process, or apart from them in several |
 | poll | the wallet pollers, on the wallets that this engine owns among all that poll; with ingest so far |
 | jobs | every job that needs no ingest, and the notifier |
 | api | the HTTP API and the pages, with what they read: feed, prices, sessions, tokens |
@@ -12,8 +12,7 @@
 Where lanes 1 and 2 leave the process (`lane_hosting.py`), engines with ingest write them too, under the lease `lanes`, whether
 they ingest or stand by. Feeds hear of commits wherever there is api, from wherever there is ingest.
 
-To run decide apart, `parts_of` is told of it, `config/cluster.py` stops refusing it, and `wiring.build` takes the `Parts` to
-leave out what another process does.
+`config/cluster.py` says which of them do not go together in one process.
 """
 
 import attrs
@@ -27,6 +26,10 @@ class Parts:
 
     ingest: bool
     """The graph, under its lease; a standby without it."""
+    decides_within: bool
+    """Strategies are decided in that graph; else whoever holds their shards reads the trades that it has stored."""
+    decides_apart: bool
+    """Shards of strategies are decided by a graph of their own (`deciding.py`)."""
     trades_within: bool
     """Accounts are traded in that graph; else what it decides is claimed for others to trade."""
     trades_apart: bool
@@ -34,6 +37,7 @@ class Parts:
     poll: bool
     """The hot tier of the pollers, and cold-poll; within the graph."""
     jobs_that_need_ingest: bool
+    """Or something else that runs under a lease."""
     jobs: bool
     """All others."""
     notices: bool
@@ -55,10 +59,12 @@ def parts_of(roles: frozenset[Role]) -> Parts:
     """Returns what an engine with these roles runs."""
     return Parts(
         ingest=Role.INGEST in roles,
+        decides_within={Role.INGEST, Role.DECIDE} <= roles,
+        decides_apart=Role.DECIDE in roles and Role.INGEST not in roles,
         trades_within={Role.INGEST, Role.EXECUTE} <= roles,
         trades_apart=Role.EXECUTE in roles and Role.INGEST not in roles,
         poll=Role.POLL in roles,
-        jobs_that_need_ingest=Role.INGEST in roles,
+        jobs_that_need_ingest=Role.INGEST in roles or Role.DECIDE in roles,
         jobs=Role.JOBS in roles,
         notices=Role.JOBS in roles,
         api=Role.API in roles,
@@ -71,23 +77,31 @@ def parts_of(roles: frozenset[Role]) -> Parts:
 EVERY_PART = parts_of(EVERY_ROLE)
 
 
-def working(roles: frozenset[Role], *, ingests: bool, serves: bool, trades: bool) -> frozenset[Role]:
+def working(
+    roles: frozenset[Role], *, ingests: bool, serves: bool, trades: bool, decides: bool = False
+) -> frozenset[Role]:
     """Returns which of its roles an engine does now.
 
-    With the lease of the ingest or without, with its services up or not yet; `trades`: it holds leases of accounts, or would if
-    it had a share.
+    With the lease of the ingest or without, with its services up or not yet; `trades`, `decides`: it holds leases of accounts
+    or shards, or would if it had a share.
     """
     under_lease = {Role.INGEST, Role.DECIDE, Role.EXECUTE, Role.POLL}
     now = (under_lease if ingests else set()) | ({Role.JOBS, Role.API} if serves else set())
-    return roles & (now | ({Role.EXECUTE} if trades else set()))
+    return roles & (now | ({Role.EXECUTE} if trades else set()) | ({Role.DECIDE} if decides else set()))
 
 
-def share_of(accounts: int, view: ClusterView) -> int:
-    """Returns how many of so many accounts a member may trade, that trades apart from the ingest: an equal part, rounded up.
+def share_of(leases: int, role: Role, view: ClusterView) -> int:
+    """Returns how many of so many accounts or shards a member may hold, that does the role apart from the ingest.
 
-    Leases see to it that nobody trades what another holds; this is about who takes how many.
+    An equal part, rounded up. Leases see to it that nobody works on what another holds; this is about who takes how many.
     """
-    traders = [
-        one for one in view.members if Role.EXECUTE in one.report.working and Role.INGEST not in one.report.roles
-    ]
-    return -(-accounts // max(1, len(traders)))
+    sharers = [one for one in view.members if role in one.report.working and Role.INGEST not in one.report.roles]
+    return -(-leases // max(1, len(sharers)))
+
+
+def share_of_shards(shards: int, view: ClusterView) -> int:
+    """Returns how many shards of strategies a member may hold: none while a member that ingests decides for all of them."""
+    whole = {Role.INGEST, Role.DECIDE}
+    if any(whole <= one.report.working for one in view.members):
+        return 0
+    return share_of(shards, Role.DECIDE, view)

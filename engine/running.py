@@ -6,6 +6,7 @@ from actors.late_trades import LateTrades
 from actors.member import ClusterMember
 from config.schema import EngineConfig
 from engine.edges import Edges
+from engine.forward_wiring import ForwardTesting
 from engine.live_wiring import LiveTrading
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
@@ -34,6 +35,12 @@ class Engine:
     """Live trading of an engine that trades without ingesting."""
     trades_apart: bool = False
     """It takes its share of the accounts without ingesting."""
+    deciding: ForwardTesting | None = None
+    """Forward testing of an engine that decides without ingesting."""
+    decides_apart: bool = False
+    """It takes its share of the shards of strategies without ingesting."""
+    gathers_shards: bool = False
+    """It ingests as soon as those who decide apart have given it their shards."""
     roles: frozenset[Role] = EVERY_ROLE
     member: ClusterMember | None = None
     """Its place among others, once the database is reached."""
@@ -46,14 +53,19 @@ class Engine:
         return self.executing if self.actors is None else self.actors.live
 
     @property
+    def forward(self) -> ForwardTesting | None:
+        """Returns forward testing, while strategies are decided here."""
+        return self.deciding if self.actors is None else self.actors.forward
+
+    @property
     def late_trades(self) -> LateTrades | None:
         """Returns the door of the ingest for trades that jobs find, while this engine holds the lease."""
         return None if self.actors is None else self.actors.late_trades
 
     @property
     def settle_paper(self) -> SettlePass | None:
-        """Returns the pass that settles paper positions, while this engine holds the lease."""
-        return None if self.actors is None else self.actors.forward.settle_now
+        """Returns the pass that settles paper positions, while strategies are decided here."""
+        return None if self.forward is None else self.forward.settle_now
 
     def committed(self) -> None:
         """Says that trades were committed: open streams of the feed are told at once, here and in other processes."""

@@ -32,10 +32,10 @@ from actors.target_registry import TargetRegistry
 from actors.trade_filter import TradeFilter
 from actors.watch import Watch
 from config.schema import EngineConfig
-from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing
+from engine.forward_wiring import ForwardTesting, PaperPorts, forward_testing, told_of
 from engine.lane_edge import LaneEdge, LaneSending, lane_sending, lanes_of
 from engine.live_ports import LivePorts
-from engine.live_side import MirrorPorts, side_of
+from engine.live_side import LiveSide, MirrorPorts, side_of
 from engine.live_wiring import LiveTrading, live_trading
 from engine.poll_wiring import Polling, PollPorts, polling
 from engine.runtime.channel import Channel
@@ -79,7 +79,8 @@ class Adapters:
     targets: TargetStore
     markets: MarketStore
     spill: SpillStore
-    paper: PaperPorts
+    paper: PaperPorts | None
+    """None: other processes decide about the trades that are stored here."""
     live: LivePorts | None = None
     """None: no order is ever made here."""
     mirrors: MirrorPorts | None = None
@@ -104,7 +105,7 @@ class Actors:
     gap_filler: GapFiller
     late_trades: LateTrades
     trade_filter: TradeFilter
-    forward: ForwardTesting
+    forward: ForwardTesting | None
     live: LiveTrading | None
     sync_writer: SyncWriter
     market_registry: MarketRegistry
@@ -124,7 +125,9 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
     lanes = lane_sending(io.lanes, config, writer, gap_requests, lambda ids: trade_filter.forget(ids), io.rng)
-    filtered = (copy_trades.outbox(), lanes.outbox if lanes else writer.outbox(), market_requests.outbox())
+    # Where others decide, trades of lane 0 are stored like all others: that is where they read them.
+    to_tester = writer.outbox() if io.paper is None else copy_trades.outbox()
+    filtered = (to_tester, lanes.outbox if lanes else writer.outbox(), market_requests.outbox())
     live = None if io.live is None else live_trading(config, io.live, clock=io.clock, rng=io.rng)
     side = side_of(config, live, io.mirrors, rng=io.rng)
     trade_filter = TradeFilter(
@@ -136,23 +139,21 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         config=config.filter,
         own=live.nudges if live else {},
     )
-    tester_kept, clock, rng = writer.outbox(), io.clock, io.rng
-    forward = forward_testing(
-        config, io.paper, copied=copy_trades.inbox, kept=tester_kept, clock=clock, rng=rng, live=side
-    )
+    forward, decide = _deciding(config, io, copy_trades, writer, side)
     writer_gaps, claims = gap_requests.outbox(), () if live is None else (live.claims,)
-    told = forward.tester.received if side is None else side.told_before(forward.tester.received)
+    told = told_of(forward, side)
     sync_writer = _sync_writer(config, io, writer, writer_gaps, forget=trade_filter.forget, decided=told)
     market_registry = _market_registry(config, io, market_requests)
     market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
     listened = (stream_reader, gap_filler, late_trades)
-    polls = polling(config, io.polls, listened, registry, forward.holdings, market_requests, io.clock, io.rng)
+    holdings = None if forward is None else forward.holdings
+    polls = polling(config, io.polls, listened, registry, holdings, market_requests, io.clock, io.rng)
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
             Child(name="market_registry", run=market_registry.run, reads=(market_requests,)),
             Child(name="market_scout", run=market_scout.run),
-            *forward.services,
+            *(forward.services if forward else ()),
             *(live.services if live else ()),
             *(side.services if side else ()),
             Child(name="watch", run=Watch(gauges=gauges, limits=config.limits, logging=config.logging).run),
@@ -160,7 +161,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         stages=(
             Child(name="trade_filter", run=trade_filter.run, reads=(raw_trades,), writes=filtered),
             *((lanes.child,) if lanes else ()),
-            Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(tester_kept,)),
+            *decide,
             Child(name="sync_writer", run=sync_writer.run, reads=(writer,), writes=(writer_gaps, *claims)),
             *(live.stages if live else ()),
             *polls.stages,
@@ -176,6 +177,21 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         registry, stream_reader, gap_filler, late_trades, trade_filter, forward, live,
         sync_writer, market_registry, polls, lanes,
     )  # fmt: skip
+
+
+def _deciding(
+    config: EngineConfig,
+    io: Adapters,
+    copy_trades: Channel[LanedTrade],
+    writer: Channel[LanedTrade],
+    side: LiveSide | None,
+) -> tuple[ForwardTesting | None, tuple[Child, ...]]:
+    """What decides about trades on their way to the database; nothing where other processes decide."""
+    if io.paper is None:
+        return None, ()
+    kept, copied = writer.outbox(), copy_trades.inbox
+    forward = forward_testing(config, io.paper, copied=copied, kept=kept, clock=io.clock, rng=io.rng, live=side)
+    return forward, (Child(name="forward_tester", run=forward.tester.run, reads=(copy_trades,), writes=(kept,)),)
 
 
 def _sources(

@@ -122,12 +122,30 @@ class LeaseOnRecord:
 
 
 @attrs.frozen(kw_only=True)
+class HistoryOnRecord:
+    """Which history of commits the database goes on with, as engines have found it."""
+
+    timeline: int
+    is_synchronous: bool
+    """Commits wait for a standby: a failover loses none."""
+    continuity: str
+    """How it goes on after the one before: `same` for the first, `complete`, or `doubtful`."""
+    reason: str | None
+    """Of the doubt."""
+    age_s: float
+    halted: str | None
+    """Why live entries are stopped, and by whom; None: they are not."""
+
+
+@attrs.frozen(kw_only=True)
 class ClusterReading:
     """All members and leases at one moment."""
 
     members: Sequence[Member]
     """Live ones first, then those that were seen last."""
     leases: Sequence[LeaseOnRecord]
+    history: HistoryOnRecord | None = None
+    """None: no engine has looked yet."""
 
 
 @attrs.frozen(kw_only=True)

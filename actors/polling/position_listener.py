@@ -15,13 +15,15 @@ class PositionListener:
     """changes of positions → holdings of copied traders."""
 
     events: Inbox[PositionEvent]
-    holdings: HoldingDesk
+    holdings: HoldingDesk | None
+    """None: whoever decides runs elsewhere, and reads what was stored."""
     heard: int = attrs.field(init=False, default=0)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listens until the stream of changes ends."""
         task_status.started()
         while batch := await self.events.batch(BATCH_MAX):
-            for event in batch:
-                await self.holdings.observe(event)
+            if self.holdings is not None:
+                for event in batch:
+                    await self.holdings.observe(event)
             self.heard += len(batch)

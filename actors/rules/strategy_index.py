@@ -1,11 +1,12 @@
 """Which strategies may copy a wallet: a look-up, whatever the number of strategies (O(strategies that may match))."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import attrs
 
 from actors.rules.strategy.eligibility import Chain
 from protocols.conflicts import Circle
+from protocols.decide_shards import part_in_shard, shard_of
 from protocols.strategies import (
     Aggregation,
     AllocationMethod,
@@ -33,6 +34,12 @@ class Runner:
     chain: Chain
     part: str
     needs: "Needs"
+    shard: int | None = None
+    """None: one process decides for all strategies."""
+
+    def sale_part(self, book_delay_ms: int | None) -> str:
+        """Returns the part of its sales into a book so long after, or at once."""
+        return part_in_shard(Needs(book_delay_ms=book_delay_ms).part, self.shard)
 
     @property
     def settings(self) -> StrategySettings:
@@ -143,10 +150,21 @@ class StrategyIndex:
 
 
 def index_of(
-    table: StrategyTable, previous: StrategyIndex, compile_chain: Callable[[StrategySettings], Chain]
+    table: StrategyTable,
+    previous: StrategyIndex,
+    compile_chain: Callable[[StrategySettings], Chain],
+    shards: Collection[int] | None = None,
 ) -> StrategyIndex:
-    """Returns the index of a table. Chains of strategies that did not change are taken over from `previous`."""
-    runners = {strategy.wallet_id: _runner(strategy, previous, compile_chain) for strategy in table.strategies}
+    """Returns the index of a table. Chains of strategies that did not change are taken over from `previous`.
+
+    `shards`: only strategies of these are run here; None: all of them, undivided.
+    """
+    sharded = shards is not None
+    runners = {
+        strategy.wallet_id: _runner(strategy, previous, compile_chain, sharded=sharded)
+        for strategy in table.strategies
+        if shards is None or shard_of(strategy.number) in shards
+    }
     active = [runner for runner in runners.values() if runner.settings.is_active]
     audiences: list[list[Runner]] = []
     by_wallet: dict[str, tuple[int, ...]] = {}
@@ -173,12 +191,20 @@ def index_of(
     )
 
 
-def _runner(strategy: Strategy, previous: StrategyIndex, compile_chain: Callable[[StrategySettings], Chain]) -> Runner:
+def _runner(
+    strategy: Strategy, previous: StrategyIndex, compile_chain: Callable[[StrategySettings], Chain], *, sharded: bool
+) -> Runner:
     before = previous.runners.get(strategy.wallet_id)
     if before is not None and before.strategy == strategy:
         return before
-    needs = needs_of(strategy.settings)
-    return Runner(strategy=strategy, chain=compile_chain(strategy.settings), part=needs.part, needs=needs)
+    needs, shard = needs_of(strategy.settings), shard_of(strategy.number) if sharded else None
+    return Runner(
+        strategy=strategy,
+        chain=compile_chain(strategy.settings),
+        part=part_in_shard(needs.part, shard),
+        needs=needs,
+        shard=shard,
+    )
 
 
 def _audience(runner: Runner, table: StrategyTable) -> tuple[object | None, Sequence[str]]:

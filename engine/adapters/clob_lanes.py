@@ -4,7 +4,7 @@ Nothing is retried, no redirect followed.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import attrs
@@ -66,11 +66,25 @@ def _remaining(answer: HttpAnswer) -> int | None:
 
 @asynccontextmanager
 async def open_lanes(
-    base_url: str, *, lanes: int, timeout_s: float, user_agent: str, requests: Counter[tuple[str, str, str]]
+    base_url: str,
+    *,
+    lanes: int,
+    timeout_s: float,
+    user_agent: str,
+    requests: Counter[tuple[str, str, str]],
+    may_send: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[ClobLanes]:
-    """Opens the lanes of one account for as long as the context lasts."""
+    """Opens the lanes of one account for as long as the context lasts.
+
+    `may_send` is asked right before the first byte of each request: what it forbids is `Unsent`.
+    """
     headers = {"Content-Type": "application/json"}
     async with open_lines(
-        base_url, connections=lanes, user_agent=user_agent, headers=headers, silence_max_s=timeout_s
+        base_url,
+        connections=lanes,
+        user_agent=user_agent,
+        headers=headers,
+        silence_max_s=timeout_s,
+        may_send=may_send,
     ) as lines:
         yield ClobLanes(base_url=base_url, lines=lines, timeout_s=timeout_s, requests=requests)

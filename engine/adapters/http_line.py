@@ -7,7 +7,7 @@ ten times the processor time of what is needed, a fifth of the engine's at fifty
 import math
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,6 +114,8 @@ class HttpLine:
     answer_bytes_max: int
     silence_max_s: float = math.inf
     """How long a connection may take to be made, and how long nothing may come while an answer is awaited."""
+    may_send: Callable[[], bool] = lambda: True
+    """Asked when there is a connection, and nothing is waited for any more before the first byte: making one takes seconds."""
     connections: int = attrs.field(init=False, default=0)
     """Made so far."""
     _stream: trio.abc.Stream | None = attrs.field(init=False, default=None)
@@ -139,6 +141,8 @@ class HttpLine:
         length = {"Content-Length": str(len(body))} if body or method != "GET" else {}
         lines = self._fixed + _header_lines({**headers, **length})
         stream = await self._connected()
+        if not self.may_send():
+            raise NotSentError("it may not be sent any more")
         reading, kept = _Reading(self.answer_bytes_max), False
         try:
             self.sending = True

@@ -1,6 +1,6 @@
 """A few connections to one HTTP server: each request on the first that is free, sent once."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from ssl import SSLContext, create_default_context
@@ -53,7 +53,13 @@ def tls_context() -> SSLContext:
 
 @asynccontextmanager
 async def open_lines(
-    base_url: str, *, connections: int, user_agent: str, headers: Mapping[str, str], silence_max_s: float
+    base_url: str,
+    *,
+    connections: int,
+    user_agent: str,
+    headers: Mapping[str, str],
+    silence_max_s: float,
+    may_send: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[HttpLines]:
     """Opens connections when they are needed, for as long as the context lasts."""
     # Uncompressed: a small answer that unfolds to gigabytes would be in memory before it could be measured.
@@ -65,6 +71,7 @@ async def open_lines(
             tls=tls_context(),
             answer_bytes_max=BODY_BYTES_MAX,
             silence_max_s=silence_max_s,
+            may_send=may_send,
         )
         for _ in range(connections)
     ]

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import Leases
 from engine.adapters.postgres.live_log_store import PostgresLiveLogStore
 from engine.adapters.postgres.live_manual_store import PostgresManualStore
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.postgres.live_order_store import PostgresLiveOrderStore
 from engine.adapters.postgres.live_table_store import PostgresLiveTableStore
 from engine.adapters.postgres.live_watch_store import PostgresLiveWatchStore
@@ -67,11 +68,13 @@ async def open_live_adapters(
     options: DatabaseOptions,
     leases: Leases,
     *,
+    is_safe: Callable[[], bool],
     accounts: Sequence[str],
     clock: WallClock,
     rng: Random,
     traffic: Traffic,
     nursery: trio.Nursery,
+    memory: OrderMemory,
 ) -> AsyncIterator[LiveAdapters]:
     """Opens connections and accounts that have a key. Raises `KeyFileError` for a key that is not used."""
     venue, live = config.venue, config.live
@@ -85,7 +88,9 @@ async def open_live_adapters(
             open_upstream("clob", venue.clob_url, venue, rate_per_s=BOOKS_RATE_PER_S, traffic=traffic, user="books")
         )
         opened = {
-            name: await stack.enter_async_context(_open_account(name, account, config, clock, rng, traffic, nursery))
+            name: await stack.enter_async_context(
+                _open_account(name, account, config, clock, rng, traffic, nursery, is_safe)
+            )
             for name, account in live.accounts.items()
             if name in accounts
         }
@@ -96,6 +101,7 @@ async def open_live_adapters(
                 leases=leases,
                 accounts=accounts,
                 not_found_interval_ms=round(live.not_found_interval_s * 1000),
+                memory=memory,
             ),
             logs=PostgresLiveLogStore(logs),
             watch=PostgresLiveWatchStore(connection=watch, accounts=accounts),
@@ -114,6 +120,7 @@ async def _open_account(
     rng: Random,
     traffic: Traffic,
     nursery: trio.Nursery,
+    is_safe: Callable[[], bool],
 ) -> AsyncIterator[LiveAccount]:
     venue, live = config.venue, config.live
     signer = account_signer(name, account)
@@ -125,6 +132,7 @@ async def _open_account(
             timeout_s=live.order_timeout_s,
             user_agent=venue.user_agent,
             requests=traffic.requests,
+            may_send=is_safe,
         ) as lanes,
         open_lanes(
             venue.clob_url,

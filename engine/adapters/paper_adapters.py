@@ -52,6 +52,7 @@ async def open_paper_adapters(
     *,
     clock: WallClock,
     traffic: Traffic,
+    shards: frozenset[int] | None = None,
 ) -> AsyncIterator[PaperAdapters]:
     """Yields the adapters; connections are opened when they are needed. What decisions look at waits for no settlement."""
     venue = config.venue
@@ -73,7 +74,7 @@ async def open_paper_adapters(
             strategies=PostgresStrategyTableStore(looks),
             paper=PostgresPaperStore(looks),
             settlement=PostgresSettlementStore(
-                connection=settles, leases=leases, markets=PostgresDecisionMarkets(settles)
+                connection=settles, leases=leases, markets=PostgresDecisionMarkets(settles), shards=shards
             ),
             decision_markets=PostgresDecisionMarkets(looks),
             records=PostgresTraderRecords(looks),

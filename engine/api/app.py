@@ -67,6 +67,7 @@ def engine_app(
             "ready": engine.readiness.ready,
             "waiting_for": engine.readiness.open_conditions(),
             "degraded": engine.readiness.degradations(),
+            **_entries(engine),
             "actors": {name: "up" if state.up else "down" for name, state in engine.supervisor.states.items()},
         }
         return JSONResponse(body, status_code=200 if engine.readiness.ready else 503, headers=_SECURITY_HEADERS)
@@ -81,6 +82,16 @@ def engine_app(
     probes = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
     probes.router.redirect_slashes = False
     return EngineApp(probes, ApiMount() if mount is None else mount, pages)
+
+
+def _entries(engine: Engine) -> dict[str, str]:
+    """Whether live trading buys, of an engine that trades. Being halted is no reason to take it out of service."""
+    if engine.live is None:
+        return {}
+    halt = engine.live.registry.table.halt
+    if halt is None:
+        return {"live_entries": "open"}
+    return {"live_entries": "halted after a failover" if halt.is_failover else "halted"}
 
 
 async def _not_found(_: Request, __: Exception) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from engine.api.route import Struct
-from protocols.cluster import Api, ClusterReading, LeaseOnRecord, Member, Role
+from protocols.cluster import Api, ClusterReading, HistoryOnRecord, LeaseOnRecord, Member, Role
 
 
 class LeaseState(Struct):
@@ -62,6 +62,21 @@ class MemberAnswer(Struct):
     leases: list[LeaseState]
 
 
+class HistoryAnswer(Struct):
+    """Which history of commits the database goes on with; a failover begins another one."""
+
+    timeline: int
+    """0: the service does not tell it."""
+    is_synchronous: bool
+    """Commits wait for a standby: a failover loses none."""
+    continuity: str
+    """How it goes on after the one before: `same` for the first, `complete`, or `doubtful`: commits may be missing."""
+    reason: str | None
+    age_s: float
+    halted: str | None
+    """Why live entries are stopped, and by whom."""
+
+
 class ClusterAnswer(Struct):
     """All engines, live ones first; gone ones for an hour."""
 
@@ -73,6 +88,8 @@ class ClusterAnswer(Struct):
     """Roles that no live engine does now."""
     versions: list[str]
     """Of the live engines; more than one while a rolling restart is under way."""
+    history: HistoryAnswer | None = None
+    """Null: no engine has asked for a lease yet."""
 
 
 def cluster_answer(reading: ClusterReading, me: str = "") -> ClusterAnswer:
@@ -85,6 +102,7 @@ def cluster_answer(reading: ClusterReading, me: str = "") -> ClusterAnswer:
         leases=[_lease(one) for one in reading.leases],
         roles_of_nobody=[role.value for role in Role if role not in done],
         versions=sorted({one.report.version for one in live}),
+        history=None if reading.history is None else _history(reading.history),
     )
 
 
@@ -109,6 +127,13 @@ def _member(one: Member) -> MemberAnswer:
         shares=ApiShares(**{api.value: one.shares.get(api, 0) / 1000 if one.is_live else 0.0 for api in Api}),
         leases=[LeaseState(name=held.name, epoch=held.epoch, left_s=round(held.left_s, 1)) for held in one.leases],
     )
+
+
+def _history(one: HistoryOnRecord) -> HistoryAnswer:
+    return HistoryAnswer(
+        timeline=one.timeline, is_synchronous=one.is_synchronous, continuity=one.continuity, reason=one.reason,
+        age_s=round(one.age_s, 1), halted=one.halted,
+    )  # fmt: skip
 
 
 def _lease(one: LeaseOnRecord) -> LeaseAnswer:

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.member_store import PostgresMemberStore
-from engine.api.cluster_bodies import ClusterAnswer, MemberAnswer, cluster_answer
+from engine.api.cluster_bodies import ClusterAnswer, HistoryAnswer, MemberAnswer, cluster_answer
 from engine.cli.command import run_command
 from engine.cli.database_access import OpenDatabase, with_database
 from engine.cli.figures import bytes_text, percent_text, seconds_text
@@ -61,10 +61,24 @@ def _echo(answer: ClusterAnswer) -> None:
     if held:
         click.echo()
         echo_table(("lease", "held by", "epoch", "left"), [tuple(map(_shown, row)) for row in held], right={2, 3})
+    if answer.history is not None:
+        click.echo(f"\n{_history_text(answer.history)}")
     if answer.roles_of_nobody:
         click.echo(f"\nNobody does now: {', '.join(answer.roles_of_nobody)}.")
     if len(answer.versions) > 1:
         click.echo(f"\nVersions differ: {', '.join(map(plain, answer.versions))}.")
+
+
+def _history_text(one: HistoryAnswer) -> str:
+    waits = "commits wait for a standby" if one.is_synchronous else "commits wait for no standby"
+    lines = [f"Database: timeline {one.timeline} for {seconds_text(one.age_s)}, {waits}."]
+    if one.reason is not None:
+        lines.append(f"The last commits of before may be missing: {plain(one.reason, 300)}.")
+    if one.halted is not None:
+        lines.append(
+            f"Live entries are halted: {plain(one.halted, 300)}; `polycopy live unhalt` once books and venue agree."
+        )
+    return "\n".join(lines)
 
 
 def _document(value: Any) -> Any:

@@ -218,7 +218,7 @@ def _knows(running: Running, wallets: list[str]) -> bool:
     actors = running.engine.actors
     if actors is None:
         return False
-    knows_bots = len(actors.forward.registry.current().runners) == len(BOTS)
+    knows_bots = actors.forward is not None and len(actors.forward.registry.current().runners) == len(BOTS)
     return knows_bots and len(actors.target_registry.current().lanes) == len(wallets)
 
 

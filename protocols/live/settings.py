@@ -92,6 +92,10 @@ class LiveStrategy:
         return self.is_active and not self.is_paused
 
 
+FAILOVER = "failover"
+"""Who halts when the last commits of the database may be missing; see `actors/rules/database_history.py`."""
+
+
 @attrs.frozen(kw_only=True)
 class Halt:
     """The global stop of entries. Survives restarts."""
@@ -99,6 +103,11 @@ class Halt:
     by: str
     reason: str
     since_ms: int
+
+    @property
+    def is_failover(self) -> bool:
+        """Returns whether an operator has to compare books and venue before it may end."""
+        return self.by == FAILOVER
 
 
 @attrs.frozen(kw_only=True)

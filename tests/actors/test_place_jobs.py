@@ -68,7 +68,9 @@ def test_a_note_tells_what_a_job_needs_and_nobody_has():
 
 def test_places_ask_the_process_each_time():
     ingests = trades = False
-    places = places_of(ingests=lambda: ingests, polls=lambda: ingests, trades_live=lambda: trades)
+    places = places_of(
+        ingests=lambda: ingests, settles=lambda: ingests, polls=lambda: ingests, trades_live=lambda: trades
+    )
     assert {name for name, place in places.items() if place()} == set()
     ingests = True
     assert {name for name, place in places.items() if place()} == {"cold-poll", "coverage-audit", "ft-resolve"}

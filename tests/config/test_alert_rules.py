@@ -56,6 +56,7 @@ HEALTHY = {
     'polycopy_decisions_waiting{}': "3x400",
     'polycopy_live_trading{}': "1x400",
     'polycopy_live_halted{}': ZERO,
+    'polycopy_live_failover_halted{}': ZERO,
     'polycopy_breakers_latched{}': ZERO,
     'polycopy_account_entries_paused_seconds{account="main"}': ZERO,
     'polycopy_exits_open{}': "2x400",
@@ -200,6 +201,9 @@ CASES = {
     ),
     "an account was taken out of the configuration": ({"polycopy_orders_orphaned{}": "3x400"}, {"PolycopyOrdersWithoutFate"}),
     "news that cannot be booked": ({"polycopy_order_events_dead_total{}": "0x30 1x300"}, {"PolycopyOrdersWithoutFate"}),
+    "a failover may have lost commits": (
+        {"polycopy_live_failover_halted{}": "0x20 1x380"}, {"PolycopyFailoverHalted"}
+    ),
     "entries stay stopped": ({"polycopy_live_halted{}": "1x400"}, {"PolycopyHalted"}),
     "entries are stopped for a while": ({"polycopy_live_halted{}": "0x20 1x30 0x400"}, set()),
 }  # fmt: skip

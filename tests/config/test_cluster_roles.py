@@ -5,7 +5,7 @@ import pytest
 from config.cluster import roles_of
 from config.loader import ConfigError, load_config
 from engine.edges import leaving
-from engine.roles import EVERY_PART, parts_of, share_of, working
+from engine.roles import EVERY_PART, parts_of, share_of, share_of_shards, working
 from protocols.cluster import EVERY_ROLE, ClusterView, MemberReport, Role
 
 INGESTING = {Role.INGEST, Role.DECIDE, Role.EXECUTE}
@@ -42,9 +42,8 @@ def test_without_a_word_an_engine_does_everything():
     [
         ("", "allowed: one or more of all, ingest, decide, execute, poll, jobs, api"),
         ("apis", "allowed: one or more of all"),
-        ("ingest", "ingest decides in its own process so far; add decide"),
-        ("ingest, execute", "add decide"),
-        ("decide, api", "decide cannot run apart from ingest so far; add ingest, or leave it out"),
+        ("ingest, execute", "execute goes with ingest and decide, or without both; give it a process of its own"),
+        ("decide, execute, api", "execute goes with ingest and decide, or without both"),
         ("poll", "poll hands what it finds to the ingest of its own process so far"),
     ],
 )
@@ -72,6 +71,10 @@ def test_one_function_says_what_a_set_of_roles_starts():
     deciding, trading = parts_of(frozenset({Role.INGEST, Role.DECIDE})), parts_of(frozenset({Role.EXECUTE, Role.API}))
     assert (deciding.trades_within, deciding.trades_apart) == (False, False)
     assert (trading.ingest, trading.trades_within, trading.trades_apart) == (False, False, True)
+    assert (deciding.decides_within, deciding.decides_apart) == (True, False)
+    ingesting, decider = parts_of(frozenset({Role.INGEST, Role.POLL})), parts_of(frozenset({Role.DECIDE}))
+    assert (ingesting.ingest, ingesting.decides_within, ingesting.decides_apart) == (True, False, False)
+    assert (decider.ingest, decider.decides_apart, decider.jobs_that_need_ingest) == (False, True, True)
     assert all(
         getattr(EVERY_PART, name) for name in ("ingest", "poll", "jobs", "jobs_that_need_ingest", "notices", "api")
     )
@@ -113,8 +116,19 @@ def test_accounts_are_shared_evenly_by_those_who_trade_apart(traders, share):
     members = [member(number, trading, trading) for number in range(traders)]
     # One that trades within its ingest, and one that has not begun, take no part.
     members += [member(90, frozenset(INGESTING), frozenset(INGESTING)), member(91, trading, frozenset())]
-    assert share_of(5, ClusterView(member_id="0", members=members)) == share
-    assert share_of(0, ClusterView(member_id="0", members=members)) == 0
+    assert share_of(5, Role.EXECUTE, ClusterView(member_id="0", members=members)) == share
+    assert share_of(0, Role.EXECUTE, ClusterView(member_id="0", members=members)) == 0
+
+
+@pytest.mark.parametrize(("deciders", "share"), [(1, 8), (2, 4), (3, 3), (20, 1)])
+def test_shards_are_shared_by_those_who_decide_apart_unless_somebody_decides_for_all(deciders, share):
+    deciding = frozenset({Role.DECIDE})
+    members = [member(number, deciding, deciding) for number in range(deciders)]
+    ingesting = frozenset({Role.INGEST, Role.POLL})
+    members += [member(90, ingesting, ingesting), member(91, frozenset(INGESTING), frozenset({Role.JOBS}))]
+    assert share_of_shards(8, ClusterView(member_id="0", members=members)) == share
+    members.append(member(92, frozenset(INGESTING), frozenset(INGESTING)))
+    assert share_of_shards(8, ClusterView(member_id="0", members=members)) == 0
 
 
 def member(number, roles, now):

@@ -29,6 +29,7 @@ class EngineProcess:
     process: subprocess.Popen[bytes]
     port: int
     log: Any
+    host: str = "127.0.0.1"
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.process.pid, number)
@@ -43,7 +44,7 @@ class EngineProcess:
         """The answer of /readyz, or None while nobody answers."""
         try:
             async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=2) as client:
-                response = await client.get(f"http://127.0.0.1:{self.port}/readyz")
+                response = await client.get(f"http://{self.host}:{self.port}/readyz")
                 return response.status_code, response.json()
         except httpx.TransportError:
             return None

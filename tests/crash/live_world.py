@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class LiveWorld:
     world: IngestWorld
     addresses: Mapping[str, str]
     """By name."""
+    targets: Sequence[str]
+    """Who is copied."""
 
     async def account(self, name: str = "main") -> dict[str, Any]:
         response = await self.world.control.get(f"/accounts/{self.addresses[name]}")
@@ -63,24 +65,36 @@ class LiveWorld:
 async def live_world(seed: int, *, accounts: Sequence[str] = ("main",), **options: Any) -> AsyncIterator[LiveWorld]:
     """A venue, accounts of 100,000 USD each, and for each a paper strategy and its live mirror with half of that."""
     with scratch_directory() as home:
-        secrets = {name: _secret(seed, name) for name in accounts}
-        keys = {f"live.accounts.{name}.key_file": str(_kept(secret, home / name)) for name, secret in secrets.items()}
-        addresses = {name: Signer(secret).address for name, secret in secrets.items()}
-        async with database_loop(), run_embedded_server(data_dir=home / "postgres", durable=False) as server:
-            database = DatabaseOptions(dsn=server.dsn)
-            await migrate(database)
-            simulated = {
-                "rate_scale": 2, "wallets": 200, "lag_scale": 0, "cache_scale": 0, "life_scale": 0.02, **options,
-            }  # fmt: skip
-            async with ingest_world(database, home / "spill", seed=seed, **simulated) as world:
-                world.settings |= {**SETTINGS, **keys}
-                for address in addresses.values():
-                    await world.post(
-                        "/accounts", address=address, collateral_usd=str(START_USD), signature_type=0, approved=True
-                    )
-                await _strategies(database, accounts)
-                await world.follow(await busiest(world, 8), target=True)
-                yield LiveWorld(world=world, addresses=addresses)
+        async with (
+            database_loop(),
+            run_embedded_server(data_dir=home / "postgres", durable=False) as server,
+            live_world_on(DatabaseOptions(dsn=server.dsn), home, seed, accounts=accounts, **options) as live,
+        ):
+            yield live
+
+
+@asynccontextmanager
+async def live_world_on(
+    database: DatabaseOptions, home: Path, seed: int, *, accounts: Sequence[str], **options: Any
+) -> AsyncIterator[LiveWorld]:
+    """The same on an empty database of somebody's; files go to `home`. Needs `database_loop` around it."""
+    secrets = {name: _secret(seed, name) for name in accounts}
+    keys = {f"live.accounts.{name}.key_file": str(_kept(secret, home / name)) for name, secret in secrets.items()}
+    addresses = {name: Signer(secret).address for name, secret in secrets.items()}
+    await migrate(database)
+    simulated = {
+        "rate_scale": 2, "wallets": 200, "lag_scale": 0, "cache_scale": 0, "life_scale": 0.02, **options,
+    }  # fmt: skip
+    async with ingest_world(database, home / "spill", seed=seed, **simulated) as world:
+        world.settings |= {**SETTINGS, **keys}
+        for address in addresses.values():
+            await world.post(
+                "/accounts", address=address, collateral_usd=str(START_USD), signature_type=0, approved=True
+            )
+        await _strategies(database, accounts)
+        targets = await busiest(world, 8)
+        await world.follow(targets, target=True)
+        yield LiveWorld(world=world, addresses=addresses, targets=targets)
 
 
 def _secret(seed: int, name: str) -> bytes:
@@ -118,21 +132,30 @@ async def busiest(world: IngestWorld, count: int) -> list[str]:
 
 @asynccontextmanager
 async def armed_engine(
-    settings: Mapping[str, str], point: str = "none", passes: int = 1, *, resend: bool = False
+    settings: Mapping[str, str],
+    point: str = "none",
+    passes: int = 1,
+    *,
+    resend: bool = False,
+    host: str = "127.0.0.1",
+    place: AbstractContextManager[None] | None = None,
 ) -> AsyncIterator[EngineProcess]:
-    """An engine that kills itself at the passes-th passing of a point; `none`: it lives."""
+    """An engine that kills itself at the passes-th passing of a point; `none`: it lives. `place`: where it is started."""
     port = free_port()
     names = {name: f"POLYCOPY_{name.upper().replace('.', '__')}" for name in settings}
     environment = {names[name]: value for name, value in settings.items()}
+    own = {"POLYCOPY_HTTP__PORT": str(port), "POLYCOPY_HTTP__HOST": host}
+    called = [sys.executable, str(Path(killed_engine.__file__)), point, str(passes), *(["resend"] if resend else [])]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: ASYNC220 - starting takes a millisecond, and it has to outlive the loop
-            [sys.executable, str(Path(killed_engine.__file__)), point, str(passes), *(["resend"] if resend else [])],
-            stderr=log,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, **environment, "POLYCOPY_HTTP__PORT": str(port)},
-        )
+        with place or nullcontext():
+            process = subprocess.Popen(  # noqa: ASYNC220 - starting takes a millisecond, and it has to outlive the loop
+                called,
+                stderr=log,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, **environment, **own},
+            )
         try:
-            yield EngineProcess(process=process, port=port, log=log)
+            yield EngineProcess(process=process, port=port, log=log, host=host)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -149,8 +149,8 @@ async def test_an_engine_says_what_it_does_not_serve(database, tmp_path):
     ("roles", "sentence"),
     [
         (("poll",), "poll hands what it finds"),
-        (("ingest",), "add decide"),
-        (("decide", "api"), "cannot run apart"),
+        (("ingest", "execute"), "execute goes with ingest and decide"),
+        (("decide", "execute"), "a process of its own"),
     ],
 )
 def test_what_cannot_run_apart_is_refused_before_anything_starts(roles, sentence):

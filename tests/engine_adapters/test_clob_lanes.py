@@ -49,13 +49,15 @@ class Server:
 
 
 @asynccontextmanager
-async def lanes_to(server, *, lanes=1, timeout_s=0.3, prefix=""):
+async def lanes_to(server, *, lanes=1, timeout_s=0.3, prefix="", **named):
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(trio.serve_tcp, server.serve, 0, host="127.0.0.1"))
         port = listeners[0].socket.getsockname()[1]
         counts = Counter()
         address = f"http://127.0.0.1:{port}{prefix}"
-        async with open_lanes(address, lanes=lanes, timeout_s=timeout_s, user_agent="us", requests=counts) as opened:
+        async with open_lanes(
+            address, lanes=lanes, timeout_s=timeout_s, user_agent="us", requests=counts, **named
+        ) as opened:
             yield opened, counts
         nursery.cancel_scope.cancel()
 
@@ -87,6 +89,25 @@ async def test_a_request_goes_out_once_and_whole_and_connections_are_kept():
     assert {b"POLY_KEY: k", b"User-Agent: us", b"Accept-Encoding: identity", b"Content-Length: 7"} <= set(lines)
     assert body == b'{"a":1}'
     assert len(server.requests) == 3
+
+
+async def test_whether_it_may_go_out_is_asked_when_there_is_a_connection_and_nothing_leaves_otherwise():
+    server, asked, answers = Server(*[OK] * 2), [], [True, False, True]
+    lines = []
+
+    def may_send():
+        asked.append(lines[0].connections)
+        return answers.pop(0)
+
+    async with lanes_to(server, may_send=may_send) as (lanes, counts):
+        lines += lanes.lines.lines
+        assert isinstance(await post(lanes), Answered)
+        assert isinstance(await post(lanes), Unsent)
+        assert isinstance(await post(lanes), Answered)
+    # A new connection had been made by the time it was asked; the one that was not used is kept.
+    assert asked == [1, 1, 1]
+    assert len(server.requests) == 2
+    assert counts["clob", "orders", "unsent"] == 1
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,24 @@ def test_json_has_the_names_of_the_fields(database, status):
     done = status("--json")
     assert done.returncode == 1
     document = json.loads(done.stdout)
-    assert document.keys() == {"members", "leases", "roles_of_nobody", "versions"}
+    assert document.keys() == {"members", "leases", "roles_of_nobody", "versions", "history"}
     [member] = document["members"]
     assert (member["holder"], member["working"], member["queue_depth"]) == ("host a", ["jobs"], 0)
     assert member["shares"] == {"data": 0.875, "gamma": 0.875, "clob": 0.0}
     assert document["roles_of_nobody"] == ["ingest", "decide", "execute", "poll", "api"]
+
+
+def test_the_history_of_the_database_is_told_and_what_it_halted(database, status):
+    fill(database, beat_of("a", 1, *EVERY_ROLE, ttl_s=60))
+    assert "Database: timeline 1 for " in status().stdout
+    assert "commits wait for no standby." in status().stdout
+    fetch(
+        database.dsn,
+        "UPDATE database_histories SET continuity = 'doubtful', reason = 'failover to timeline 2';"
+        "UPDATE lt_control SET halted_by = 'failover', halted_reason = 'failover to timeline 2', halted_at = now()",
+    )
+    said = status().stdout
+    assert "The last commits of before may be missing: failover to timeline 2." in said
+    assert "Live entries are halted: failover to timeline 2 (failover); `polycopy live unhalt`" in said
+    history = json.loads(status("--json").stdout)["history"]
+    assert (history["timeline"], history["continuity"], history["is_synchronous"]) == (1, "doubtful", False)

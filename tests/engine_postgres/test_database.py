@@ -1,12 +1,18 @@
 import asyncio
 import gc
 import logging
+import os
+import signal
 import warnings
+from contextlib import suppress
 
+import attrs
+import pytest
 import trio
 import trio_asyncio
 
 from engine.adapters.postgres.database import Connection
+from protocols.errors import TransientError
 
 
 async def test_what_goes_wrong_in_a_callback_of_the_driver_is_logged_and_ends_nothing(database, aio, caplog):
@@ -44,3 +50,34 @@ async def test_who_is_cancelled_at_any_moment_of_connecting_leaves_no_connection
         del connection
         gc.collect()
     assert [str(warning.message) for warning in left_behind] == []
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False], ids=["cancelled", "out of time"])
+async def test_a_session_that_does_not_even_answer_a_rollback_holds_up_nobody(database, aio, is_cancelled):
+    connection = Connection(attrs.evolve(database, statement_timeout_s=60 if is_cancelled else 0.2), "test")
+    session = await connection.run(lambda raw: raw.fetchval("SELECT pg_backend_pid()"))
+    try:
+        os.kill(session, 0)
+    except (ProcessLookupError, PermissionError):
+        pytest.skip("the server is not one that this test may stop")
+
+    async def silenced(raw):
+        async with raw.transaction():
+            os.kill(session, signal.SIGSTOP)
+            return await raw.fetchval("SELECT 1")
+
+    try:
+        with trio.fail_after(20):
+            if is_cancelled:
+                with trio.move_on_after(0.2):
+                    with suppress(TransientError):
+                        await connection.run(silenced)
+                    await trio.lowlevel.checkpoint()
+            else:
+                with pytest.raises(TransientError):
+                    await connection.run(silenced)
+            # Another session answers.
+            assert await connection.run(lambda raw: raw.fetchval("SELECT 2")) == 2
+    finally:
+        os.kill(session, signal.SIGCONT)
+    await connection.aclose()

@@ -106,6 +106,30 @@ async def test_one_lost_lease_of_several_is_enough(world, second):
     assert (await store.apply([told(1, "t1", "20")])).orders
 
 
+async def test_who_looks_at_leases_is_told_of_those_that_nobody_else_holds(world, second):
+    mine = LeaseOffice(connection=world.connection, owner="me", holder="test", ttl_s=600)
+    theirs = LeaseOffice(connection=world.connection, owner="another", holder="test", ttl_s=600)
+    names = ["live:second", "live:main", "live:new"]
+    assert await mine.free(names) == ["live:main", "live:new"]
+    assert await theirs.free(names) == ["live:second", "live:new"]
+    await theirs.release(second.leases.holds[0])
+    assert await mine.free(names) == names
+    assert await mine.free([]) == []
+
+
+async def test_a_release_that_comes_late_does_not_end_what_was_taken_again_since(world):
+    office = LeaseOffice(connection=world.connection, owner="me", holder="test", ttl_s=600)
+    before, now = await office.acquire("live:new"), await office.acquire("live:new")
+    assert isinstance(before, LeaseHold)
+    assert isinstance(now, LeaseHold)
+    await office.release(before)
+    other = LeaseOffice(connection=world.connection, owner="another", holder="test", ttl_s=600)
+    assert not isinstance(await other.acquire("live:new"), LeaseHold)
+    with pytest.raises(FencedError):
+        await office.extend(before)
+    await office.extend(now)
+
+
 async def test_no_lease_at_all_writes_nothing(world):
     store = store_over(world, world.connection, Leases(()), ())
     assert await store.claim([]) == ()

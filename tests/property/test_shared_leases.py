@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -50,7 +50,7 @@ class Office:
         now_s = trio.current_time()
         if row.owner != self.owner and row.expires_s > now_s:
             return LeaseRefused(name=name, holder=row.owner, left_s=row.expires_s - now_s)
-        row.epoch += row.owner != self.owner
+        row.epoch += 1
         row.owner, row.expires_s = self.owner, now_s + self.ttl_s
         return LeaseHold(name=name, owner=self.owner, epoch=row.epoch)
 
@@ -59,6 +59,11 @@ class Office:
         if (row.owner, row.epoch) != (self.owner, hold.epoch):
             raise FencedError("taken over")
         row.expires_s = trio.current_time() + self.ttl_s
+
+    async def free(self, names: Sequence[str]) -> list[str]:
+        await self._row(NAMES[0])
+        rows, now_s = self.table.rows, trio.current_time()
+        return [name for name in names if rows[name].owner == self.owner or rows[name].expires_s <= now_s]
 
     async def release(self, hold: LeaseHold) -> None:
         row = await self._row(hold.name)
@@ -114,11 +119,13 @@ class Process:
 @attrs.define(eq=False)
 class World:
     table: Table = attrs.field(factory=Table)
+    knows: Callable[["Process"], bool] = lambda one: not one.scope.cancel_called
+    """Whom the others believe to be there."""
     processes: list[Process] = attrs.field(factory=list)
     most: int = 0
 
     def share(self, names: int) -> int:
-        alive = sum(not one.scope.cancel_called and not one.stop.is_set() for one in self.processes)
+        alive = sum(self.knows(one) and not one.stop.is_set() for one in self.processes)
         return math.ceil(names / max(1, alive))
 
     def start(self, nursery: trio.Nursery) -> None:
@@ -204,6 +211,29 @@ def test_what_a_dead_process_held_is_somebodys_within_its_time_and_two_seconds()
             first.office.cut_off = True
             first.scope.cancel()
             while len(second.safe()) < len(NAMES):
+                await trio.sleep(0.1)
+                assert trio.current_time() - died_s <= TTL_S + 2
+            nursery.cancel_scope.cancel()
+
+    run_jumping(main)
+
+
+def test_that_a_process_is_dead_and_still_counted_keeps_nobody_from_what_it_held() -> None:
+    async def main() -> None:
+        # It is counted for ever.
+        world = World(knows=lambda _one: True)
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                world.start(nursery)
+                await trio.sleep(1)
+            await trio.sleep(3 * TTL_S)
+            assert sum(len(one.safe()) for one in world.processes) == len(NAMES)
+            last, *left = sorted(world.processes, key=lambda one: -len(one.safe()))
+            died_s = trio.current_time()
+            last.shared.held = None
+            last.office.cut_off = True
+            last.scope.cancel()
+            while sum(len(one.safe()) for one in left) < len(NAMES):
                 await trio.sleep(0.1)
                 assert trio.current_time() - died_s <= TTL_S + 2
             nursery.cancel_scope.cancel()

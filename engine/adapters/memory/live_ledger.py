@@ -1,6 +1,6 @@
 """Live orders and real money in memory, with the rules of the database: for replay, simulation and tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 import attrs
@@ -36,7 +36,9 @@ class MemoryLiveLedger:
 
     clock: WallClock
     not_found_interval_ms: int
-    state: LiveState = attrs.field(init=False, factory=LiveState)
+    state: LiveState = attrs.field(factory=LiveState)
+    accounts: Collection[str] | None = None
+    """Whose orders these are; those of others are neither read nor changed. None: of everybody."""
 
     def add_strategy(self, strategy_id: str, strategy: MemoryStrategy, capital_usd: Decimal) -> None:
         """Makes a strategy with its capital."""
@@ -76,7 +78,12 @@ class MemoryLiveLedger:
 
     async def snapshot(self, today_ms: int) -> LiveSnapshot:
         """Returns the state of the UTC day in which `today_ms` lies."""
-        kept = sorted(self.state.orders.values(), key=lambda one: one.number)
+        kept = sorted(self.state.orders_of(self.accounts), key=lambda one: one.number)
+        open_exits = [one for one in self.state.exits.values() if one.status is ExitStatus.OPEN]
+
+        def ours(strategy_id: str) -> bool:
+            return self.state.is_of(strategy_id, self.accounts)
+
         entries: dict[str, list[int]] = {}
         for one in kept:
             signed = one.order.signed
@@ -84,12 +91,12 @@ class MemoryLiveLedger:
                 entries.setdefault(one.order.strategy_id, []).append(signed.signed_ms)
         waiting = [one for one in kept if not one.order.ended]
         return LiveSnapshot(
-            balances=tuple(self.state.balances.values()),
+            balances=tuple(one for one in self.state.balances.values() if ours(one.strategy_id)),
             claims=tuple(_replace(one.order.intent, inputs=one.inputs) for one in waiting if one.order.signed is None),
             working=tuple(one.order for one in waiting if one.order.signed is not None),
             lots=tuple(one.lot for one in kept if one.order.shares_open > 0),
-            exits=tuple(one for one in self.state.exits.values() if one.status is ExitStatus.OPEN),
-            days=self.state.day(today_ms),
+            exits=tuple(one for one in open_exits if ours(one.strategy_id)),
+            days={id_: figures for id_, figures in self.state.day(today_ms).items() if ours(id_)},
             entries_ms={strategy_id: tuple(sorted(times)) for strategy_id, times in entries.items()},
         )
 
@@ -141,7 +148,7 @@ class MemoryLiveLedger:
         paid = {(one.condition_id, token_id): usd for one in payouts for token_id, usd in one.by_token.items()}
         found = [
             one
-            for one in self.state.orders.values()
+            for one in self.state.orders_of(self.accounts)
             if one.order.shares_open > 0 and _market(one) in paid and self.state.is_at_rest(one, now_ms)
         ]
         lots, moneys, today = list[SettledLot](), dict[str, Money](), utc_datetime(now_ms).date()
@@ -163,7 +170,7 @@ class MemoryLiveLedger:
     async def open_markets(self, after: str, markets_max: int) -> list[tuple[str, frozenset[str]]]:
         """Returns markets with open positions and their tokens, in the order of their ids."""
         tokens: dict[str, set[str]] = {}
-        for one in self.state.orders.values():
+        for one in self.state.orders_of(self.accounts):
             if one.order.shares_open > 0:
                 tokens.setdefault(one.order.intent.condition_id, set()).add(one.order.intent.token_id)
         return [(id_, frozenset(tokens[id_])) for id_ in sorted(tokens) if id_ > after][:markets_max]
@@ -171,7 +178,11 @@ class MemoryLiveLedger:
     async def release(self, now_ms: int, redeemed: Sequence[tuple[str, str]] = ()) -> tuple[LiveBalance, ...]:
         """Makes due proceeds spendable, and lets those of redeemed markets begin to cool down."""
         moneys = dict[str, Money]()
-        waiting = [one for one in self.state.cooldowns.values() if not one.is_released]
+        waiting = [
+            one
+            for one in self.state.cooldowns.values()
+            if not one.is_released and self.state.is_of(one.entry.strategy_id, self.accounts)
+        ]
         for kept in waiting:
             entry = kept.entry
             if entry.available_ms is None and (entry.strategy_id, entry.condition_id) in redeemed:

@@ -1,6 +1,6 @@
 """Live orders, fills, positions, obligations and money in memory, and what one transaction writes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -208,6 +208,18 @@ class LiveState:
             and (one.trader is None or kept.order.intent.trader == one.trader)
             and (one.kind is not ExitKind.TRADER_SELL or kept.order.intent.signal_ms <= one.signal_ms)
         ]
+
+    def is_of(self, strategy_id: str, accounts: Collection[str] | None) -> bool:
+        """Returns whether a strategy, archived ones and orders by hand included, trades one of the accounts; None: any."""
+        if accounts is None:
+            return True
+        strategy = self.strategies.get(strategy_id)
+        return (strategy_id.removeprefix(_PREFIX) if strategy is None else strategy.account) in accounts
+
+    def orders_of(self, accounts: Collection[str] | None) -> Iterable[KeptOrder]:
+        """Returns all orders of some accounts; None: of all."""
+        kept = self.orders.values()
+        return kept if accounts is None else [one for one in kept if one.account in accounts]
 
     def _account_of(self, intent: LiveIntent) -> str | None:
         strategy = self.strategies.get(intent.strategy_id)

@@ -1,6 +1,6 @@
 """What those who follow live orders read beside them, in memory: with the rules of the database, for simulation and tests."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import attrs
@@ -23,7 +23,9 @@ class MemoryLiveWatch:
     """`ReconciliationStore`, `RedemptionStore` and `ExitRows` over the tables of live trading."""
 
     state: LiveState
-    reports: dict[str, ReconciliationReport] = attrs.field(init=False, factory=dict)
+    accounts: Collection[str] | None = None
+    """Whose obligations and proceeds are told. None: of everybody."""
+    reports: dict[str, ReconciliationReport] = attrs.field(factory=dict)
     """By account, the last one."""
 
     async def last_ms(self, account: str) -> int | None:
@@ -61,7 +63,10 @@ class MemoryLiveWatch:
         waiting = {
             (one.entry.token_id, one.entry.strategy_id, one.entry.condition_id)
             for one in self.state.cooldowns.values()
-            if not one.is_released and one.entry.available_ms is None and one.entry.condition_id is not None
+            if not one.is_released
+            and one.entry.available_ms is None
+            and one.entry.condition_id is not None
+            and self.state.is_of(one.entry.strategy_id, self.accounts)
         }
         rows = sorted((token, owner, market) for token, owner, market in waiting if token and market and token > after)
         tokens = list(dict.fromkeys(token for token, _, _ in rows))[:tokens_max]
@@ -73,7 +78,11 @@ class MemoryLiveWatch:
 
     async def open_rows(self) -> list[LiveExit]:
         """Returns all obligations that are open, whoever made them."""
-        rows = [one for one in self.state.exits.values() if one.status is ExitStatus.OPEN]
+        rows = [
+            one
+            for one in self.state.exits.values()
+            if one.status is ExitStatus.OPEN and self.state.is_of(one.strategy_id, self.accounts)
+        ]
         return sorted(rows, key=lambda one: (one.created_ms, one.exit_id))
 
 

@@ -14,6 +14,7 @@ import attrs
 import trio
 import trio_asyncio
 
+from engine.adapters.postgres.addresses import connect
 from engine.adapters.postgres.eager_loop import EagerLoop, run_in_loop
 from engine.adapters.postgres.sqlstate import Reaction, reaction_to_error
 from protocols.errors import RejectedError, TransientError
@@ -79,7 +80,8 @@ class Connection:
         """
         async with self._lock:
             with trio.move_on_after(self.options.statement_timeout_s):
-                result: T = await run_in_loop(self._run(work))
+                # A server that is gone without a word answers no ROLLBACK either.
+                result: T = await run_in_loop(self._run(work), self._drop)
                 return result
             raise TransientError(f"no answer within {self.options.statement_timeout_s:g} s")
 
@@ -87,7 +89,7 @@ class Connection:
         """Closes the connection; bounded in time, never raises for a server that is gone."""
         if self._raw is not None:
             with trio.move_on_after(2), suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await run_in_loop(self._raw.close(timeout=1))
+                await run_in_loop(self._raw.close(timeout=1), self._drop)
             self._drop()
 
     async def _run(self, work: Work[T]) -> T:
@@ -104,9 +106,9 @@ class Connection:
 
     async def _connect(self) -> asyncpg.Connection:
         try:
-            raw = await asyncpg.connect(
+            raw = await connect(
                 self.options.dsn,
-                timeout=self.options.connect_timeout_s,
+                timeout_s=self.options.connect_timeout_s,
                 statement_cache_size=0 if self._pooled else 100,
                 server_settings={"application_name": f"polycopy {self.name}"},
             )

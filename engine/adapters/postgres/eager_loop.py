@@ -20,6 +20,7 @@ import trio_asyncio
 T = TypeVar("T")
 AT_ONCE = 1_000
 """Callbacks in one go; then others have their turn."""
+PATIENCE_S = 1.0
 _current: ContextVar["EagerLoop | None"] = ContextVar("eager_loop", default=None)
 
 
@@ -50,15 +51,18 @@ class EagerLoop:
             del loop._queue_handle, loop._add_reader, loop.synchronize
             self._drain()
 
-    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine of asyncio; its first step at once, in the task that calls. Cancelled as trio-asyncio does it."""
+    async def run(self, coroutine: Coroutine[Any, Any, T], give_up: Callable[[], None]) -> T:
+        """Runs a coroutine of asyncio; its first step at once, in the task that calls. Cancelled as trio-asyncio does it.
+
+        What is still cleaning up `PATIENCE_S` after it was cancelled waits for somebody who is silent: `give_up` is called.
+        """
         self._is_draining, was_draining = True, self._is_draining
         try:
             task = self.loop.create_task(coroutine)
         finally:
             self._is_draining = was_draining
         self._drain()
-        result: T = await trio_asyncio.run_aio_future(task)
+        result: T = await trio_asyncio.run_aio_future(_Bounded(task, self.loop, give_up))
         return result
 
     def _take(self, handle: asyncio.Handle) -> asyncio.Handle:
@@ -107,14 +111,39 @@ class EagerLoop:
             self._queue(asyncio.Handle(self._announced, (), self.loop))
 
 
+@attrs.define(eq=False)
+class _Bounded:
+    """What trio-asyncio needs of a future, with an end to being cancelled."""
+
+    task: "asyncio.Task[Any]"
+    loop: Any
+    give_up: Callable[[], None]
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        self.task.add_done_callback(callback)
+
+    def result(self) -> Any:
+        return self.task.result()
+
+    def cancel(self) -> None:
+        self.task.cancel()
+        if not self.task.done():
+            self.loop.call_later(PATIENCE_S, self._insist)
+
+    def _insist(self) -> None:
+        if not self.task.done():
+            self.give_up()
+            self.task.cancel()
+
+
 async def _no_wait() -> None:
     """In place of waiting until callbacks have run: they have."""
 
 
-async def run_in_loop(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine of asyncio in the loop that hosts this task."""
+async def run_in_loop(coroutine: Coroutine[Any, Any, T], give_up: Callable[[], None] = lambda: None) -> T:
+    """Runs a coroutine of asyncio in the loop that hosts this task; `give_up` see `EagerLoop.run`."""
     eager = _current.get()
     if eager is None:
         coroutine.close()
         raise RuntimeError("no loop for the database: use it inside database_loop()")
-    return await eager.run(coroutine)
+    return await eager.run(coroutine, give_up)

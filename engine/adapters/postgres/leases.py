@@ -1,22 +1,29 @@
-"""Leases as rows: who may ingest, fenced by epoch (no session state, so poolers do not matter)."""
+"""Leases as rows: who may ingest, fenced by epoch (no session state, so poolers do not matter).
 
-from collections.abc import AsyncIterator, Iterable
+A lease ends with the timeline of the database that it was taken on: after a failover its holder has a memory of commits that
+may be gone, so that he takes it anew, under the next epoch, and begins with what the database says.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import Connection
+from engine.adapters.postgres.database_history import HistoryWatch
 from protocols.errors import FencedError
 
-# Free, expired, or ours already. Another owner gets a new epoch, which fences off every write of the old one.
+# Free, expired, or ours already. Each time with a new epoch, which fences off all that is under the old one: what another
+# writes, and a release of ours that was held up on its way: it must not end what we have taken again since.
 ACQUIRE = """
 INSERT INTO engine_leases AS held (name, owner, holder, epoch, expires_at)
 VALUES ($1, $2, $3, 1, now() + $4 * interval '1 second')
 ON CONFLICT (name) DO UPDATE SET
     owner = excluded.owner,
     holder = excluded.holder,
-    epoch = held.epoch + CASE WHEN held.owner = excluded.owner THEN 0 ELSE 1 END,
+    epoch = held.epoch + 1,
+    timeline = database_timeline(),
     expires_at = excluded.expires_at
 WHERE held.owner = excluded.owner OR held.expires_at <= now()
 RETURNING epoch
@@ -24,10 +31,16 @@ RETURNING epoch
 WHO_HOLDS = "SELECT holder, extract(epoch FROM expires_at - now())::float8 AS left_s FROM engine_leases WHERE name = $1"
 EXTEND = """
 UPDATE engine_leases SET expires_at = now() + $4 * interval '1 second'
-WHERE name = $1 AND owner = $2 AND epoch = $3
+WHERE name = $1 AND owner = $2 AND epoch = $3 AND timeline = database_timeline()
 RETURNING 1
 """
-RELEASE = "UPDATE engine_leases SET expires_at = now() WHERE name = $1 AND owner = $2 AND epoch = $3"
+# Those of others, by the same clock that decides who may take one.
+TAKEN = "SELECT name FROM engine_leases WHERE name = ANY ($1::text[]) AND owner <> $2 AND expires_at > now()"
+# After a failover it stays with its holder, who takes it anew: only he remembers what the database may have lost.
+RELEASE = """
+UPDATE engine_leases SET expires_at = now()
+WHERE name = $1 AND owner = $2 AND epoch = $3 AND timeline = database_timeline()
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,12 +79,18 @@ HELD = """
 held_leases AS MATERIALIZED (
     SELECT 1 FROM engine_leases JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS mine (name, owner, epoch)
         USING (name, owner, epoch)
+    WHERE timeline = database_timeline()
     ORDER BY name FOR UPDATE OF engine_leases
 ), fence AS MATERIALIZED (
     SELECT 1 FROM (SELECT count(*) AS leases FROM held_leases) AS counted WHERE leases = cardinality($1)
 )
 """
-LOCK_HELD = f"WITH {HELD} SELECT count(*) FROM fence"  # noqa: S608 - constants only
+# Who is cut off, or put to sleep, in the middle of a transaction holds these rows, and with them off whoever takes over, until
+# the server finds out: by its own means after two hours.
+IDLE_MAX_MS = 1_500
+LOCK_HELD = f"""
+WITH {HELD} SELECT count(*) FROM fence CROSS JOIN set_config('idle_in_transaction_session_timeout', '{IDLE_MAX_MS}', true)
+"""  # noqa: S608 - constants only
 
 
 @attrs.frozen(kw_only=True)
@@ -93,11 +112,13 @@ class LeaseOffice:
     holder: str
     """Who that is, for people: host and process id."""
     ttl_s: float
+    history: HistoryWatch = attrs.field(factory=HistoryWatch)
 
     async def acquire(self, name: str) -> LeaseHold | LeaseRefused:
-        """Takes a lease that is free, expired or ours."""
+        """Takes a lease that is free, expired or ours, of a database that was looked at."""
 
         async def work(raw: asyncpg.Connection) -> LeaseHold | LeaseRefused:
+            await self.history.look(raw)
             epoch = await raw.fetchval(ACQUIRE, name, self.owner, self.holder, self.ttl_s)
             if epoch is not None:
                 return LeaseHold(name=name, owner=self.owner, epoch=epoch)
@@ -109,13 +130,27 @@ class LeaseOffice:
         return await self.connection.run(work)
 
     async def extend(self, hold: LeaseHold) -> None:
-        """Extends a lease by its whole time. Raises `FencedError` when somebody else took it over."""
+        """Extends a lease by its whole time.
+
+        Raises `FencedError` when somebody else took it over, or the database goes on with another history.
+        """
 
         async def work(raw: asyncpg.Connection) -> object:
+            if not await self.history.goes_on(raw):
+                raise FencedError(f"the lease {hold.name} was taken on a database that has changed")
             return await raw.fetchval(EXTEND, hold.name, hold.owner, hold.epoch, self.ttl_s)
 
         if await self.connection.run(work) is None:
             raise FencedError(f"the lease {hold.name} was taken over by another engine")
+
+    async def free(self, names: Sequence[str]) -> list[str]:
+        """Returns those of the names that are free, expired or ours, in the same order."""
+
+        async def work(raw: asyncpg.Connection) -> set[str]:
+            return {row["name"] for row in await raw.fetch(TAKEN, list(names), self.owner)}
+
+        taken = await self.connection.run(work)
+        return [name for name in names if name not in taken]
 
     async def release(self, hold: LeaseHold) -> None:
         """Gives a lease back, unless somebody else has it by now."""
@@ -136,7 +171,11 @@ async def fenced(raw: asyncpg.Connection, leases: Leases) -> AsyncIterator[bool]
         f"(name = {_literal(one.name)} AND owner = {_literal(one.owner)} AND epoch = {one.epoch:d})"
         for one in leases.holds
     )
-    begin = f"BEGIN; SELECT 1 FROM engine_leases WHERE {mine or 'false'} ORDER BY name FOR UPDATE"  # noqa: S608 - quoted
+    begin = (
+        f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MAX_MS}; "  # noqa: S608 - quoted
+        f"SELECT 1 FROM engine_leases WHERE ({mine or 'false'}) "
+        "AND timeline = database_timeline() ORDER BY name FOR UPDATE"
+    )
     try:
         yield await raw.execute(begin) == f"SELECT {len(leases.holds)}"
     except BaseException:

@@ -1,5 +1,6 @@
 """Live orders in PostgreSQL: claims, the journal (commit 2) and what events make of them. Fenced by a lease."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from engine.adapters.postgres.leases import HELD, Leases, fenced
 from engine.adapters.postgres.live_booking import apply_events
 from engine.adapters.postgres.live_claims import claim
 from engine.adapters.postgres.live_exit_rows import fix_target, insert_exits, update_exits
+from engine.adapters.postgres.live_order_memory import OrderMemory
 from engine.adapters.postgres.live_order_rows import (
     BALANCE_COLUMNS,
     ORDER_COLUMNS,
@@ -28,7 +30,9 @@ from protocols.live.orders import LiveIntent, LiveOrder, SignedOrder
 from protocols.live.ports import Applied, Declined, Journaled, LiveSnapshot, Settled
 from protocols.paper import Payouts
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
+AGAIN_MAX = 200
 # One statement: fence, claims that are still open, money in the order of the batch, locks, ledger, journal. Orders of one
 # strategy take turns: what does not fit is left out, what comes after it may fit. Rows are looked at once they are locked, so
 # that a batch that is written again sees what a lost answer has hidden.
@@ -123,9 +127,17 @@ class PostgresLiveOrderStore:
     accounts: Sequence[str]
     """Whose orders these are; those of others are neither read nor changed."""
     not_found_interval_ms: int
+    memory: OrderMemory = attrs.field(factory=OrderMemory)
+    """Of this process: what it holds is journaled again before anything is read, in case that the database lost it."""
+    _is_complete: bool = attrs.field(init=False, default=False)
 
     async def snapshot(self, today_ms: int) -> LiveSnapshot:
         """Returns the state of the UTC day in which `today_ms` lies, as one reading."""
+        if not self._is_complete:
+            remembered = self.memory.of(self.accounts)
+            for n in range(0, len(remembered), AGAIN_MAX):
+                await self._journal_again(remembered[n : n + AGAIN_MAX])
+            self._is_complete = True
         return await self.connection.run(lambda raw: read_snapshot(raw, today_ms, self.accounts))
 
     async def claim(self, intents: Sequence[LiveIntent]) -> tuple[LiveIntent, ...]:
@@ -152,6 +164,7 @@ class PostgresLiveOrderStore:
         if not found[0]["fences"]:
             raise self.leases.lost()
         versions = dict(zip(found[0]["journaled"] or (), found[0]["versions"] or (), strict=True))
+        self.memory.keep(pair for pair in orders if pair[0].order_id in versions)
         open_ = set(found[0]["open"])
         return Journaled(
             orders=tuple(
@@ -200,6 +213,15 @@ class PostgresLiveOrderStore:
         """Latches the breaker of a strategy, or clears it with None."""
         at = None if reason is None else time_or_none(at_ms)
         await self._fenced(lambda raw: raw.execute(LATCH, strategy_id, reason, at))
+
+    async def _journal_again(self, orders: Sequence[tuple[LiveIntent, SignedOrder]]) -> None:
+        """Does nothing for orders that the database knows."""
+        lost = await self.claim([intent for intent, _ in orders])
+        done = await self.journal(orders)
+        refused = [one.order_id for one in lost if one.order_id in done.refused]
+        if lost:
+            fields = {"orders": len(lost), "refused": len(refused)}
+            _log.warning("orders that the database had lost are journaled again", extra=fields)
 
     async def _fenced(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Runs work in a transaction that holds the leases. Raises `TransientError`, `RejectedError` and `FencedError`."""

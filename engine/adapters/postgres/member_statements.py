@@ -33,3 +33,9 @@ LEASES = """
 SELECT name, owner, holder, epoch, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
 FROM engine_leases ORDER BY name
 """
+HISTORY = """
+SELECT timeline, is_synchronous, continuity, reason,
+    extract(epoch FROM clock_timestamp() - seen_at)::float8 AS age_s,
+    (SELECT halted_reason || ' (' || halted_by || ')' FROM lt_control) AS halted
+FROM database_histories ORDER BY history_id DESC LIMIT 1
+"""

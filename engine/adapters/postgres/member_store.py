@@ -14,6 +14,7 @@ from protocols.cluster import (
     BeatAnswer,
     ClusterReading,
     HeldLease,
+    HistoryOnRecord,
     LeaseOnRecord,
     Member,
     MemberFigures,
@@ -64,10 +65,10 @@ class PostgresMemberStore:
     async def reading(self) -> ClusterReading:
         """Returns all members with their leases: live, lost, gone, and of each the oldest first. Raises `TransientError`."""
 
-        async def work(raw: asyncpg.Connection) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
-            return await raw.fetch(sql.MEMBERS), await raw.fetch(sql.LEASES)
+        async def work(raw: asyncpg.Connection) -> list[list[asyncpg.Record]]:
+            return [await raw.fetch(statement) for statement in (sql.MEMBERS, sql.LEASES, sql.HISTORY)]
 
-        rows, leases = await self.connection.run(work)
+        rows, leases, histories = await self.connection.run(work)
         known = [
             LeaseOnRecord(
                 name=row["name"], holder=row["holder"], owner=row["owner"], epoch=row["epoch"], left_s=row["left_s"]
@@ -75,7 +76,12 @@ class PostgresMemberStore:
             for row in leases
         ]
         members = [attrs.evolve(one, leases=_held(one.report.member_id, known)) for one in map(_member, rows)]
-        return ClusterReading(members=sorted(members, key=lambda one: (not one.is_live, one.has_left)), leases=known)
+        history = [HistoryOnRecord(**dict(row)) for row in histories]
+        return ClusterReading(
+            members=sorted(members, key=lambda one: (not one.is_live, one.has_left)),
+            leases=known,
+            history=history[0] if history else None,
+        )
 
 
 def _held(member_id: str, leases: Sequence[LeaseOnRecord]) -> list[HeldLease]:

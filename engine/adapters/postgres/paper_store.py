@@ -22,12 +22,14 @@ OPEN_ORDERS = f"""
 SELECT {OPEN_ORDER_COLUMNS} FROM ft_orders WHERE wallet_id = ANY ($1::text[]) AND outcome = 'OPEN'
 ORDER BY wallet_id, order_time, order_id
 """  # noqa: S608
-RECENT_TRADES = """
-SELECT trade_id, trader_wallet, transaction_hash, asset, condition_id, side, size, trim_scale(price) AS price,
+TRADE_COLUMNS = """
+    trade_id, trader_wallet, transaction_hash, asset, condition_id, side, size, trim_scale(price) AS price,
     (extract(epoch FROM trade_timestamp) * 1000)::bigint AS trade_ms, outcome, outcome_index, market_slug, event_slug,
     market_title, trader_name, trader_image, market_image, source, raw::text AS raw
-FROM trades_public WHERE lane = 0 AND trade_timestamp >= $1 ORDER BY ingest_seq
 """
+RECENT_TRADES = (
+    f"SELECT {TRADE_COLUMNS} FROM trades_public WHERE lane = 0 AND trade_timestamp >= $1 ORDER BY ingest_seq"  # noqa: S608
+)
 # A day earlier: the day of an aggregate is that of its first member.
 RECENT_PARTS = """
 SELECT trade_id, part FROM decisions WHERE trade_day >= ($1::timestamptz AT TIME ZONE 'UTC')::date - 1
@@ -113,7 +115,9 @@ class PostgresPaperStore:
         parts: dict[str, set[str]] = {}
         for row in decided:
             parts.setdefault(row["trade_id"], set()).add(row["part"])
-        return [UndecidedTrade(trade=_trade(row), parts=frozenset(parts.get(row["trade_id"], ()))) for row in trades]
+        return [
+            UndecidedTrade(trade=stored_trade(row), parts=frozenset(parts.get(row["trade_id"], ()))) for row in trades
+        ]
 
     async def holdings(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[Holding], list[SeenFill]]:
         """Returns what the venue said of pairs of wallet and token, and every stored fill. Raises `TransientError`."""
@@ -184,8 +188,8 @@ def _market_fill(row: asyncpg.Record) -> MarketFill:
     )
 
 
-def _trade(row: asyncpg.Record) -> Trade:
-    """A trade as it was decided, but for its arrival, which was counted on a clock that is gone."""
+def stored_trade(row: asyncpg.Record) -> Trade:
+    """Returns the trade of a row of `TRADE_COLUMNS`, as it came, but for its arrival: that was counted on another clock."""
     return Trade(
         trade_id=row["trade_id"],
         wallet=row["trader_wallet"],

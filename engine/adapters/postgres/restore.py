@@ -30,6 +30,7 @@ _BOOKKEEPING: Final = frozenset(
         "web_session_version",
         "job_schedulers",
         "cluster_members",
+        "database_histories",
         # A halt leaves a row in lt_halts as well.
         "lt_control",
     }

@@ -1,6 +1,6 @@
 """Settlement in PostgreSQL: orders leave OPEN once, whoever settles how often."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,18 +18,25 @@ from engine.adapters.postgres.balance_rows import (
 )
 from engine.adapters.postgres.database import RunsWork
 from engine.adapters.postgres.leases import LOCK_HELD, Leases
+from protocols.decide_shards import SHARDS
 from protocols.errors import FencedError, TransientError
 from protocols.paper import DecisionMarkets, OpenMarket, Payouts, SettledOrder
 from protocols.timestamps import utc_datetime
 
 ORDERS_PER_TRANSACTION = 500
-OPEN_MARKETS = """
+# Of these shards of strategies (`protocols/decide_shards.py`); NULL: of all strategies.
+_OURS = f"""
+(@shards::integer[] IS NULL OR wallet_id IN (SELECT wallet_id FROM ft_wallets WHERE number % {SHARDS} = ANY (@shards)))
+"""  # noqa: S608 - constants only
+OPEN_MARKETS = f"""
 SELECT condition_id, array_agg(DISTINCT token_id) AS token_ids FROM ft_orders
-WHERE outcome = 'OPEN' AND condition_id > $1 GROUP BY condition_id ORDER BY condition_id LIMIT $2
-"""
+WHERE outcome = 'OPEN' AND condition_id > $1 AND {_OURS.replace("@shards", "$3")}
+GROUP BY condition_id ORDER BY condition_id LIMIT $2
+"""  # noqa: S608
 LOCK_ORDERS = f"""
 SELECT {OPEN_ORDER_COLUMNS} FROM ft_orders
 WHERE outcome = 'OPEN' AND condition_id = ANY ($1::text[]) AND token_id = ANY ($2::text[])
+    AND {_OURS.replace("@shards", "$4")}
 ORDER BY wallet_id, order_time, order_id LIMIT $3 FOR UPDATE
 """  # noqa: S608
 UPDATE_ORDERS = """
@@ -68,12 +75,15 @@ class PostgresSettlementStore:
     leases: Leases
     markets: DecisionMarkets
     orders_max: int = ORDERS_PER_TRANSACTION
+    shards: Collection[int] | None = None
+    """Of the strategies whose orders are settled here; None: all of them."""
 
     async def open_markets(self, after: str, markets_max: int) -> list[OpenMarket]:
         """Returns markets with open orders beginning after an id, in the order of ids. Raises `TransientError`."""
+        shards = self._shards()
 
         async def work(raw: asyncpg.Connection) -> list[asyncpg.Record]:
-            return await raw.fetch(OPEN_MARKETS, after, markets_max)
+            return await raw.fetch(OPEN_MARKETS, after, markets_max, shards)
 
         rows = await self.connection.run(work)
         known = await self.markets.find([row["condition_id"] for row in rows]) if rows else {}
@@ -108,26 +118,29 @@ class PostgresSettlementStore:
                 return settled
 
     async def _settle_some(self, paid: Mapping[tuple[str, str], _Payout]) -> list[SettledOrder]:
-        orders_max = self.orders_max
+        orders_max, shards = self.orders_max, self._shards()
 
         async def work(raw: asyncpg.Connection) -> list[SettledOrder] | None:
             async with raw.transaction():
                 if not await raw.fetchval(LOCK_HELD, *self.leases.columns):
                     return None
-                return await _settle(raw, paid, orders_max)
+                return await _settle(raw, paid, orders_max, shards)
 
         settled = await self.connection.run(work)
         if settled is None:
             raise self.leases.lost()
         return settled
 
+    def _shards(self) -> list[int] | None:
+        return None if self.shards is None else sorted(self.shards)
+
 
 async def _settle(
-    raw: asyncpg.Connection, paid: Mapping[tuple[str, str], _Payout], orders_max: int
+    raw: asyncpg.Connection, paid: Mapping[tuple[str, str], _Payout], orders_max: int, shards: Sequence[int] | None
 ) -> list[SettledOrder]:
     condition_ids, token_ids = [key[0] for key in paid], [key[1] for key in paid]
     await raw.execute(KEEP_PAYOUTS, condition_ids, token_ids, [one.usd for one in paid.values()])
-    rows = await raw.fetch(LOCK_ORDERS, condition_ids, token_ids, orders_max)
+    rows = await raw.fetch(LOCK_ORDERS, condition_ids, token_ids, orders_max, shards)
     found = [(order, paid[order.condition_id, order.token_id]) for order in map(open_order, rows)]
     if not found:
         return []

@@ -114,11 +114,17 @@ class SimWorld:
         )
         self.watch, self.table = MemoryLiveWatch(self.ledger.state), MemoryLiveTable(self.ledger.state)
         self.manual, self.logs = MemoryManualStore(self.ledger.state), MemoryLiveLogs()
-        self.accounts = [self._account(name, rng) for name in ("main", "second")[: rng.choice((1, 1, 2))]]
+        self.accounts = [self._account(name, rng) for name in self.account_names(rng)]
         self.markets = [sim_market(number, rng, BEGAN_MS) for number in range(rng.randint(2, 5))]
         self.venue.markets.add_all(self.markets)
-        for number in range(rng.randint(1, 3)):
+        for number in range(self.strategies_of(rng)):
             self._strategy(number, rng)
+
+    def account_names(self, rng: Random) -> Sequence[str]:
+        return ("main", "second")[: rng.choice((1, 1, 2))]
+
+    def strategies_of(self, rng: Random) -> int:
+        return rng.randint(1, 3)
 
     def rng(self, purpose: str) -> Random:
         return generator(self.seed, purpose)
