@@ -110,6 +110,7 @@ FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS ne
 WHERE old.lt_order_id = new.id AND old.status = 'PLACED' AND old.order_hash IS NULL
 RETURNING {ORDER_COLUMNS.replace("reason,", "old.reason,").replace("detail,", "old.detail,")}
 """  # noqa: S608
+KNOWN = "SELECT order_hash FROM lt_orders WHERE order_hash = ANY($1::text[])"
 LATCH = """
 UPDATE lt_strategies SET breaker_reason = $2, breaker_at = $3 WHERE strategy_id = $1 AND breaker_reason IS DISTINCT FROM $2
 """
@@ -215,12 +216,14 @@ class PostgresLiveOrderStore:
         await self._fenced(lambda raw: raw.execute(LATCH, strategy_id, reason, at))
 
     async def _journal_again(self, orders: Sequence[tuple[LiveIntent, SignedOrder]]) -> None:
-        """Does nothing for orders that the database knows."""
-        lost = await self.claim([intent for intent, _ in orders])
-        done = await self.journal(orders)
-        refused = [one.order_id for one in lost if one.order_id in done.refused]
+        """Does nothing for orders that the database knows. Their claims may be there: whoever decides has made them anew."""
+        hashes = [signed.order_hash for _, signed in orders]
+        known = {row["order_hash"] for row in await self.connection.run(lambda raw: raw.fetch(KNOWN, hashes))}
+        lost = [pair for pair in orders if pair[1].order_hash not in known]
         if lost:
-            fields = {"orders": len(lost), "refused": len(refused)}
+            await self.claim([intent for intent, _ in lost])
+            done = await self.journal(lost)
+            fields = {"orders": len(lost), "refused": len(done.refused)}
             _log.warning("orders that the database had lost are journaled again", extra=fields)
 
     async def _fenced(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
