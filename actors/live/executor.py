@@ -93,6 +93,8 @@ class Executor:
         backoff = Backoff(first_s=0.2, max_s=5.0, rng=self.rng)
         while True:
             now_ms = self.clock.now_ms()
+            # Before it is read: what is missed from here on may not be in it.
+            self._rescan = False
             try:
                 snapshot = await self.store.snapshot(now_ms)
                 break
@@ -100,7 +102,6 @@ class Executor:
                 self._failed("live state not read yet", error)
                 await trio.sleep(backoff.next_s())
         self.book.load(snapshot, now_ms)
-        self._rescan = False
         self.missed += len(snapshot.claims)
         self.offer(snapshot.claims)
 
@@ -148,12 +149,14 @@ class Executor:
         return self._queue.pick(ROUND_MAX, ready)
 
     async def _read_missed(self) -> None:
+        # Before it is read: whoever commits meanwhile says so again, and is not in it.
+        self._rescan = False
         try:
             snapshot = await self.store.snapshot(self.clock.now_ms())
         except TransientError as error:
+            self._rescan = True
             self._failed("missed claims not read yet", error)
             return
-        self._rescan = False
         self.book.refresh(snapshot, self.clock.now_ms())
         known = {one.order_id for one in self.book.working_orders()} | self._picked
         found = [one for one in snapshot.claims if one.order_id not in self._queue and one.order_id not in known]

@@ -221,3 +221,34 @@ def test_an_attempt_to_sell_what_is_not_held_any_more_is_declined():
 
     world.run(main)
     assert (world.order(1).status.value, world.order(1).reason) == ("REJECTED", "NOTHING_HELD")
+
+
+class SlowToTell:
+    """A ledger whose snapshots are a moment old when they arrive."""
+
+    def __init__(self, ledger):
+        self.ledger = ledger
+
+    def __getattr__(self, name):
+        return getattr(self.ledger, name)
+
+    async def snapshot(self, now_ms):
+        found = await self.ledger.snapshot(now_ms)
+        await trio.sleep(1)
+        return found
+
+
+def test_a_claim_that_is_told_of_while_others_are_read_is_found():
+    world = World()
+    world.executor.store = SlowToTell(world.ledger)
+
+    async def main():
+        for number in range(2):
+            # The second while the first is being read: the snapshot on its way does not have it, and nobody tells again.
+            await world.ledger.claim([by_hand(world, number)])
+            world.executor.missed_some()
+            await trio.sleep(0.5)
+        await trio.sleep(20)
+
+    world.run(main)
+    assert len(world.posts) == 2
