@@ -74,7 +74,7 @@ async def _run(bench: Bench, place: Venue, users: int, settings: dict[str, str])
         # Markets become known, prepared statements and caches fill, and the users open their pages.
         await trio.sleep(bench.either(105, 240))
         markets = [row["condition_id"] for row in await database.fetch(ACTIVE_MARKETS, MARKETS_SEEN)]
-        await _opened(engine, people, markets)
+        await opened(engine, people, markets)
         impact = await _watched(bench, database, engine, people, markets)
     bench.say(f"  {users} users: {impact}")
     return impact
@@ -93,12 +93,12 @@ async def _watched(
         found[name] = await looked_at(engine, lines, connections=connections, seconds=seconds, interval_s=interval_s)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(look, "prices", _price_lines(people, markets), 1.0, len(people))
+        nursery.start_soon(look, "prices", price_lines(people, markets), 1.0, len(people))
         # A connection that is idle for long is closed: fewer of them ask more often.
         nursery.start_soon(look, "pages", _page_lines(people), 1.0, max(1, len(people) // PAGE_INTERVAL_S))
     after, used_after, took_s = await engine.metrics(), await server_use(database, pid), trio.current_time() - began_s
     order_ms = (
-        await own_quantiles_ms(engine, before, ORDER_HISTOGRAM) if _orders(after) > _orders(before) else (0.0, 0.0)
+        await own_quantiles_ms(engine, before, ORDER_HISTOGRAM) if orders_of(after) > orders_of(before) else (0.0, 0.0)
     )
     cpu_ratio, memory_mb, minutes = (cpu_s(engine.pid) - cpu) / took_s, resident_mb(engine.pid), took_s / 60
     window_s = 10.0
@@ -117,17 +117,18 @@ async def _watched(
         memory_mb=memory_mb,
         prices=found["prices"],
         pages=found["pages"],
-        orders_per_min=(_orders(after) - _orders(before)) / minutes,
+        orders_per_min=(orders_of(after) - orders_of(before)) / minutes,
         order_ms=order_ms,
     )
 
 
-async def _opened(engine: EngineHandle, people: list[User], markets: list[str]) -> None:
+async def opened(engine: EngineHandle, people: list[User], markets: list[str]) -> None:
     """The first look at each market, which happens once and not every minute."""
-    await looked_at(engine, _price_lines(people, markets), connections=len(people), seconds=10, interval_s=1.0)
+    await looked_at(engine, price_lines(people, markets), connections=len(people), seconds=10, interval_s=1.0)
 
 
-def _price_lines(people: list[User], markets: list[str]) -> list[str]:
+def price_lines(people: list[User], markets: list[str]) -> list[str]:
+    """Returns the questions of users for prices, for `looked_at`."""
     lines = []
     for number, user in enumerate(people):
         seen = [markets[(number * 3 + step) % len(markets)] for step in range(min(PRICES_A_CALL, len(markets)))]
@@ -141,7 +142,8 @@ def _page_lines(people: list[User]) -> list[str]:
     return [f"{user.token} {path}" for path in paths for user in people]
 
 
-def _orders(metrics: dict[str, float]) -> float:
+def orders_of(metrics: dict[str, float]) -> float:
+    """Returns how many orders an engine has sent."""
     return sum(count for name, count in metrics.items() if name.startswith(ORDER_HISTOGRAM) and 'le="+Inf"' in name)
 
 
