@@ -11,6 +11,7 @@ from actors.rules.price_sharing import ASKED_MS, CLAIM_MS, ENDED_MS, RIDE_MS
 from engine.adapters.redis.connection import RedisConnection, RefusedReplyError
 from engine.adapters.redis.edge_scripts import Script
 from engine.adapters.redis.quote_scripts import BOARD, PUBLISH, TELL
+from engine.adapters.redis.server_clock import ServerClock
 from protocols.errors import TransientError
 from protocols.prices import MarketFacts, PriceSource
 from protocols.shared_quotes import Boarding, IsWanted, Published, SharedQuote, Want
@@ -42,23 +43,6 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(_Text)
 
 
-@attrs.frozen(kw_only=True)
-class _Reading:
-    """The server's clock at some moment between sending a question and having its answer."""
-
-    server_ms: int
-    sent_s: float
-    received_s: float
-
-    def monotonic_s(self, server_ms: int) -> float:
-        """Returns a moment of the server in monotonic time, rather too early: its clock was read when we asked, or later."""
-        return min(self.received_s, self.sent_s - (self.server_ms + 1 - server_ms) / 1000)
-
-    def server_time_ms(self, monotonic_s: float) -> int:
-        """Returns a moment of ours in the server's time, rather too early: its clock was read before we were answered."""
-        return int(self.server_ms - (self.received_s - monotonic_s) * 1000) - 1
-
-
 @attrs.define(eq=False, kw_only=True)
 class RedisQuotes:
     """`SharedQuotes` over two connections: one for calls, one that waits in the server for news."""
@@ -68,7 +52,7 @@ class RedisQuotes:
     waiting: RedisConnection
     ride_ms: int = RIDE_MS
     """A younger price is not taken along; the same in every replica, a quarter of `prices.ttl_ms`."""
-    _reading: _Reading | None = attrs.field(init=False, default=None)
+    _clock: ServerClock = attrs.field(init=False, factory=ServerClock)
     _last_id: bytes | None = attrs.field(init=False, default=None)
 
     async def board(self, flight: str, wants: Sequence[Want], room: int) -> Boarding:
@@ -84,10 +68,10 @@ class RedisQuotes:
             )
         ]
         options = (flight, room, self.ride_ms, CLAIM_MS, ASKED_MS, ENDED_MS, LOOK_MAX)
-        reading, reply = await self._script(BOARD, (self._asked, self._markets), *options, *flat)
+        reply = await self._script(BOARD, (self._asked, self._markets), *options, *flat)
         found, absent, ours, along, along_hidden, theirs = reply[1:]
         return Boarding(
-            found=[_quote(text, reading, observed_ms) for _, observed_ms, text in _chunks(found, 3)],
+            found=[self._quote(text, observed_ms) for _, observed_ms, text in _chunks(found, 3)],
             absent=_texts(absent),
             ours=_texts(ours),
             along=_texts(along),
@@ -97,7 +81,7 @@ class RedisQuotes:
 
     async def publish(self, flight: str, brought: Published, left: Sequence[str]) -> None:
         """See `SharedQuotes`. What is older than what is there changes nothing."""
-        reading = self._reading or await self._read_clock()
+        await self._know_clock()
         flat: list[bytes | str | int] = []
         for quote in brought.quotes:
             text = _Text(
@@ -105,7 +89,7 @@ class RedisQuotes:
                 resolved=quote.resolved, ended=quote.ended,
             )  # fmt: skip
             kind = "resolved" if quote.resolved else "ended" if quote.ended else ""
-            observed_ms = reading.server_time_ms(quote.observed_s)
+            observed_ms = self._clock.server_ms(quote.observed_s)
             flat += [quote.facts.condition_id, observed_ms, kind, int(quote.hidden), _ENCODER.encode(text)]
         options = (flight, LIFE_MS, ABSENT_MS, NEWS_MS, len(brought.quotes), *flat, len(brought.absent))
         await self._script(PUBLISH, (self._news, self._markets), *options, *brought.absent, *left)
@@ -117,7 +101,7 @@ class RedisQuotes:
     async def news(self, is_wanted: IsWanted, wait_s: float) -> Published:
         """See `SharedQuotes`. News that were missed while there was no connection are found in the keys of their markets."""
         try:
-            reading = self._reading or await self._read_clock()
+            await self._know_clock()
             if self._last_id is None:
                 newest = await self.calls.call("XREVRANGE", self._news, "+", "-", "COUNT", 1)
                 self._last_id = newest[0][0] if newest else b"0-0"
@@ -126,7 +110,8 @@ class RedisQuotes:
             reply = await self.waiting.call("XREAD", *arguments, wait_s=wait_s)
         except (TransientError, RefusedReplyError) as error:
             # Another server may be there next time, with another clock and other numbers.
-            self._last_id = self._reading = None
+            self._last_id = None
+            self._clock.forget()
             raise TransientError(str(error)) from None
         quotes, absent = list[SharedQuote](), list[str]()
         for entry_id, fields in (reply or {}).get(self._news.encode(), ()):
@@ -138,7 +123,7 @@ class RedisQuotes:
                     absent.append(condition_id)
                     continue
                 observed_ms, _, text = value.partition(b" ")
-                quotes.append(_quote(text, self._reading or reading, int(observed_ms)))
+                quotes.append(self._quote(text, int(observed_ms)))
         return Published(quotes=quotes, absent=absent)
 
     @property
@@ -158,16 +143,14 @@ class RedisQuotes:
     def _news(self) -> str:
         return f"{self._tag}:news"
 
-    async def _read_clock(self) -> _Reading:
-        sent_s = trio.current_time()
-        seconds, micros = await self.calls.call("TIME")
-        now_ms = int(seconds) * 1000 + int(micros) // 1000
-        self._reading = _Reading(server_ms=now_ms, sent_s=sent_s, received_s=trio.current_time())
-        return self._reading
+    async def _know_clock(self) -> None:
+        if not self._clock.is_known:
+            sent_s = trio.current_time()
+            seconds, micros = await self.calls.call("TIME")
+            now_ms = int(seconds) * 1000 + int(micros) // 1000
+            self._clock.read(now_ms, sent_s=sent_s, received_s=trio.current_time())
 
-    async def _script(
-        self, script: Script, keys: Sequence[str], *arguments: bytes | str | int
-    ) -> tuple[_Reading, list[Any]]:
+    async def _script(self, script: Script, keys: Sequence[str], *arguments: bytes | str | int) -> list[Any]:
         """Runs a script; the first thing that each of them answers is the server's clock. Raises `TransientError`."""
         sent_s = trio.current_time()
         try:
@@ -181,25 +164,24 @@ class RedisQuotes:
         except RefusedReplyError as error:
             raise TransientError(f"redis refused: {error}") from None
         answer = reply if isinstance(reply, list) else [reply]
-        self._reading = _Reading(server_ms=int(answer[0]), sent_s=sent_s, received_s=trio.current_time())
-        return self._reading, answer
+        self._clock.read(int(answer[0]), sent_s=sent_s, received_s=trio.current_time())
+        return answer
 
-
-def _quote(text: bytes, reading: _Reading, observed_ms: int) -> SharedQuote:
-    """Raises `TransientError` for a text that nobody of ours wrote: whoever reads it has to fetch for himself."""
-    try:
-        found = _DECODER.decode(text)
-    except msgspec.DecodeError as error:
-        raise TransientError(f"redis: a price that cannot be read: {error}") from None
-    return SharedQuote(
-        facts=found.facts,
-        source=found.source,
-        hidden=found.hidden,
-        resolved=found.resolved,
-        ended=found.ended,
-        as_of_ms=found.as_of_ms,
-        observed_s=reading.monotonic_s(observed_ms),
-    )
+    def _quote(self, text: bytes, observed_ms: int) -> SharedQuote:
+        """Raises `TransientError` for a text that nobody of ours wrote: whoever reads it has to fetch for himself."""
+        try:
+            found = _DECODER.decode(text)
+        except msgspec.DecodeError as error:
+            raise TransientError(f"redis: a price that cannot be read: {error}") from None
+        return SharedQuote(
+            facts=found.facts,
+            source=found.source,
+            hidden=found.hidden,
+            resolved=found.resolved,
+            ended=found.ended,
+            as_of_ms=found.as_of_ms,
+            observed_s=self._clock.monotonic_s(observed_ms, trio.current_time()),
+        )
 
 
 def _texts(values: Sequence[bytes]) -> list[str]:
