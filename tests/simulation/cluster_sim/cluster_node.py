@@ -168,7 +168,7 @@ class Node:
         shared = SharedLeases(
             office=desk,
             names=[lease_of(one.name) for one in world.accounts],
-            share=lambda accounts: share_of(accounts, member.view()),
+            share=lambda accounts: share_of(accounts, Role.EXECUTE, member.view()),
         )
         async with trio.open_nursery() as nursery:
             self.nursery = nursery
