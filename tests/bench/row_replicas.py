@@ -187,4 +187,15 @@ async def _replica(bench: Bench, world: _World, transport: str) -> AsyncIterator
         async with running(argv, env=engine_environment(settings), stderr=stderr, stdout=stderr) as process:
             handle = EngineHandle(process=process, http_port=port, log=log)
             await handle.wait_ready()
+            await _first_look(handle, world.paths[0])
             yield handle
+
+
+async def _first_look(replica: EngineHandle, path: str) -> None:
+    """Waits for prices: the first answer of a venue on a busy machine may take longer than the patience of an asker."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    address = f"http://127.0.0.1:{replica.http_port}"
+    async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=20) as client:
+        with trio.fail_after(60):
+            while (await client.get(path)).status_code != 200:
+                await trio.sleep(0.2)
