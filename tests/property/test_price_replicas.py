@@ -79,7 +79,8 @@ def test_the_cost_depends_on_markets_and_not_on_replicas(replicas, users, market
     wanted = {value for _, _, values, _ in world.venue.calls for value in values}
     calls_a_round = -(-len(wanted) // 100) + (len(wanted) > 95)
     assert warm(world) <= calls_a_round * ((seconds - 4) / 1.5 + 1)
-    assert max(ages) <= 2.5
+    # A price that was 2.25 s old grows older while its asker waits for another one: for a call elsewhere, then for one of ours.
+    assert max(ages) <= 3.0
 
 
 def test_a_price_that_may_be_old_is_fetched_once_for_all_replicas():
