@@ -151,9 +151,7 @@ class IngestHost:
         self.engine.gathers_shards = True
         stack.callback(setattr, self.engine, "gathers_shards", False)
         self.engine.readiness.wait_for("actors", "waiting for the shards of those who decide apart")
-        held = await stack.enter_async_context(most_leases(self.office, every_lease(), self.rng, patience_s=math.inf))
-        nursery = await stack.enter_async_context(background())
-        nursery.start_soon(held.keep)
+        await stack.enter_async_context(most_leases(self.office, every_lease(), self.rng, patience_s=math.inf))
 
     async def _ringing(self, io: IngestAdapters, stack: AsyncExitStack) -> RingingTrades:
         trades, nursery = RingingTrades(io.trades), await stack.enter_async_context(background())
@@ -166,8 +164,6 @@ class IngestHost:
         # What another engine goes on trading is left to it: claims for that are found in the database.
         patience_s = 2 * self.office.ttl_s
         held = await stack.enter_async_context(most_leases(self.office, names, self.rng, patience_s=patience_s))
-        nursery = await stack.enter_async_context(background())
-        nursery.start_soon(held.keep)
         return await stack.enter_async_context(
             open_live(
                 self.config,

@@ -78,7 +78,7 @@ def safe_until_s(asked_s: float, office: LeaseOffice) -> float:
 async def most_leases(
     office: LeaseOffice, names: Sequence[str], rng: Random, *, patience_s: float
 ) -> AsyncIterator[HeldLeases]:
-    """Waits for leases, one after another in the order of names, yields those that it got, and gives them back.
+    """Waits for leases, one after another in the order of names, yields those that it got and keeps them, and gives them back.
 
     One whose holder has died is free within its time; one that is held after `patience_s` is left to its holder. Whoever takes
     several takes them in this order, so that two never wait for each other.
@@ -90,7 +90,11 @@ async def most_leases(
             hold = await _acquired(office, name, rng, holds, asked_s + patience_s)
             if hold is not None:
                 holds.append(hold)
-        yield HeldLeases(office=office, leases=Leases(tuple(holds)), safe_until_s=safe_until_s(asked_s, office))
+        held = HeldLeases(office=office, leases=Leases(tuple(holds)), safe_until_s=safe_until_s(asked_s, office))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(held.keep)
+            yield held
+            nursery.cancel_scope.cancel()
     finally:
         await give_back(office, holds)
 
