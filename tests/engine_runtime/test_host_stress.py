@@ -112,12 +112,13 @@ def test_ten_tasks_start_and_stop_or_cancel_fifty_times_each(seed):
 
         async def start_and_stop():
             for _ in range(ROUNDS):
-                stop = trio.Event()
+                stop, drain_s = trio.Event(), rng.random()
                 with trio.move_on_after(rng.choice([0, rng.random() / 10, 1e9])):
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(stop_after, stop, rng.random() / 10)
-                        report = await run_graph(small_graph(rng), supervisor(), stop, drain_s=rng.random())
-                        assert report.finished or report.left_behind
+                        report = await run_graph(small_graph(rng), supervisor(), stop, drain_s=drain_s)
+                        # At the deadline a stage may be waiting to be started again, with nothing left to do.
+                        assert not report.left_behind if report.finished else report.drain_s > drain_s - 1e-6
                         nursery.cancel_scope.cancel()
                 ended.append(1)
 
