@@ -42,12 +42,7 @@ class ClusterConfig:
 
 def role_problems(cluster: ClusterConfig) -> list[str]:
     """Returns what does not go together in a set of roles, as `path: reason` lines."""
-    roles, problems = roles_of(cluster.roles), []
-    apart = Role.DECIDE in roles and Role.INGEST not in roles
-    if Role.EXECUTE in roles and (apart or (Role.INGEST in roles and Role.DECIDE not in roles)):
-        problems.append(
-            "cluster.roles: execute goes with ingest and decide, or without both; give it a process of its own"
-        )
-    if Role.POLL in roles and Role.INGEST not in roles:
-        problems.append("cluster.roles: poll hands what it finds to the ingest of its own process so far; add ingest")
-    return problems
+    roles = roles_of(cluster.roles)
+    if {Role.INGEST, Role.EXECUTE} <= roles and Role.DECIDE not in roles:
+        return ["cluster.roles: execute goes with ingest and decide, or without ingest; give it a process of its own"]
+    return []

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from engine.roles import working
 from engine.running import Engine
 from protocols.cluster import Api, Role
 
@@ -24,9 +23,7 @@ def cluster_families(engine: Engine, now_s: float) -> Iterator[Metric]:
     shares = GaugeMetricFamily(
         "polycopy_member_share_ratio", "What of the venue's limits this engine may use", labels=["api"]
     )
-    now = working(
-        engine.roles, ingests=engine.actors is not None, serves=engine.services is not None, trades=engine.trades_apart
-    )
+    now = engine.working()
     for role in Role:
         own.add_metric([role.value], float(role in now))
     if (member := engine.member) is not None:

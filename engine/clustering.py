@@ -10,7 +10,6 @@ import trio
 
 from actors.member import ClusterMember
 from config.schema import EngineConfig
-from engine.roles import working
 from engine.running import Engine
 from engine.runtime.supervisor import Child
 from protocols.clock import Random
@@ -31,18 +30,11 @@ class Self:
 
     def working(self) -> frozenset[Role]:
         """Returns which of its roles it does now."""
-        engine = self.engine
-        return working(
-            engine.roles,
-            ingests=engine.actors is not None or engine.gathers_shards,
-            serves=engine.services is not None,
-            trades=engine.trades_apart,
-            decides=engine.decides_apart,
-        )
+        return self.engine.working()
 
     def report(self) -> MemberReport:
         """Returns what the cluster is told, as of now."""
-        engine = self.engine
+        engine, now_s = self.engine, trio.current_time()
         channels = engine.gauges.channel_statistics()
         return MemberReport(
             member_id=self.member_id,
@@ -56,7 +48,8 @@ class Self:
                 queue_ratio=max((one.depth / one.capacity for one in channels), default=0.0),
                 loop_lag_ms=round(engine.gauges.loop_lag.quantile_s(0.99) * 1000, 1),
                 heap_bytes=engine.gauges.heap_bytes(),
-                stream_age_s=engine.stream_age_s(trio.current_time()),
+                stream_age_s=engine.stream_age_s(now_s),
+                stream_covered_s=engine.stream_covered_s(now_s),
             ),
         )
 

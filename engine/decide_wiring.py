@@ -77,6 +77,7 @@ def deciding(config: EngineConfig, io: DecidePorts, shards: frozenset[int]) -> D
         decided=told_of(forward, side),
     )
     graph = Graph(
+        name="decide",
         services=(*forward.services, *(side.services if side else ())),
         sources=(Child(name="copied_reader", run=reader.run, writes=(to_tester,)),),
         stages=(

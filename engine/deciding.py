@@ -10,27 +10,23 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import attrs
 import trio
 
-from config.schema import EngineConfig
 from engine.adapters.assembly import background
 from engine.adapters.database_source import keep_listening
 from engine.adapters.market_catalog import GammaCatalog
 from engine.adapters.paper_adapters import open_paper_adapters
 from engine.adapters.postgres.copied_trade_store import COPIED_CHANNEL, PostgresCopiedTrades
-from engine.adapters.postgres.database import DatabaseOptions, open_connection
-from engine.adapters.postgres.leases import LeaseOffice
+from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.trade_store import PostgresTradeStore
 from engine.adapters.upstream import open_upstream
+from engine.apart import HostContext, work_under_share
 from engine.decide_wiring import DecidePorts, Deciding, deciding
 from engine.forward_wiring import PaperPorts
 from engine.lease_keeping import HeldLeases
-from engine.lease_sharing import SharedLeases
 from engine.live_hosting import open_mirrors
 from engine.roles import share_of_shards
-from engine.running import Engine
 from engine.runtime.host import DrainReport, run_graph
-from engine.runtime.latency import LatencyRecorder
-from protocols.clock import Random, WallClock
+from protocols.cluster import Role
 from protocols.decide_shards import every_lease, shards_of
 
 _log = logging.getLogger(__name__)
@@ -41,74 +37,62 @@ GAMMA_RATE_PER_S = 2.0
 class DecideHost:
     """Shards whose leases are free, as many as are this process's share, until `stop` is set."""
 
-    config: EngineConfig
-    engine: Engine
-    options: DatabaseOptions
-    office: LeaseOffice
-    stop: trio.Event
-    clock: WallClock
-    rng: Random
-    latency: LatencyRecorder
-    trades_live: bool = False
-    """Both switches are on: decisions claim orders."""
+    context: HostContext
     report: DrainReport | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
         """Decides until `stop` is set."""
-        leases = SharedLeases(office=self.office, names=every_lease(), share=self._share)
-        self.engine.decides_apart = True
-        try:
-            await leases.run(self.stop, self._decide)
-        finally:
-            self.engine.decides_apart = False
-
-    def _share(self, shards: int) -> int:
-        member = self.engine.member
-        return shards if member is None else share_of_shards(shards, member.view())
+        await work_under_share(self.context, Role.DECIDE, every_lease(), share_of_shards, self._decide)
 
     async def _decide(self, held: HeldLeases, over: trio.Event) -> None:
-        shards, engine = shards_of(held.names), self.engine
+        shards, context = shards_of(held.names), self.context
+        engine = context.engine
         try:
             async with self._opened(held, shards) as found:
-                engine.deciding, engine.graph = found.forward, found.graph
+                engine.deciding, engine.graphs[Role.DECIDE] = found.forward, found.graph
                 engine.readiness.reached("decide")
                 _log.info("deciding", extra={"shards": ", ".join(map(str, sorted(shards)))})
-                self.report = await run_graph(found.graph, engine.supervisor, over, drain_s=self.config.limits.drain_s)
+                self.report = await run_graph(
+                    found.graph, engine.supervisor, over, drain_s=context.config.limits.drain_s
+                )
         finally:
-            engine.deciding = engine.graph = None
+            engine.deciding = None
+            engine.graphs.pop(Role.DECIDE, None)
             engine.readiness.wait_for("decide", "no shard is ours")
 
     @asynccontextmanager
     async def _opened(self, held: HeldLeases, shards: frozenset[int]) -> AsyncIterator[Deciding]:
+        context = self.context
+        config, options, traffic = context.config, context.options, context.engine.traffic
         async with AsyncExitStack() as stack:
             gamma = await stack.enter_async_context(
                 open_upstream(
                     "gamma",
-                    self.config.venue.gamma_url,
-                    self.config.venue,
+                    config.venue.gamma_url,
+                    config.venue,
                     rate_per_s=GAMMA_RATE_PER_S,
-                    traffic=self.engine.traffic,
+                    traffic=traffic,
                     user="registry",
                 )
             )
             reads, writes, markets = [
-                await stack.enter_async_context(open_connection(self.options, name))
+                await stack.enter_async_context(open_connection(options, name))
                 for name in ("copied trades", "writer", "markets")
             ]
             paper = await stack.enter_async_context(
                 open_paper_adapters(
-                    self.config,
-                    self.options,
+                    config,
+                    options,
                     held.leases,
-                    clock=self.clock,
-                    traffic=self.engine.traffic,
+                    clock=context.clock,
+                    traffic=traffic,
                     shards=shards,
                 )
             )
-            mirrors = await open_mirrors(self.options, stack) if self.trades_live else None
+            mirrors = await open_mirrors(options, stack) if context.trades_live else None
             copied, catalog = PostgresCopiedTrades(reads), GammaCatalog(api=gamma)
             found = deciding(
-                self.config,
+                config,
                 DecidePorts(
                     paper=PaperPorts(
                         **attrs.asdict(paper, recurse=False),
@@ -120,12 +104,12 @@ class DecideHost:
                     position=await copied.end(),
                     trades=PostgresTradeStore(writes, held.leases),
                     mirrors=mirrors,
-                    clock=self.clock,
-                    rng=self.rng,
-                    latency=self.latency,
+                    clock=context.clock,
+                    rng=context.rng,
+                    latency=context.latency,
                 ),
                 shards,
             )
             nursery = await stack.enter_async_context(background())
-            nursery.start_soon(keep_listening, self.config.database, self.options, COPIED_CHANNEL, found.reader.ring)
+            nursery.start_soon(keep_listening, config.database, options, COPIED_CHANNEL, found.reader.ring)
             yield found

@@ -88,20 +88,18 @@ class EngineWatch:
             loop_lag_p99_ms=round(gauges.loop_lag.quantile_s(0.99) * 1000, 1),
             upstream=self._upstream(now_s),
             actors=[self._node(child, group) for group, children in self._groups() for child in children],
-            channels=[] if engine.graph is None else [self._edge(one, now_s) for one in engine.graph.channels],
+            channels=[self._edge(one, now_s) for graph in engine.graphs.values() for one in graph.channels],
         )
 
     def _lease(self, conditions: Mapping[str, str]) -> str:
         if Role.INGEST not in self.engine.roles:
             return "none"
-        return "held" if self.engine.graph is not None and "lease" not in conditions else "standby"
+        return "held" if self.engine.graphs and "lease" not in conditions else "standby"
 
     def _groups(self) -> list[tuple[str, tuple[Child, ...]]]:
-        graph = self.engine.graph
-        ingest = [] if graph is None else [
-            ("sources", graph.sources), ("stages", graph.stages), ("services", graph.services),
-        ]  # fmt: skip
-        return [*ingest, ("serving", self.serving)]
+        graphs = self.engine.graphs.values()
+        parts = [(name, getattr(graph, name)) for graph in graphs for name in ("sources", "stages", "services")]
+        return [*parts, ("serving", self.serving)]
 
     def _node(self, child: Child, group: str) -> ActorNode:
         state = self.engine.supervisor.states.get(child.name, _NEVER_STARTED)

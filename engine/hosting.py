@@ -1,77 +1,79 @@
-"""What an engine does beside serving, by its roles: it ingests, or decides or trades apart from who does, or nothing."""
+"""What an engine does beside serving, by its roles: it ingests, or does parts of the rest apart from who does, or nothing."""
 
 import logging
 
 import attrs
 import trio
 
-from config.schema import EngineConfig
-from engine.adapters.postgres.database import DatabaseOptions
-from engine.adapters.postgres.leases import LeaseOffice
+from engine.apart import HostContext
 from engine.deciding import DecideHost
 from engine.executing import ExecuteHost
 from engine.ingesting import IngestHost
+from engine.polling import PollHost
 from engine.roles import Parts
-from engine.running import Engine
 from engine.runtime.host import DrainReport
-from engine.runtime.latency import LatencyRecorder
-from protocols.clock import Random, WallClock
+from protocols.cluster import Role
 
 _log = logging.getLogger(__name__)
+WAITS_FOR = {
+    Role.DECIDE: ("decide", "no shard is ours yet"),
+    Role.EXECUTE: ("live", "no account is ours yet"),
+    Role.POLL: ("poll", "not started"),
+}
 
 
-@attrs.frozen(kw_only=True)
-class HostContext:
-    """What every host is given."""
-
-    config: EngineConfig
-    engine: Engine
-    options: DatabaseOptions
-    office: LeaseOffice
-    stop: trio.Event
-    clock: WallClock
-    rng: Random
-    latency: LatencyRecorder
-    order_latency: LatencyRecorder
-    trades_live: bool
-    """Both switches are on."""
-
-
+@attrs.define(eq=False)
 class Hosts:
-    """The hosts of one process, of which at most one runs."""
+    """The hosts of one process: that of the ingest, or those of what is done apart from it, side by side."""
 
-    def __init__(self, context: HostContext, *, parts: Parts, database_id: str) -> None:
-        given = attrs.asdict(context, recurse=False)
-        self._context, self._parts = context, parts
-        self.ingest = IngestHost(
-            **given, database_id=database_id, decides=parts.decides_within, executes=parts.trades_within
-        )
-        self._deciding = DecideHost(**{name: one for name, one in given.items() if name != "order_latency"})
-        self._executing = ExecuteHost(
-            **{name: one for name, one in given.items() if name not in {"latency", "trades_live"}}
-        )
+    context: HostContext
+    parts: Parts
+    ingest: IngestHost | None = attrs.field(init=False, default=None)
+    apart: dict[Role, DecideHost | ExecuteHost | PollHost] = attrs.field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        context, parts = self.context, self.parts
+        if parts.ingest:
+            self.ingest = IngestHost(context=context, decides=parts.decides_within, executes=parts.trades_within)
+        if parts.decides_apart:
+            self.apart[Role.DECIDE] = DecideHost(context=context)
+        if parts.trades_apart and context.trades_live:
+            self.apart[Role.EXECUTE] = ExecuteHost(context=context)
+        if parts.polls_apart:
+            self.apart[Role.POLL] = PollHost(context=context)
 
     @property
     def report(self) -> DrainReport | None:
         """Returns what stopping left behind, or None when nothing had started."""
-        return self.ingest.report or self._deciding.report or self._executing.report
+        hosts = (*((self.ingest,) if self.ingest else ()), *self.apart.values())
+        return together([host.report for host in hosts if host.report is not None])
 
     async def run(self) -> None:
         """Does what this engine is for, beside serving, until it shall stop."""
-        readiness, context = self._context.engine.readiness, self._context
-        if self._parts.ingest:
+        readiness = self.context.engine.readiness
+        if self.ingest is not None:
             readiness.wait_for("lease", "not asked for yet")
-            readiness.reached("services")
+        for role in self.apart:
+            readiness.wait_for(*WAITS_FOR[role])
+        readiness.reached("services")
+        if self.ingest is not None:
             await self.ingest.run()
-        elif self._parts.decides_apart:
-            readiness.wait_for("decide", "no shard is ours yet")
-            readiness.reached("services")
-            await self._deciding.run()
-        elif self._parts.trades_apart and context.trades_live:
-            readiness.wait_for("live", "no account is ours yet")
-            readiness.reached("services")
-            await self._executing.run()
-        else:
-            readiness.reached("services")
-            _log.info("ready", extra={"roles": ", ".join(sorted(context.engine.roles))})
-            await context.stop.wait()
+            return
+        if not self.apart:
+            _log.info("ready", extra={"roles": ", ".join(sorted(self.context.engine.roles))})
+            await self.context.stop.wait()
+        async with trio.open_nursery() as nursery:
+            for host in self.apart.values():
+                nursery.start_soon(host.run)
+
+
+def together(reports: list[DrainReport]) -> DrainReport | None:
+    """Returns one report of several graphs; None of none."""
+    if len(reports) < 2:
+        return reports[0] if reports else None
+    return DrainReport(
+        drain_s=max(one.drain_s for one in reports),
+        finished=all(one.finished for one in reports),
+        left_behind={name: count for one in reports for name, count in one.left_behind.items()},
+        dropped={name: count for one in reports for name, count in one.dropped.items()},
+    )

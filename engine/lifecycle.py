@@ -23,12 +23,13 @@ from engine.adapters.postgres.leases import LeaseOffice
 from engine.adapters.postgres.member_store import PostgresMemberStore
 from engine.adapters.postgres.migrate import migrate
 from engine.adapters.system_clock import process_owner_id, secret_random
+from engine.apart import HostContext
 from engine.api.app import engine_app
 from engine.api.mount import ApiMount
 from engine.channel_sizes import resize_channels
 from engine.clustering import Self, address_of, joined
 from engine.edge_hosting import EdgeContext, hosted_edges
-from engine.hosting import HostContext, Hosts
+from engine.hosting import Hosts
 from engine.live_hosting import may_spend
 from engine.live_passes import live_passes
 from engine.metrics import price_age_histogram, trade_to_order_histogram, trade_to_row_histogram
@@ -115,8 +116,7 @@ class EngineHost:
         self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
 
     def _channels(self) -> tuple[Channel[Any], ...]:
-        of_edges = self._engine.edges.channels if self._engine.edges else ()
-        return (*(self._engine.graph.channels if self._engine.graph else ()), *of_edges)
+        return self._engine.channels
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.
@@ -166,7 +166,7 @@ class EngineHost:
                 holder=f"{socket.gethostname()} process {os.getpid()}",
                 ttl_s=self.config.limits.lease_ttl_s,
             )
-            hosts = Hosts(self._host_context(options, office), parts=self._parts, database_id=database_id)
+            hosts = Hosts(self._host_context(options, office, database_id), self._parts)
             try:
                 async with (
                     hosted_edges(self._edge_context(options, office)) as lanes,
@@ -174,13 +174,12 @@ class EngineHost:
                     joined(self._self(office), PostgresMemberStore(connection), ttl_s=office.ttl_s, rng=self.rng),
                     serving(self._engine, options, self._serving_context(office)) as services,
                 ):
-                    hosts.ingest.lanes = lanes
+                    if hosts.ingest is not None:
+                        hosts.ingest.lanes = lanes
                     services.live_passes.install(self._live_passes)
                     services.late_trades.install(lambda: self._engine.late_trades)
                     services.settling.install(lambda: self._engine.settle_paper)
-                    services.poll_outlets.install(
-                        lambda: actors.polling.outlets if (actors := self._engine.actors) else None
-                    )
+                    services.poll_outlets.install(lambda: polls.outlets if (polls := self._engine.polls) else None)
                     await hosts.run()
             finally:
                 self.report = hosts.report
@@ -191,7 +190,7 @@ class EngineHost:
         address = address_of(self.config, self._port)
         return Self(engine=self._engine, member_id=office.owner, holder=office.holder, address=address)
 
-    def _host_context(self, options: DatabaseOptions, office: LeaseOffice) -> HostContext:
+    def _host_context(self, options: DatabaseOptions, office: LeaseOffice, database_id: str) -> HostContext:
         return HostContext(
             config=self.config,
             engine=self._engine,
@@ -202,6 +201,7 @@ class EngineHost:
             rng=self.rng,
             latency=self.latency,
             order_latency=self.order_latency,
+            database_id=database_id,
             trades_live=may_spend(self.config, live_switch=self.live_switch),
         )
 
@@ -263,8 +263,8 @@ class EngineHost:
 
             async def watch_for_stop() -> None:
                 await self.stop.wait()
-                ingesting = self._engine.graph is not None and "lease" not in self._engine.readiness.open_conditions()
-                await trio.sleep(self.config.limits.drain_s + 5 if ingesting else 0)
+                drains = bool(self._engine.graphs) and "lease" not in self._engine.readiness.open_conditions()
+                await trio.sleep(self.config.limits.drain_s + 5 if drains else 0)
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch_for_stop)

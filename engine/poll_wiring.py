@@ -3,31 +3,39 @@
 wallet sets ─▶ hot_poller ─▶ raw_trades (by late_trades), market_requests
                    │
                    └─▶ PostgreSQL, position_events ─▶ position_listener ─▶ holdings of copied traders
+
+Apart from the ingest, in any number of processes that split the wallets (`polling_apart`, called by `polling.py`):
+
+wallet sets ─▶ hot_poller ─▶ the edge `polled` in PostgreSQL ─▶ polled_reader ─▶ raw_trades, wherever the ingest is
+                   └─▶ PostgreSQL, market_requests ─▶ market_registry
 """
 
 from typing import Any
 
 import attrs
 
-from actors.gap_filler import GapFiller
 from actors.holding_desk import HoldingDesk
-from actors.late_trades import LateTrades
+from actors.market_registry import MarketRegistry
 from actors.polling.hot_poller import HotPoller
 from actors.polling.poll_figures import PollFigures
 from actors.polling.poll_outlets import PollOutlets
+from actors.polling.polled_door import PolledDoor
 from actors.polling.position_listener import PositionListener
-from actors.polling.stream_watch import StreamWatch
+from actors.polling.stream_watch import ToldCoverage
 from actors.polling.venue_asking import VenueAsking
 from actors.polling.wallet_poll import WalletPoll
-from actors.stream_reader import StreamReader
+from actors.target_registry import TargetRegistry
 from config.schema import EngineConfig
 from engine.runtime.channel import Channel
+from engine.runtime.host import Graph
 from engine.runtime.supervisor import Child
 from protocols.channels import Overflow
 from protocols.clock import Random, WallClock
 from protocols.cluster import Membership
-from protocols.ingest import TargetView, TradeHistory
-from protocols.polling import PollStore
+from protocols.edges import EdgeStore
+from protocols.ingest import MarketCatalog, MarketStore, TargetStore, TradeHistory
+from protocols.polled import PolledPageCodec
+from protocols.polling import PollStore, StreamCoverage, TradeDoor
 from protocols.positions import PositionEvent
 from protocols.trader_accounts import TraderAccounts
 
@@ -58,27 +66,26 @@ class Polling:
 def polling(
     config: EngineConfig,
     io: PollPorts | None,
-    listened: tuple[StreamReader, GapFiller, LateTrades],
-    targets: TargetView,
+    coverage: StreamCoverage,
+    door: TradeDoor,
     holdings: HoldingDesk | None,
     market_requests: Channel[str],
     clock: WallClock,
     rng: Random,
 ) -> Polling:
-    """Returns the hot tier, ready to run. `listened` is what brings trades otherwise, and the door for late ones."""
+    """Returns the hot tier, ready to run; `coverage` says whether trades come without it, and `door` takes them."""
     if io is None:
         return Polling()
-    reader, filler, late = listened
     capacity = config.channels["position_events"].capacity
     events = Channel[PositionEvent]("position_events", capacity, Overflow.DROP_OLDEST)
     told, asked = events.outbox(), market_requests.outbox()
-    outlets = PollOutlets(late=late, events=told, markets=asked)
+    outlets = PollOutlets(late=door, events=told, markets=asked)
     hot = HotPoller(
         wallet_poll=wallet_poll(io.accounts, io.history, clock),
         store=io.store,
         outlets=outlets,
-        targets=targets,
-        coverage=StreamWatch(reader=reader, filler=filler, silence_max_s=config.stream.stall_timeout_s),
+        targets=door.targets,
+        coverage=coverage,
         config=config.poller.hot,
         rng=rng,
         membership=io.membership,
@@ -92,6 +99,52 @@ def polling(
         stages=(Child(name="position_listener", run=listener.run, reads=(events,)),),
         channels=(events,),
     )
+
+
+@attrs.frozen(kw_only=True)
+class PollApartPorts:
+    """The world behind pollers that run in a process without the ingest."""
+
+    polls: PollPorts
+    """With a membership."""
+    targets: TargetStore
+    markets: MarketStore
+    catalog: MarketCatalog
+    polled: EdgeStore
+    clock: WallClock
+    rng: Random
+
+
+@attrs.frozen(kw_only=True)
+class PollingApart:
+    """Its actors, for its host and for those who read their counters."""
+
+    polling: Polling
+    door: PolledDoor
+    graph: Graph
+
+
+def polling_apart(config: EngineConfig, io: PollApartPorts, membership: Membership) -> PollingApart:
+    """Returns the graph of a process that polls and does not ingest, ready to run."""
+    requests = Channel[str]("market_requests", config.channels["market_requests"].capacity, Overflow.DROP_NEWEST)
+    targets = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
+    markets = MarketRegistry(
+        requests=requests.inbox, store=io.markets, catalog=io.catalog, config=config.markets, rng=io.rng
+    )
+    door = PolledDoor(store=io.polled, codec=PolledPageCodec(), targets=targets)
+    coverage = ToldCoverage(membership=membership)
+    found = polling(config, io.polls, coverage, door, None, requests, io.clock, io.rng)
+    graph = Graph(
+        name="poll",
+        services=(
+            Child(name="target_registry", run=targets.run),
+            Child(name="market_registry", run=markets.run, reads=(requests,)),
+        ),
+        sources=found.sources,
+        stages=found.stages,
+        channels=(requests, *found.channels),
+    )
+    return PollingApart(polling=found, door=door, graph=graph)
 
 
 def wallet_poll(accounts: TraderAccounts, history: TradeHistory, clock: WallClock) -> WalletPoll:

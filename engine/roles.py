@@ -5,7 +5,7 @@
 | ingest | under the lease `ingest`: the stream, filter, writer, and the jobs that need them in their own process |
 | decide | forward testing: with ingest under its lease, or apart from it in several processes, under a lease for each shard |
 | execute | live trading, under a lease for each account: with ingest and decide in one process, or apart from them in several |
-| poll | the wallet pollers, on the wallets that this engine owns among all that poll; with ingest so far |
+| poll | the wallet pollers, on the wallets that this engine owns among all that poll: with ingest, or apart in several |
 | jobs | every job that needs no ingest, and the notifier |
 | api | the HTTP API and the pages, with what they read: feed, prices, sessions, tokens |
 
@@ -14,6 +14,8 @@ they ingest or stand by. Feeds hear of commits wherever there is api, from where
 
 `config/cluster.py` says which of them do not go together in one process.
 """
+
+from collections.abc import Collection
 
 import attrs
 
@@ -34,8 +36,10 @@ class Parts:
     """Accounts are traded in that graph; else what it decides is claimed for others to trade."""
     trades_apart: bool
     """Accounts are traded by a graph of their own (`executing.py`)."""
-    poll: bool
-    """The hot tier of the pollers, and cold-poll; within the graph."""
+    polls_within: bool
+    """The hot tier of the pollers, and cold-poll, within the graph of the ingest."""
+    polls_apart: bool
+    """The same by a graph of their own (`polling.py`), which hands what it finds to whoever ingests."""
     jobs_that_need_ingest: bool
     """Or something else that runs under a lease."""
     jobs: bool
@@ -63,8 +67,9 @@ def parts_of(roles: frozenset[Role]) -> Parts:
         decides_apart=Role.DECIDE in roles and Role.INGEST not in roles,
         trades_within={Role.INGEST, Role.EXECUTE} <= roles,
         trades_apart=Role.EXECUTE in roles and Role.INGEST not in roles,
-        poll=Role.POLL in roles,
-        jobs_that_need_ingest=Role.INGEST in roles or Role.DECIDE in roles,
+        polls_within={Role.INGEST, Role.POLL} <= roles,
+        polls_apart=Role.POLL in roles and Role.INGEST not in roles,
+        jobs_that_need_ingest=bool(roles & {Role.INGEST, Role.DECIDE, Role.POLL}),
         jobs=Role.JOBS in roles,
         notices=Role.JOBS in roles,
         api=Role.API in roles,
@@ -78,16 +83,20 @@ EVERY_PART = parts_of(EVERY_ROLE)
 
 
 def working(
-    roles: frozenset[Role], *, ingests: bool, serves: bool, trades: bool, decides: bool = False
+    roles: frozenset[Role],
+    *,
+    ingests: bool,
+    serves: bool,
+    apart: Collection[Role] = (),
 ) -> frozenset[Role]:
     """Returns which of its roles an engine does now.
 
-    With the lease of the ingest or without, with its services up or not yet; `trades`, `decides`: it holds leases of accounts
-    or shards, or would if it had a share.
+    With the lease of the ingest or without, with its services up or not yet; `apart`: what it does apart from the ingest, or
+    would if it had a share.
     """
     under_lease = {Role.INGEST, Role.DECIDE, Role.EXECUTE, Role.POLL}
     now = (under_lease if ingests else set()) | ({Role.JOBS, Role.API} if serves else set())
-    return roles & (now | ({Role.EXECUTE} if trades else set()) | ({Role.DECIDE} if decides else set()))
+    return roles & (now | set(apart))
 
 
 def share_of(leases: int, role: Role, view: ClusterView) -> int:
@@ -97,6 +106,11 @@ def share_of(leases: int, role: Role, view: ClusterView) -> int:
     """
     sharers = [one for one in view.members if role in one.report.working and Role.INGEST not in one.report.roles]
     return -(-leases // max(1, len(sharers)))
+
+
+def share_of_accounts(accounts: int, view: ClusterView) -> int:
+    """Returns how many accounts a member may hold that trades apart from the ingest."""
+    return share_of(accounts, Role.EXECUTE, view)
 
 
 def share_of_shards(shards: int, view: ClusterView) -> int:

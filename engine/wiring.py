@@ -8,6 +8,7 @@ venue ── stream_reader ──▶ raw_trades ──▶ trade_filter ──▶
                     └───────────── rows that neither could take ──────────┘
 
 hot_poller, cold-poll, coverage-audit ─▶ late_trades ─▶ raw_trades; hot_poller ─▶ positions (`poll_wiring.py`)
+pollers of other processes ─▶ PostgreSQL ─▶ polled_reader ─▶ raw_trades
 market_scout ─▶ markets, before anybody trades in them
 
 Lanes 1 and 2 may take another way to the database, through other processes (`lane_edge.py`).
@@ -26,6 +27,7 @@ from actors.gap_filler import GapFiller
 from actors.late_trades import LateTrades
 from actors.market_registry import MarketRegistry
 from actors.market_scout import MarketScout
+from actors.polling.stream_watch import StreamWatch
 from actors.stream_reader import StreamReader
 from actors.sync_writer import SyncWriter
 from actors.target_registry import TargetRegistry
@@ -38,6 +40,7 @@ from engine.live_ports import LivePorts
 from engine.live_side import LiveSide, MirrorPorts, side_of
 from engine.live_wiring import LiveTrading, live_trading
 from engine.poll_wiring import Polling, PollPorts, polling
+from engine.polled_edge import PolledReading, polled_reading
 from engine.runtime.channel import Channel
 from engine.runtime.host import Graph
 from engine.runtime.process_gauges import RuntimeGauges
@@ -45,6 +48,7 @@ from engine.runtime.supervisor import Child
 from engine.writer_channel import writer_channel
 from protocols.channels import Outbox, Overflow
 from protocols.clock import Random, WallClock
+from protocols.edges import EdgeStore
 from protocols.ingest import (
     GapRequest,
     GapStore,
@@ -89,6 +93,8 @@ class Adapters:
     """None: nobody is polled."""
     lanes: LaneEdge | None = None
     """None: lanes 1 and 2 go to the writer of this process."""
+    polled: EdgeStore | None = None
+    """None: no other process can poll."""
     clock: WallClock
     rng: Random
     trade_to_row: Observer
@@ -104,6 +110,7 @@ class Actors:
     stream_reader: StreamReader
     gap_filler: GapFiller
     late_trades: LateTrades
+    stream_watch: StreamWatch
     trade_filter: TradeFilter
     forward: ForwardTesting | None
     live: LiveTrading | None
@@ -111,6 +118,7 @@ class Actors:
     market_registry: MarketRegistry
     polling: Polling
     lanes: LaneSending | None = None
+    polled: PolledReading | None = None
 
 
 def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Graph, Actors]:
@@ -145,9 +153,10 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
     sync_writer = _sync_writer(config, io, writer, writer_gaps, forget=trade_filter.forget, decided=told)
     market_registry = _market_registry(config, io, market_requests)
     market_scout = MarketScout(newest=io.newest, store=io.markets, config=config.markets, rng=io.rng)
-    listened = (stream_reader, gap_filler, late_trades)
+    watch = StreamWatch(reader=stream_reader, filler=gap_filler, silence_max_s=config.stream.stall_timeout_s)
     holdings = None if forward is None else forward.holdings
-    polls = polling(config, io.polls, listened, registry, holdings, market_requests, io.clock, io.rng)
+    polls = polling(config, io.polls, watch, late_trades, holdings, market_requests, io.clock, io.rng)
+    polled = polled_reading(io.polled, raw_trades, (copy_trades, *lanes_of(lanes), writer), io.rng)
     graph = Graph(
         services=(
             Child(name="target_registry", run=registry.run),
@@ -166,7 +175,7 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
             *(live.stages if live else ()),
             *polls.stages,
         ),
-        sources=(*sources, *polls.sources, *(live.sources if live else ())),
+        sources=(*sources, *polls.sources, *((polled.child,) if polled else ()), *(live.sources if live else ())),
         channels=(
             *_erased(raw_trades, copy_trades, *lanes_of(lanes), writer, gap_requests, market_requests),
             *polls.channels,
@@ -174,8 +183,8 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
         ),
     )
     return graph, Actors(
-        registry, stream_reader, gap_filler, late_trades, trade_filter, forward, live,
-        sync_writer, market_registry, polls, lanes,
+        registry, stream_reader, gap_filler, late_trades, watch, trade_filter, forward, live,
+        sync_writer, market_registry, polls, lanes, polled,
     )  # fmt: skip
 
 

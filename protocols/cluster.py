@@ -8,7 +8,7 @@ import attrs
 
 
 class Role(enum.StrEnum):
-    """What an engine is started for. `decide` and `execute` ride along with `ingest` so far."""
+    """What an engine is started for."""
 
     INGEST = "ingest"
     DECIDE = "decide"
@@ -45,6 +45,8 @@ class MemberFigures:
     heap_bytes: int = 0
     stream_age_s: float | None = None
     """Age of the last trade frame; None where the stream is not read."""
+    stream_covered_s: float | None = None
+    """For how long the stream has missed nothing; None while it may have, and where it is not read."""
 
 
 @attrs.frozen(kw_only=True)

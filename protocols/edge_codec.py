@@ -31,17 +31,17 @@ _encode = msgspec.msgpack.Encoder().encode
 _envelope = msgspec.msgpack.Decoder(_Envelope).decode
 
 
-def sealed(kind: str, version: int, message: Any) -> bytes:
-    """Returns the bytes of a message. Raises `MalformedError("size")` for more than `BODY_BYTES_MAX`."""
+def sealed(kind: str, version: int, message: Any, *, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """Returns the bytes of a message. Raises `MalformedError("size")` for more than `bytes_max`."""
     body = _encode((version, kind, message))
-    if len(body) > BODY_BYTES_MAX:
+    if len(body) > bytes_max:
         raise MalformedError("size", f"{kind} of {len(body)} bytes")
     return body
 
 
-def opened(body: bytes, kind: str, version: int) -> msgspec.Raw:
+def opened(body: bytes, kind: str, version: int, *, bytes_max: int = BODY_BYTES_MAX) -> msgspec.Raw:
     """Returns the message inside. Raises `MalformedError`: size, envelope, kind, or version."""
-    if len(body) > BODY_BYTES_MAX:
+    if len(body) > bytes_max:
         raise MalformedError("size", f"{len(body)} bytes")
     try:
         envelope = _envelope(body)

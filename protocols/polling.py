@@ -6,8 +6,10 @@ from typing import Protocol
 
 import attrs
 
+from protocols.ingest import TargetView
 from protocols.jobs import JobLease
 from protocols.positions import KnownWallet, MarketEnd, PositionBooking
+from protocols.venue.data_api import PageRow
 
 
 class TradeList(enum.StrEnum):
@@ -98,4 +100,17 @@ class StreamCoverage(Protocol):
 
     def covered_since_s(self) -> float | None:
         """Returns the monotonic time since when the stream missed nothing and every gap before is read; None while not."""
+        ...
+
+
+class TradeDoor(Protocol):
+    """The way into the ingest for trades that were found in the venue's history, in this process or another."""
+
+    @property
+    def targets(self) -> TargetView:
+        """Whose trades are wanted."""
+        ...
+
+    async def send(self, rows: Sequence[PageRow], source: str) -> int:
+        """Hands over the rows of one response that are wanted, and returns how many. Raises `TransientError`."""
         ...

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import attrs
 import trio
 
-from actors.late_trades import LateTrades
 from protocols.channels import Outbox
+from protocols.polling import TradeDoor
 from protocols.positions import PositionEvent
 from protocols.venue.data_api import PageRow
 
@@ -15,7 +15,7 @@ from protocols.venue.data_api import PageRow
 class PollOutlets:
     """The ingest as pollers see it. Trades wait for room, the rest never does: the database has it."""
 
-    late: LateTrades
+    late: TradeDoor
     events: Outbox[PositionEvent]
     markets: Outbox[str]
 
@@ -24,7 +24,7 @@ class PollOutlets:
         return wallet in self.late.targets.current().lanes
 
     async def trades(self, rows: Sequence[PageRow], source: str) -> int:
-        """Hands over the rows of one response, and returns how many were wanted. Raises `TransientError` as `LateTrades`."""
+        """Hands over the rows of one response, and returns how many were wanted. Raises `TransientError`."""
         return await self.late.send(rows, source) if rows else 0
 
     def tell(self, events: Sequence[PositionEvent]) -> None:

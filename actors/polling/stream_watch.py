@@ -5,6 +5,7 @@ import trio
 
 from actors.gap_filler import GapFiller
 from actors.stream_reader import StreamReader
+from protocols.cluster import Membership, Role
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -29,3 +30,21 @@ class StreamWatch:
             self._since_s = now_s
         self._disturbances = disturbances
         return self._since_s
+
+
+@attrs.define(eq=False, kw_only=True)
+class ToldCoverage:
+    """`StreamCoverage` of whoever ingests in another process, as it told the cluster last.
+
+    What was told is taken for said just now, so that the coverage never begins too early: a wallet is rather read once more.
+    """
+
+    membership: Membership
+
+    def covered_since_s(self) -> float | None:
+        """Returns since when nothing was missed; None while something may have been, or while nobody ingests."""
+        members = self.membership.view().members
+        figures = [one.report.figures for one in members if Role.INGEST in one.report.working]
+        if len(figures) != 1 or figures[0].stream_covered_s is None:
+            return None
+        return trio.current_time() - figures[0].stream_covered_s

@@ -40,9 +40,9 @@ class ColdPollAdapters:
 
 @asynccontextmanager
 async def open_poll_adapters(
-    config: EngineConfig, options: DatabaseOptions, lease: LeaseHold, *, clock: WallClock, traffic: Traffic
+    config: EngineConfig, options: DatabaseOptions, lease: LeaseHold | None, *, clock: WallClock, traffic: Traffic
 ) -> AsyncIterator[PollAdapters]:
-    """Yields the adapters of the hot tier, whose writes carry the lease of the ingest."""
+    """Yields the adapters of the hot tier, whose writes carry the lease of the ingest, where it runs under that."""
     async with (
         open_connection(options, "hot poller") as connection,
         _open_data(config, config.poller.hot, "hot", HOT_CONNECTIONS, traffic) as api,

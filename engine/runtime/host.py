@@ -18,6 +18,12 @@ class Graph:
     sources: tuple[Child, ...]
     stages: tuple[Child, ...]
     channels: tuple[Channel[Any], ...]
+    name: str = ""
+    """Of a graph that may run beside others in one process; in front of the names of its groups."""
+
+    def group(self, name: str) -> str:
+        """Returns the name by which the supervisor knows one of its groups."""
+        return f"{self.name}_{name}" if self.name else name
 
 
 @attrs.frozen(kw_only=True)
@@ -46,12 +52,12 @@ async def run_graph(
     go are those that others lean on. Raises `RestartBudgetExceededError` when a group has spent its budget.
     """
     async with trio.open_nursery() as services:
-        await services.start(supervisor.run_group, "services", graph.services)
+        await services.start(supervisor.run_group, graph.group("services"), graph.services)
         with trio.CancelScope() as stages_scope:
             async with trio.open_nursery() as stages:
-                await stages.start(supervisor.run_group, "stages", graph.stages)
+                await stages.start(supervisor.run_group, graph.group("stages"), graph.stages)
                 async with trio.open_nursery() as sources:
-                    await sources.start(supervisor.run_group, "sources", graph.sources)
+                    await sources.start(supervisor.run_group, graph.group("sources"), graph.sources)
                     task_status.started()
                     await stop.wait()
                     sources.cancel_scope.cancel()

@@ -38,3 +38,15 @@ class Readiness:
     def open_conditions(self) -> dict[str, str]:
         """Returns what is not true yet, by name."""
         return dict(self._open)
+
+
+@attrs.define(eq=False)
+class ReachedOnStart:
+    """`trio.TaskStatus` that marks a condition as true when what was waited for has started."""
+
+    _readiness: Readiness
+    _name: str
+
+    def started(self, value: None = None) -> None:
+        """Says so."""
+        self._readiness.reached(self._name)

@@ -62,6 +62,7 @@ class _Envelope(msgspec.Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_row = msgspec.json.Decoder(TradeRow).decode
+_OPENS, _CLOSES = b'{"payload":', b"}"
 
 
 def decode_trades_v2(body: bytes) -> TradePage:
@@ -84,12 +85,18 @@ def _page(items: list[msgspec.Raw], next_cursor: str | None) -> TradePage:
     rows: list[PageRow] = []
     malformed: Counter[str] = Counter()
     for item in items:
-        text = bytes(item)
         try:
-            rows.append(PageRow(row=_row(text), text=b'{"payload":' + text + b"}"))
+            rows.append(page_row(_OPENS + bytes(item) + _CLOSES))
         except MalformedError as error:
             malformed[error.reason] += 1
     return TradePage(rows=tuple(rows), malformed=malformed, rows_sent=len(items), next_cursor=next_cursor)
+
+
+def page_row(text: bytes) -> PageRow:
+    """Returns the row in an envelope as `RawTrade.text` wants it. Raises `MalformedError`."""
+    if not (text.startswith(_OPENS) and text.endswith(_CLOSES)):
+        raise MalformedError("envelope", text[:100].decode(errors="replace"))
+    return PageRow(row=_row(text[len(_OPENS) : -len(_CLOSES)]), text=text)
 
 
 def _row(text: bytes) -> TradeRow:

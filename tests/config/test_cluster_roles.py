@@ -26,6 +26,8 @@ def loaded(roles):
         ("ingest, decide, execute, poll", INGESTING | {Role.POLL}),
         ("ingest, decide", {Role.INGEST, Role.DECIDE}),
         ("execute", {Role.EXECUTE}),
+        ("poll", {Role.POLL}),
+        ("decide, execute, poll", {Role.DECIDE, Role.EXECUTE, Role.POLL}),
     ],
 )
 def test_roles_are_words_separated_by_commas(words, roles):
@@ -42,9 +44,7 @@ def test_without_a_word_an_engine_does_everything():
     [
         ("", "allowed: one or more of all, ingest, decide, execute, poll, jobs, api"),
         ("apis", "allowed: one or more of all"),
-        ("ingest, execute", "execute goes with ingest and decide, or without both; give it a process of its own"),
-        ("decide, execute, api", "execute goes with ingest and decide, or without both"),
-        ("poll", "poll hands what it finds to the ingest of its own process so far"),
+        ("ingest, execute", "execute goes with ingest and decide, or without ingest; give it a process of its own"),
     ],
 )
 def test_what_cannot_run_is_refused_with_a_sentence(words, sentence):
@@ -57,7 +57,7 @@ def test_what_cannot_run_is_refused_with_a_sentence(words, sentence):
 
 def test_one_function_says_what_a_set_of_roles_starts():
     api, jobs = parts_of(frozenset({Role.API})), parts_of(frozenset({Role.JOBS}))
-    assert (api.ingest, api.poll, api.any_job, api.notices, api.api) == (False, False, False, False, True)
+    assert (api.ingest, api.polls_apart, api.any_job, api.notices, api.api) == (False, False, False, False, True)
     assert (jobs.ingest, jobs.jobs, jobs.jobs_that_need_ingest, jobs.notices, jobs.api) == (
         False,
         True,
@@ -66,7 +66,7 @@ def test_one_function_says_what_a_set_of_roles_starts():
         False,
     )
     ingest = parts_of(frozenset(INGESTING))
-    assert (ingest.ingest, ingest.poll, ingest.jobs, ingest.jobs_that_need_ingest) == (True, False, False, True)
+    assert (ingest.ingest, ingest.polls_within, ingest.jobs, ingest.jobs_that_need_ingest) == (True, False, False, True)
     assert (ingest.trades_within, ingest.trades_apart) == (True, False)
     deciding, trading = parts_of(frozenset({Role.INGEST, Role.DECIDE})), parts_of(frozenset({Role.EXECUTE, Role.API}))
     assert (deciding.trades_within, deciding.trades_apart) == (False, False)
@@ -75,8 +75,12 @@ def test_one_function_says_what_a_set_of_roles_starts():
     ingesting, decider = parts_of(frozenset({Role.INGEST, Role.POLL})), parts_of(frozenset({Role.DECIDE}))
     assert (ingesting.ingest, ingesting.decides_within, ingesting.decides_apart) == (True, False, False)
     assert (decider.ingest, decider.decides_apart, decider.jobs_that_need_ingest) == (False, True, True)
+    poller = parts_of(frozenset({Role.POLL}))
+    assert (ingesting.polls_within, ingesting.polls_apart) == (True, False)
+    assert (poller.polls_within, poller.polls_apart, poller.jobs_that_need_ingest) == (False, True, True)
     assert all(
-        getattr(EVERY_PART, name) for name in ("ingest", "poll", "jobs", "jobs_that_need_ingest", "notices", "api")
+        getattr(EVERY_PART, name)
+        for name in ("ingest", "polls_within", "jobs", "jobs_that_need_ingest", "notices", "api")
     )
 
 
@@ -100,14 +104,14 @@ def test_an_edge_leaves_engines_whose_roles_use_it(roles, parts, edges):
 
 
 def test_a_standby_does_not_work_at_what_needs_the_lease():
-    assert working(EVERY_ROLE, ingests=False, serves=True, trades=False) == {Role.JOBS, Role.API}
-    assert working(EVERY_ROLE, ingests=True, serves=True, trades=False) == EVERY_ROLE
-    assert working(frozenset(INGESTING), ingests=True, serves=True, trades=False) == INGESTING
-    assert working(frozenset({Role.EXECUTE, Role.API}), ingests=False, serves=True, trades=True) == {
+    assert working(EVERY_ROLE, ingests=False, serves=True) == {Role.JOBS, Role.API}
+    assert working(EVERY_ROLE, ingests=True, serves=True) == EVERY_ROLE
+    assert working(frozenset(INGESTING), ingests=True, serves=True) == INGESTING
+    assert working(frozenset({Role.EXECUTE, Role.API}), ingests=False, serves=True, apart={Role.EXECUTE}) == {
         Role.EXECUTE,
         Role.API,
     }
-    assert working(frozenset({Role.API}), ingests=False, serves=False, trades=False) == frozenset()
+    assert working(frozenset({Role.API}), ingests=False, serves=False) == frozenset()
 
 
 @pytest.mark.parametrize(("traders", "share"), [(0, 5), (1, 5), (2, 3), (3, 2), (5, 1), (9, 1)])

@@ -41,7 +41,7 @@ def engine_of(*channels):
     if channels:
         [pipe] = channels
         outbox = pipe.outbox()
-        engine.graph = Graph(
+        engine.graphs["ingest"] = Graph(
             sources=(Child(name="teller", run=idle, writes=(outbox,)),),
             stages=(Child(name="hearer", run=idle, reads=(pipe,)),),
             channels=channels,

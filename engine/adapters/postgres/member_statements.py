@@ -5,7 +5,7 @@ LOCK_KEY = 0x636C7573746572
 LOCK = "SELECT pg_advisory_xact_lock($1)"
 MEMBERS = """
 SELECT member_id, holder, roles, working, version, address, beat, left_at IS NOT NULL AS has_left, queue_depth, queue_ratio,
-    loop_lag_ms, heap_bytes, stream_age_s, data_share, gamma_share, clob_share,
+    loop_lag_ms, heap_bytes, stream_age_s, stream_covered_s, data_share, gamma_share, clob_share,
     extract(epoch FROM seen_at - started_at)::float8 AS up_s,
     extract(epoch FROM clock_timestamp() - seen_at)::float8 AS seen_age_s,
     extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
@@ -13,13 +13,15 @@ FROM cluster_members ORDER BY started_at, member_id
 """
 BEAT = """
 INSERT INTO cluster_members (member_id, holder, roles, working, version, address, beat, queue_depth, queue_ratio, loop_lag_ms,
-    heap_bytes, stream_age_s, data_share, gamma_share, clob_share, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, clock_timestamp() + $16 * interval '1 second')
+    heap_bytes, stream_age_s, stream_covered_s, data_share, gamma_share, clob_share, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+    clock_timestamp() + $17 * interval '1 second')
 ON CONFLICT (member_id) DO UPDATE SET
     holder = excluded.holder, roles = excluded.roles, working = excluded.working, version = excluded.version,
     address = excluded.address, beat = excluded.beat, seen_at = clock_timestamp(), expires_at = excluded.expires_at,
     left_at = NULL, queue_depth = excluded.queue_depth, queue_ratio = excluded.queue_ratio,
     loop_lag_ms = excluded.loop_lag_ms, heap_bytes = excluded.heap_bytes, stream_age_s = excluded.stream_age_s,
+    stream_covered_s = excluded.stream_covered_s,
     data_share = excluded.data_share, gamma_share = excluded.gamma_share, clob_share = excluded.clob_share
 """
 LEAVE = """

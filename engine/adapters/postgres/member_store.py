@@ -108,6 +108,7 @@ def _columns(beat: Beat) -> tuple[object, ...]:
         figures.loop_lag_ms,
         figures.heap_bytes,
         figures.stream_age_s,
+        figures.stream_covered_s,
     )
 
 
@@ -126,6 +127,7 @@ def _member(row: asyncpg.Record) -> Member:
                 loop_lag_ms=row["loop_lag_ms"],
                 heap_bytes=row["heap_bytes"],
                 stream_age_s=row["stream_age_s"],
+                stream_covered_s=row["stream_covered_s"],
             ),
         ),
         shares={api: row[f"{api.value}_share"] for api in Api},

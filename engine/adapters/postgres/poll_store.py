@@ -1,7 +1,8 @@
-"""Watermarks and positions of polled wallets in PostgreSQL: booked as a whole, once, under the lease of whoever polls.
+"""Watermarks and positions of polled wallets in PostgreSQL: booked as a whole, once, under the lease of whoever polls, if any.
 
 Two may poll one wallet at once: the hot tier and the cold job, or an engine and the one that takes over from it. Each snapshot
-is booked under the number of the one before; the later of the two finds another number, and is void.
+is booked under the number of the one before; the later of the two finds another number, and is void. Watermarks only move on.
+That is the whole fence of those who poll apart from the ingest: nothing is theirs alone but for how the wallets are split.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,8 @@ class PostgresPollStore:
     """`PollStore` and `ColdPollStore`."""
 
     connection: RunsWork
-    lease: Fence
+    lease: Fence | None
+    """None: of somebody who polls under no lease."""
 
     async def polled(self, wallet: str) -> PolledWallet:
         """Returns what is stored of a wallet, as of one moment. Raises `TransientError`."""
@@ -146,7 +148,7 @@ class PostgresPollStore:
 
     async def _prove(self, raw: asyncpg.Connection) -> None:
         lease = self.lease
-        if await raw.fetchval(sql.FENCE, lease.name, lease.owner, lease.epoch) is None:
+        if lease is not None and await raw.fetchval(sql.FENCE, lease.name, lease.owner, lease.epoch) is None:
             raise FencedError(f"the lease {lease.name} of epoch {lease.epoch} is not ours any more")
 
 

@@ -14,6 +14,7 @@ from config.schema import EngineConfig
 from engine.adapters.job_adapters import open_job_adapters
 from engine.adapters.postgres.database import DatabaseOptions, open_connection
 from engine.adapters.postgres.leases import LeaseOffice
+from engine.apart import HostContext
 from engine.ingesting import IngestHost
 from engine.job_wiring import JobPorts, scheduler_of
 from engine.running import Engine
@@ -133,7 +134,7 @@ class DayEngine:
                 settling=lambda: engine.settle_paper,
                 # No strategy is under care.
                 tuner_search=NoSearch(),
-                poll_outlets=lambda: None if engine.actors is None else engine.actors.polling.outlets,
+                poll_outlets=lambda: None if engine.polls is None else engine.polls.outlets,
             )
             scheduler = scheduler_of(
                 self.config, ports, clock=self.clock, rng=self.rng, owner=owner, holder=office.holder
@@ -147,7 +148,7 @@ class DayEngine:
                 nursery.start_soon(ingest.run)
 
     def _ingest(self, engine: Engine, options: DatabaseOptions, office: LeaseOffice) -> IngestHost:
-        return IngestHost(
+        context = HostContext(
             config=self.config,
             engine=engine,
             options=options,
@@ -159,3 +160,4 @@ class DayEngine:
             latency=LatencyRecorder(_Nobody()),
             order_latency=LatencyRecorder(_Nobody()),
         )
+        return IngestHost(context=context)
