@@ -6,24 +6,28 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from engine.edges import Edges
-from engine.lane_edge import LANES, LaneSending
+from engine.lane_edge import LANES
 from engine.runtime.edge_inbox import EdgeInbox
 from engine.runtime.edge_keeper import EdgeKeeper
 from engine.runtime.edge_sender import EdgeSender
+from engine.wiring import Actors
 
 LABEL = ["edge"]
 
 
-def edge_families(edges: Edges | None, lanes: LaneSending | None) -> Iterator[Metric]:
+def edge_families(edges: Edges | None, actors: Actors | None) -> Iterator[Metric]:
     """Yields every family once, without samples where no edge leaves."""
+    lanes = None if actors is None else actors.lanes
     senders: list[EdgeSender[Any]] = [] if lanes is None else [lanes.sender]
-    readers: list[tuple[EdgeInbox[Any], EdgeKeeper]] = []
+    readers: list[tuple[EdgeInbox[Any], EdgeKeeper | None]] = []
     if edges is not None and edges.told is not None:
         senders.append(edges.told.sender)
     if edges is not None and edges.heard is not None:
         readers.append((edges.heard.inbox, edges.heard.keeper))
     if edges is not None and edges.lanes is not None:
         readers.append((edges.lanes.inbox, edges.lanes.keeper))
+    if actors is not None and actors.polled is not None:
+        readers.append((actors.polled.inbox, None))
     yield from _sending(senders)
     yield from _reading(readers)
     reread = CounterMetricFamily("polycopy_edge_reread", "Trades asked for again since their stream was lost")
@@ -57,7 +61,7 @@ def _sending(senders: list[EdgeSender[Any]]) -> Iterator[Metric]:
     yield from (up, sent, rerouted, displaced, restarts)
 
 
-def _reading(readers: list[tuple[EdgeInbox[Any], EdgeKeeper]]) -> Iterator[Metric]:
+def _reading(readers: list[tuple[EdgeInbox[Any], EdgeKeeper | None]]) -> Iterator[Metric]:
     received = CounterMetricFamily("polycopy_edge_received", "Items handed out here for the first time", labels=LABEL)
     again = CounterMetricFamily("polycopy_edge_redelivered", "Items handed out again", labels=LABEL)
     taken = CounterMetricFamily("polycopy_edge_taken_over", "Items that another consumer left", labels=LABEL)
@@ -79,7 +83,7 @@ def _reading(readers: list[tuple[EdgeInbox[Any], EdgeKeeper]]) -> Iterator[Metri
         missed.add_metric(name, inbox.missed)
         failures.add_metric(name, inbox.failures)
         # Of a fan-out edge each group reads all: what one has not read is its own affair.
-        if keeper.figures is not None and inbox.name == LANES:
+        if keeper is not None and keeper.figures is not None and inbox.name == LANES:
             depth.add_metric(name, keeper.figures.depth)
             in_hand.add_metric(name, keeper.figures.in_hand)
     yield from (received, again, taken, late, dead, missed, failures, depth, in_hand)

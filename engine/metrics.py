@@ -75,7 +75,7 @@ class EngineCollector(Collector):
         self.now_s = now_s
         self._live = live_families(self.engine.live, now_s)
         actors, services = self.engine.actors, self.engine.services
-        self._edges = list(edge_families(self.engine.edges, None if actors is None else actors.lanes))
+        self._edges = list(edge_families(self.engine.edges, actors))
         hot = None if self.engine.polls is None else self.engine.polls.hot
         self._polls = poll_families(hot, None if services is None else services.cold_figures, now_s)
 

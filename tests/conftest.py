@@ -8,17 +8,22 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engine_postgres.server_fixtures import DatabaseServer, database_server
 from file_order import in_turn
+from property.examples import examples
 
 from engine.adapters.postgres.database import DatabaseOptions, database_loop
 from engine.adapters.postgres.migrate import migrate
 
 RECORDED = Path(__file__).parents[2] / "shared"
 WORKERS_MAX = 4
+# Of properties that say nothing else: a busy machine is no failure of theirs either.
+settings.register_profile("polycopy", examples(settings().max_examples))
+settings.load_profile("polycopy")
 BROWSER = "tests/browser/"
 
 
