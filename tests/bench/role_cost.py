@@ -1,7 +1,8 @@
 """What a process of each role costs: `python -m tests.bench.role_cost`, one JSON object.
 
 One database, one simulated venue at its real rate, 200 followed traders. A process that does everything alone; then the same
-work by several, with a second ingest that stands by. Resident memory after a minute and processor time of its second half.
+work by several, with a second ingest that stands by; then every part apart. Resident memory after a minute, processor time of
+its second half, connections to the database.
 """
 
 import json
@@ -26,7 +27,16 @@ HALF_S = 30.0
 FOLLOWED = 200
 INGEST = ("ingest", "decide", "execute", "poll")
 ALONE = {"all": ("all",)}
-APART = {"ingest, decide, execute, poll": INGEST, "the same, standing by": INGEST, "jobs": ("jobs",), "api": ("api",)}
+TWO_MACHINES = {
+    "ingest, decide, execute, poll": INGEST,
+    "the same, standing by": INGEST,
+    "jobs": ("jobs",),
+    "api": ("api",),
+}
+EACH_APART = {"ingest": ("ingest",), "ingest, standing by": ("ingest",), "decide": ("decide",), "poll": ("poll",),
+              "decide, poll": ("decide", "poll"), "api": ("api",)}  # fmt: skip
+SETTLED_S = 3.0
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'polycopy %'"
 CLI = [sys.executable, "-m", "engine.cli.main"]
 
 
@@ -46,10 +56,17 @@ async def started(stack: AsyncExitStack, roles: tuple[str, ...], home: Path, env
             await trio.sleep(0.1)
 
 
-async def costs(sets: Mapping[str, tuple[str, ...]], home: Path, env: Mapping[str, str]) -> dict[str, dict[str, float]]:
+async def costs(
+    sets: Mapping[str, tuple[str, ...]], home: Path, env: Mapping[str, str], options: DatabaseOptions
+) -> dict[str, dict[str, float]]:
     """Runs a process for each set of roles, side by side."""
     async with AsyncExitStack() as stack:
-        processes = {name: await started(stack, roles, home, env) for name, roles in sets.items()}
+        processes, connections, before_all = {}, {}, await connected(options)
+        for name, roles in sets.items():
+            processes[name] = await started(stack, roles, home, env)
+            await trio.sleep(SETTLED_S)
+            now = await connected(options)
+            connections[name], before_all = now - before_all, now
         await trio.sleep(HALF_S)
         before = {name: cpu_s(process.pid) for name, process in processes.items()}
         await trio.sleep(HALF_S)
@@ -57,9 +74,15 @@ async def costs(sets: Mapping[str, tuple[str, ...]], home: Path, env: Mapping[st
             name: {
                 "resident_mb": round(resident_mb(process.pid), 1),
                 "cpu_percent": round((cpu_s(process.pid) - before[name]) / HALF_S * 100, 1),
+                "connections": connections[name],
             }
             for name, process in processes.items()
         }
+
+
+async def connected(options: DatabaseOptions) -> int:
+    """Returns how many connections all engines have to the database."""
+    return int(await once(options, "bench", lambda raw: raw.fetchval(CONNECTIONS)))
 
 
 async def main() -> dict[str, Any]:
@@ -69,7 +92,7 @@ async def main() -> dict[str, Any]:
         home.chmod(0o711)
         async with (
             database_loop(),
-            run_embedded_server(data_dir=home / "postgres") as server,
+            run_embedded_server(data_dir=home / "postgres", settings={"max_connections": "150"}) as server,
             AsyncExitStack() as stack,
         ):
             options = DatabaseOptions(dsn=server.dsn)
@@ -84,7 +107,8 @@ async def main() -> dict[str, Any]:
             }
             wallets = [f"0x{number:040x}" for number in range(FOLLOWED)]
             await once(options, "bench", lambda raw: raw.execute(FOLLOW, wallets, False))
-            return {"alone": await costs(ALONE, home, env), "apart": await costs(APART, home, env)}
+            shapes = {"alone": ALONE, "two machines": TWO_MACHINES, "each apart": EACH_APART}
+            return {name: await costs(sets, home, env, options) for name, sets in shapes.items()}
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ from protocols.strategies import StrategySettings
 from protocols.venue.order_typed_data import keccak256
 
 START_USD = Decimal(100_000)
+# Several engines with every part apart need some twenty each.
+MANY = {"max_connections": "100"}
 SETTINGS = {
     "writer.patience_ms": "1000", "limits.lease_ttl_s": "2", "logging.format": "json", "live.enabled": "true",
     "live.reconcile_interval_s": "0.5", "live.not_found_interval_s": "0.3", "live.in_flight_s": "0.5",
@@ -67,7 +69,7 @@ async def live_world(seed: int, *, accounts: Sequence[str] = ("main",), **option
     with scratch_directory() as home:
         async with (
             database_loop(),
-            run_embedded_server(data_dir=home / "postgres", durable=False) as server,
+            run_embedded_server(data_dir=home / "postgres", settings=MANY, durable=False) as server,
             live_world_on(DatabaseOptions(dsn=server.dsn), home, seed, accounts=accounts, **options) as live,
         ):
             yield live

@@ -2,6 +2,8 @@
 
     deciding (ingest, decide, …) ── claims ──▶ PostgreSQL ◀── two executors, each with its share of the accounts
 
+The same once more with an engine that ingests and nothing else, and others that decide, trade and poll in one process each.
+
 `pytest -m slow -s tests/crash/test_executors_apart.py` prints how long each take-over took.
 """
 
@@ -20,8 +22,10 @@ from crash.live_world import START_USD, LiveWorld, armed_engine, live_world
 from crash.test_live_kill import unrest
 
 ACCOUNTS = ("main", "second", "third")
-DECIDING = {"cluster.roles": "ingest,decide,poll,jobs,api"}
-TRADING = {"cluster.roles": "execute"}
+SHAPES = {
+    "traders": ("ingest,decide,poll,jobs,api", "execute"),
+    "all but the ingest": ("ingest,jobs,api", "decide,execute,poll"),
+}
 TTL_S = 4.0
 HOLDERS = """
 SELECT name, holder FROM engine_leases WHERE name LIKE 'live:%' AND expires_at > now() ORDER BY name
@@ -32,10 +36,11 @@ SELECT name, holder FROM engine_leases WHERE name LIKE 'live:%' AND expires_at >
 class Traders:
     live: LiveWorld
     stack: AsyncExitStack
+    roles: str
     running: list[EngineProcess] = attrs.field(factory=list)
 
     async def start(self) -> EngineProcess:
-        settings = {**self.live.world.settings, **TRADING, "limits.lease_ttl_s": str(TTL_S)}
+        settings = {**self.live.world.settings, "cluster.roles": self.roles, "limits.lease_ttl_s": str(TTL_S)}
         engine = await self.stack.enter_async_context(armed_engine(settings))
         self.running.append(engine)
         return engine
@@ -57,16 +62,20 @@ class Traders:
 
 
 @asynccontextmanager
-async def apart(seed: int, traders: int) -> AsyncIterator[tuple[LiveWorld, EngineProcess, Traders]]:
+async def apart(seed: int, traders: int, shape: str) -> AsyncIterator[tuple[LiveWorld, EngineProcess, Traders]]:
     async with live_world(seed, accounts=ACCOUNTS, rate_scale=0.5) as live, AsyncExitStack() as stack:
-        settings = {**live.world.settings, **DECIDING, "limits.lease_ttl_s": str(TTL_S)}
-        deciding = await stack.enter_async_context(armed_engine(settings))
+        ingests, trades = SHAPES[shape]
+        deciding = await stack.enter_async_context(armed_engine(deciding_settings(live, ingests)))
         await deciding.until_ready(30)
-        found = Traders(live, stack)
+        found = Traders(live, stack, trades)
         for _ in range(traders):
             await found.start()
         await found.until_shared(found.running)
         yield live, deciding, found
+
+
+def deciding_settings(live: LiveWorld, roles: str) -> dict[str, str]:
+    return {**live.world.settings, "cluster.roles": roles, "limits.lease_ttl_s": str(TTL_S)}
 
 
 async def until_traded(live: LiveWorld, orders: int) -> None:
@@ -85,9 +94,11 @@ async def _filled(live: LiveWorld) -> dict[str, int]:
 
 
 async def audited(live: LiveWorld) -> list[Any]:
+    """The venue first: what is journaled and sent between two readings is then in the second."""
+    at_venue = {name: await live.account(name) for name in ACCOUNTS}
     orders = await audit(live.world.database)
     for name in ACCOUNTS:
-        audit_venue([one for one in orders if one["account"] == name], await live.account(name))
+        audit_venue([one for one in orders if one["account"] == name], at_venue[name])
     return orders
 
 
@@ -110,8 +121,9 @@ async def at_rest(live: LiveWorld, traders: Traders) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_executors_that_die_and_sleep_lose_and_double_nothing() -> None:
-    async with apart(21, traders=2) as (live, deciding, traders):
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_executors_that_die_and_sleep_lose_and_double_nothing(shape: str) -> None:
+    async with apart(21, traders=2, shape=shape) as (live, deciding, traders):
         await until_traded(live, 2)
         first, second = traders.running
         # Killed: what it held is traded by the other in the time of a lease and two seconds.
@@ -140,8 +152,7 @@ async def test_executors_that_die_and_sleep_lose_and_double_nothing() -> None:
         # Who decides dies and comes back: what was committed is traded meanwhile.
         deciding.send(signal.SIGKILL)
         await deciding.wait()
-        settings = {**live.world.settings, **DECIDING, "limits.lease_ttl_s": str(TTL_S)}
-        async with armed_engine(settings) as again:
+        async with armed_engine(deciding_settings(live, SHAPES[shape][0])) as again:
             await again.until_ready(30)
             await until_traded(live, 1)
             await at_rest(live, traders)
