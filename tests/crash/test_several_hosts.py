@@ -21,6 +21,7 @@ from crash.test_live_kill import unrest
 from simulation.ingest_world import Fill
 
 REST_S = 60
+AUDIT_S = 30
 # Each strategy and each purchase of whom it copies: how many decisions speak of both.
 DECIDED = """
 SELECT trades.trade_id, trades.source, trades.ingested_at, wallets.number, (
@@ -91,7 +92,8 @@ async def audit_trades(hosts: SeveralHosts, played: Counter[Fill], owed: Counter
 async def audited(hosts: SeveralHosts) -> list[Any]:
     """The venue first: what is journaled and sent between two readings is then in the second."""
     at_venue = {name: await hosts.live.account(name) for name in ACCOUNTS}
-    orders = await audit(hosts.live.world.database)
+    # One reading of everything: on a busy machine it takes longer than a question of the test may.
+    orders = await audit(attrs.evolve(hosts.live.world.database, statement_timeout_s=AUDIT_S))
     for name in ACCOUNTS:
         audit_venue([one for one in orders if one["account"] == name], at_venue[name])
     return orders
