@@ -43,6 +43,8 @@ OTHERS = 12
 """So many wallets are followed and not copied, and as many are known and not even followed."""
 TTL_S = 4.0
 CUT_S = TTL_S + 2
+START_S = 150
+"""Eight engines start at once: 27 s on two busy cores."""
 SETTINGS = {
     "limits.lease_ttl_s": str(TTL_S), "http.allowed_hosts": "*", "database.connect_timeout_s": "2",
     "database.statement_timeout_s": "2", "venue.request_timeout_s": "2",
@@ -215,7 +217,7 @@ async def several_hosts(seed: int, *, synchronous: bool = True) -> AsyncIterator
             for host in ROLES:
                 await hosts.start(host)
             for lease in ("ingest", LANES):
-                await hosts.until_held(lease, {"ingest1", "ingest2"})
+                await hosts.until_held(lease, {"ingest1", "ingest2"}, START_S)
             await hosts.until_decided_by({"decide1", "decide2"})
             await hosts.until_shared({"execute1", "execute2"})
             for host in ("decide1", "decide2", "execute1", "execute2", "api1", "api2"):

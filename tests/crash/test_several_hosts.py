@@ -119,7 +119,7 @@ async def audited_run(name: str, fault: Fault, hosts: SeveralHosts) -> Outcome:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_fault_of_several_hosts_loses_and_doubles_nothing(name: str) -> None:
     async with several_hosts(40 + list(FAULTS).index(name)) as hosts:
@@ -128,7 +128,7 @@ async def test_a_fault_of_several_hosts_loses_and_doubles_nothing(name: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 async def test_a_failover_that_loses_commits_halts_entries_and_what_was_sent_is_known_again() -> None:
     async with several_hosts(70, synchronous=False) as hosts:
         await audited_run("failover, asynchronous", failover_without_the_last_commits, hosts)
