@@ -47,13 +47,14 @@ async def at_rest(hosts: SeveralHosts, before: Counter[Fill]) -> Audited:
     """Stops the venue's traders, lets everything come to its end, stops the engines in order, and compares."""
     live = hosts.live
     await live.world.post("/play", action="pause")
-    with trio.move_on_after(REST_S):
-        while await unrest(live):
-            await trio.sleep(0.3)
     played = await ledger(live.world, hosts.watched)
     owed = played - before
     with trio.move_on_after(REST_S):
         while owed - await live.world.stored() or await undecided(hosts):
+            await trio.sleep(0.3)
+    # What was decided last becomes orders only then.
+    with trio.move_on_after(REST_S):
+        while await unrest(live):
             await trio.sleep(0.3)
     await audit_trades(hosts, played, owed)
     for engine in hosts.engines.values():
