@@ -9,14 +9,19 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 import trio
+from crash.broker_faults import BROKER_FAULTS
 from crash.postgres_pair import PRIMARY, STANDBY
-from crash.several_hosts import ACCOUNTS, TTL_S, SeveralHosts
+from crash.several_hosts import ACCOUNTS, CUT_S, TTL_S, SeveralHosts
 
 from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.live_strategy_store import LiveStrategyStore
+from engine.lane_edge import LANES
+from protocols.decide_shards import every_lease
 
-CUT_S = TTL_S + 2
-OTHER = {"ingest1": "ingest2", "ingest2": "ingest1", "execute1": "execute2", "execute2": "execute1", "api1": "api2"}
+OTHER = {
+    "ingest1": "ingest2", "ingest2": "ingest1", "decide1": "decide2", "execute1": "execute2", "api1": "api2",
+}  # fmt: skip
+LEASES = ("ingest", LANES, *every_lease(), *(f"live:{account}" for account in ACCOUNTS))
 HALTED_S = 3
 SENT = "SELECT order_hash FROM lt_orders WHERE order_hash IS NOT NULL"
 ENTRIES_AFTER = """
@@ -33,7 +38,11 @@ class Outcome:
     taken_over_s: float | None
     """None: nobody had to take over."""
     goes_on_s: float
-    """Until every account has traded anew: since the fault, or since the end of it where nobody took over."""
+    """Until every account has traded anew: since the fault, or since the end of it where a host was cut off from the venue.
+
+    With a fault of Redis also until trades of both lanes that go over it are in the table; with one of who polls, until the
+    other has polled everybody.
+    """
 
 
 Fault = Callable[[SeveralHosts], Awaitable[Outcome]]
@@ -43,12 +52,22 @@ async def _taken_over(hosts: SeveralHosts, victim: str) -> float:
     """Waits until another host has what the victim had; returns the seconds."""
     began_s = trio.current_time()
     if victim.startswith("ingest"):
-        await hosts.until_held("ingest", {OTHER[victim]})
+        for lease in ("ingest", LANES):
+            await hosts.until_held(lease, {OTHER[victim]})
+    elif victim.startswith("decide"):
+        await hosts.until_decided_by({OTHER[victim]})
     elif victim.startswith("execute"):
         await hosts.until_shared({OTHER[victim]})
     else:
         await hosts.until_answered(OTHER[victim])
     return trio.current_time() - began_s
+
+
+async def _going_on(hosts: SeveralHosts, victim: str) -> None:
+    """Waits until there is trade without the victim, and its wallets are polled by the other."""
+    await hosts.until_traded()
+    if victim.startswith("decide"):
+        await hosts.until_polled()
 
 
 async def _victim(hosts: SeveralHosts, role: str) -> str:
@@ -63,7 +82,7 @@ def killed(role: str) -> Fault:
         hosts.engines[victim].send(signal.SIGKILL)
         await hosts.engines[victim].wait()
         taken_s = await _taken_over(hosts, victim)
-        await hosts.until_traded()
+        await _going_on(hosts, victim)
         goes_on_s = trio.current_time() - began_s
         await hosts.start(victim)
         await _back(hosts, victim)
@@ -79,7 +98,7 @@ def asleep(role: str) -> Fault:
         victim, began_s = await _victim(hosts, role), trio.current_time()
         hosts.engines[victim].send(signal.SIGSTOP)
         taken_s = await _taken_over(hosts, victim)
-        await hosts.until_traded()
+        await _going_on(hosts, victim)
         goes_on_s = trio.current_time() - began_s
         hosts.engines[victim].send(signal.SIGCONT)
         await _back(hosts, victim)
@@ -96,7 +115,7 @@ def apart_from_database(role: str) -> Fault:
         for server in (PRIMARY, STANDBY):
             hosts.network.cut(victim, server)
         taken_s = await _taken_over(hosts, victim)
-        await hosts.until_traded()
+        await _going_on(hosts, victim)
         goes_on_s = trio.current_time() - began_s
         await trio.sleep_until(began_s + CUT_S)
         for server in (PRIMARY, STANDBY):
@@ -120,6 +139,15 @@ def apart_from_venue(role: str) -> Fault:
         return Outcome(taken_over_s=None, goes_on_s=trio.current_time() - began_s)
 
     return fault
+
+
+def of_broker(fault: Callable[[SeveralHosts], Awaitable[float]]) -> Fault:
+    """Of `broker_faults.py`: nobody has to take over."""
+
+    async def run(hosts: SeveralHosts) -> Outcome:
+        return Outcome(taken_over_s=None, goes_on_s=await fault(hosts))
+
+    return run
 
 
 async def failover(hosts: SeveralHosts) -> Outcome:
@@ -165,12 +193,12 @@ async def failover_of_a_machine(hosts: SeveralHosts) -> Outcome:
 
 
 async def _failed_over(hosts: SeveralHosts, *, until_traded: bool = True, kill: bool = True) -> Outcome:
-    names = ", ".join(f"'{name}'" for name in ("ingest", *(f"live:{account}" for account in ACCOUNTS)))
+    names = ", ".join(f"'{name}'" for name in LEASES)
     began_s, killed_at = trio.current_time(), time.time()
     if kill:
         hosts.pair.kill(PRIMARY)
     await trio.to_thread.run_sync(hosts.pair.promote, STANDBY)
-    extended, wanted = EXTENDED.format(names, killed_at + TTL_S), names.count(",") + 1
+    extended, wanted = EXTENDED.format(names, killed_at + TTL_S), len(LEASES)
     with trio.fail_after(60):
         while (await hosts.fetch(extended))[0]["leases"] < wanted:
             await trio.sleep(0.05)
@@ -184,6 +212,9 @@ async def _back(hosts: SeveralHosts, victim: str) -> None:
     """Waits until the host does its part again: has its share, stands by, answers."""
     if victim.startswith("execute"):
         await hosts.until_shared({victim, OTHER[victim]})
+    elif victim.startswith("decide"):
+        await hosts.until_decided_by({victim, OTHER[victim]})
+        await hosts.until_answered(victim)
     elif victim.startswith("ingest"):
         await hosts.until_answered(victim, ready=False)
     else:
@@ -193,15 +224,19 @@ async def _back(hosts: SeveralHosts, victim: str) -> None:
 
 FAULTS: dict[str, Fault] = {
     "kill -9 of ingest": killed("ingest"),
+    "kill -9 of decide and poll": killed("decide"),
     "kill -9 of execute": killed("execute"),
     "kill -9 of api": killed("api"),
     "SIGSTOP of ingest": asleep("ingest"),
+    "SIGSTOP of decide and poll": asleep("decide"),
     "SIGSTOP of execute": asleep("execute"),
     "cut ingest - PostgreSQL": apart_from_database("ingest"),
+    "cut decide - PostgreSQL": apart_from_database("decide"),
     "cut execute - PostgreSQL": apart_from_database("execute"),
     "cut api - PostgreSQL": apart_from_database("api"),
     "cut ingest - venue": apart_from_venue("ingest"),
     "cut execute - venue": apart_from_venue("execute"),
+    **{name: of_broker(fault) for name, fault in BROKER_FAULTS.items()},
     "failover of PostgreSQL, kill -9": failover,
     "failover of PostgreSQL, machine gone": failover_of_a_machine,
 }

@@ -22,7 +22,7 @@ from engine.adapters.postgres.server_binaries import ServerBinaries, find_system
 
 PRIMARY, STANDBY = "db1", "db2"
 SETTINGS = {
-    "max_connections": "100", "shared_buffers": "64MB", "max_wal_size": "256MB", "wal_level": "replica",
+    "max_connections": "250", "shared_buffers": "64MB", "max_wal_size": "256MB", "wal_level": "replica",
     "max_wal_senders": "4", "hot_standby": "on", "dynamic_shared_memory_type": "mmap", "wal_receiver_timeout": "5s",
     "wal_sender_timeout": "5s", "jit": "off", "fsync": "off", "max_parallel_workers_per_gather": "0",
 }  # fmt: skip
