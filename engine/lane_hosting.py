@@ -15,6 +15,7 @@ from engine.edges import Edges, told_by_readiness
 from engine.lane_edge import LANES
 from engine.lane_wiring import LanePorts, LaneReading, lane_reading
 from engine.lease_keeping import extend_forever, give_back
+from engine.runtime.edge_inbox import EdgeInbox
 from engine.runtime.host import run_graph
 from engine.runtime.readiness import Readiness
 from engine.runtime.supervisor import Supervisor, is_fenced
@@ -32,7 +33,8 @@ GOODBYE_S = 2.0
 class LaneHost:
     """The reading end of one process: one lease after another until `stop` is set.
 
-    The consumer is named after the lease, so that whoever has it next finds at once what the one before had in hand.
+    The consumer is named after the lease, so that whoever has it next finds at once what the one before had in hand. One that
+    the store does not answer for a lease's time leaves the lease to others, and does not ask for it for as long again.
     """
 
     config: EngineConfig
@@ -62,8 +64,9 @@ class LaneHost:
             hold = await self._lease()
             if hold is None:
                 return
+            is_cut = False
             try:
-                await self._read(hold)
+                is_cut = await self._read(hold)
             except Exception as error:
                 if not is_fenced(error):
                     raise
@@ -71,6 +74,10 @@ class LaneHost:
             finally:
                 self.edges.lanes = None
                 await give_back(self.office, (hold,))
+            if is_cut:
+                _log.warning("the store does not answer, another engine may read", extra={"lease": LANES})
+                with trio.move_on_after(self.office.ttl_s):
+                    await self.stop.wait()
 
     async def _lease(self) -> LeaseHold | None:
         """Returns the lease as soon as it is ours, or None when stopping."""
@@ -89,14 +96,26 @@ class LaneHost:
                 await self.stop.wait()
                 return None
 
-    async def _read(self, hold: LeaseHold) -> None:
+    async def _read(self, hold: LeaseHold) -> bool:
+        """Reads until `stop` is set and all is written; True: until the store had not answered for too long."""
         async with open_connection(self.options, "lanes") as connection, trio.open_nursery() as nursery:
             reading = lane_reading(self.config, self._ports(PostgresTradeStore(connection, Leases((hold,)))))
             self.edges.lanes = reading
             nursery.start_soon(extend_forever, self.office, (hold,))
-            await run_graph(reading.graph, self.supervisor, self.stop, drain_s=self.config.limits.drain_s)
-            await self._say_goodbye(reading)
+            with trio.CancelScope() as answered:
+                nursery.start_soon(self._cancel_when_cut, reading.inbox, answered)
+                await run_graph(reading.graph, self.supervisor, self.stop, drain_s=self.config.limits.drain_s)
+                await self._say_goodbye(reading)
             nursery.cancel_scope.cancel()
+        return answered.cancelled_caught
+
+    async def _cancel_when_cut(self, inbox: EdgeInbox[LanedTrade], answered: trio.CancelScope) -> None:
+        answered_s = trio.current_time()
+        while (now_s := trio.current_time()) - answered_s < self.office.ttl_s:
+            if inbox.answers:
+                answered_s = now_s
+            await trio.sleep(self.office.ttl_s / 20)
+        answered.cancel()
 
     def _ports(self, trades: PostgresTradeStore) -> LanePorts:
         return LanePorts(

@@ -35,6 +35,7 @@ ROWS = {
     "impact": (30, 50),
     "replicas": (8, 16),
     "edges": (5, 10),
+    "seam": (2, 4),
 }
 
 

@@ -47,7 +47,7 @@ async def measure(bench: Bench) -> list[Figure]:
     floods: list[Flood] = []
     bare: list[Flood] = []
     for number in range(int(bench.either(3, 5))):
-        floods.append(await _engine(bench, count, f"rows{number}"))
+        floods.append(await flood_of_engine(bench, count, f"rows{number}"))
         bench.say(f"  engine: {floods[-1]}")
         bare.append(await _bare(bench, count))
         bench.say(f"  bare pipeline: {bare[-1]}")
@@ -80,7 +80,8 @@ async def measure(bench: Bench) -> list[Figure]:
     ]  # fmt: skip
 
 
-async def _engine(bench: Bench, count: int, label: str) -> Flood:
+async def flood_of_engine(bench: Bench, count: int, label: str) -> Flood:
+    """Returns one flood of an engine on a database of its own."""
     database = await bench.database()
     await database.follow(wallets(TARGET, WALLETS))
 
