@@ -1,4 +1,4 @@
-"""Whole clusters, each decided by one seed: three nodes, four accounts; nothing that befalls them costs or makes money."""
+"""Whole clusters, each decided by one seed: three nodes, four accounts, both stores; nothing costs money or trades."""
 
 import os
 import subprocess
@@ -15,6 +15,8 @@ FEW, MANY = range(4), 500
 PARTS = 20
 UNFENCED = Build(checks_fence=False)
 HASTY = Build(holds_back=False, asks_at_the_wire=False)
+LANES = Build(trades=False)
+FORGETFUL = Build(trades=False, rereads=False)
 
 
 def fails(results: list[ClusterResult]) -> str:
@@ -38,8 +40,12 @@ def test_accounts_survive_whatever_befalls_nodes():
         "nodes killed",
         "nodes cut from the database",
         "fenced off",
+        "redis killed",
+        "nodes cut from redis",
+        "redis entries lost",
     ):
         assert figures[name], name
+    assert figures["trades over the edge"] > figures["trades given"] / 2
 
 
 def test_a_build_without_the_fence_fails_and_says_who_wrote_after_whom():
@@ -54,6 +60,13 @@ def test_a_build_that_sends_though_its_lease_may_be_over_fails_since_two_submit(
     assert result is not None
     assert any(one.startswith("two submit for") for one in result.violations), result.told()
     assert "--no-margin" in result.told()
+
+
+def test_a_build_that_does_not_ask_again_for_what_redis_lost_fails_since_a_trade_is_nowhere():
+    result = first_that_fails(FORGETFUL, range(7, 11))
+    assert result is not None
+    assert any("is nowhere and in no gap" in one for one in result.violations), result.told()
+    assert not run_seed(result.seed, LANES).violations
 
 
 def test_a_seed_is_one_world_in_any_process():

@@ -19,8 +19,15 @@ def main() -> int:
     parser.add_argument("--digests", action="store_true")
     parser.add_argument("--no-fence", action="store_true", help="a build whose writes are not fenced")
     parser.add_argument("--no-margin", action="store_true", help="a build that sends though its lease may be over")
+    parser.add_argument("--no-reread", action="store_true", help="a build that does not ask again for what Redis lost")
+    parser.add_argument("--lanes-only", action="store_true", help="nobody trades: only trades of lanes 1 and 2, faster")
     options = parser.parse_args()
-    build = Build(checks_fence=not options.no_fence, holds_back=not options.no_margin)
+    build = Build(
+        checks_fence=not options.no_fence,
+        holds_back=not options.no_margin,
+        rereads=not options.no_reread,
+        trades=not options.lanes_only,
+    )
     began_s, failed, figures = time.monotonic(), 0, Counter[str]()
     for seed in range(options.first, options.first + options.count * options.step, options.step):
         result = run_seed(seed, build)

@@ -8,6 +8,7 @@ import trio
 from property.memory_members import Line as MemberLine
 from simulation.cluster_sim.cluster_database import BehindLine, Line, Way
 from simulation.cluster_sim.cluster_network import VenueWay
+from simulation.cluster_sim.lane_node import lane_ends
 from simulation.cluster_sim.lease_desk import LeaseDesk
 from simulation.cluster_sim.node_ports import node_ports
 from simulation.live_sim.sim_world import TIRELESS, Mortal, _innermost, _is_planned
@@ -50,12 +51,15 @@ class Node:
     ahead_ms: int
     lives: int = 0
     way: Way = attrs.field(factory=Way)
+    redis_way: Way = attrs.field(factory=Way)
     venue_way: VenueWay = attrs.field(init=False)
     live: LiveTrading | None = None
     watch: ClaimWatching | None = None
     held: HeldLeases | None = None
     side: LiveSide | None = None
     mortals: list[Mortal] = attrs.field(factory=list)
+    lanes: list[Mortal] = attrs.field(factory=list)
+    """Actors at the two ends of the edge `lanes`."""
     stop: trio.Event = attrs.field(factory=trio.Event)
     scope: trio.CancelScope | None = None
     root: trio.lowlevel.Task | None = None
@@ -86,6 +90,7 @@ class Node:
         while not self.world.over:
             self.lives += 1
             self.way = Way(is_cut=self.way.is_cut, joined=self.way.joined)
+            self.redis_way = Way(is_cut=self.redis_way.is_cut, joined=self.redis_way.joined)
             before = self.venue_way
             self.venue_way = VenueWay(venue=self.world.venue, is_cut=before.is_cut, slow_dial=before.slow_dial)
             self.stop = trio.Event()
@@ -151,18 +156,18 @@ class Node:
     def _end(self, how: str) -> None:
         if not self.way.is_dead:
             self.note(how)
-        self.way.is_dead = True
+        self.way.is_dead = self.redis_way.is_dead = True
         self.venue_way.die()
         self.live, self.watch, self.held, self.side, self.nursery = None, None, None, None, None
-        self.mortals = []
+        self.mortals, self.lanes = [], []
         self.well_since_s = float("inf")
 
-    def _line(self) -> Line:
+    def line(self) -> Line:
         return self.world.database.line(self.way)
 
     async def _process(self) -> None:
         world, rng = self.world, self.world.rng(self.owner)
-        desk: Any = LeaseDesk(line=self._line(), owner=self.owner, ttl_s=world.ttl_s, drift=self.drift)
+        desk: Any = LeaseDesk(line=self.line(), owner=self.owner, ttl_s=world.ttl_s, drift=self.drift)
         supervisor = Supervisor(rng=rng, policy=TIRELESS, on_crash=self._crashed)
         member = self._member(rng)
         shared = SharedLeases(
@@ -173,10 +178,23 @@ class Node:
         async with trio.open_nursery() as nursery:
             self.nursery = nursery
             await nursery.start(supervisor.run_group, "cluster", (Child(name="member", run=member.run),))
-            if self.decides:
+            lanes_ended = self._lanes(nursery, desk, supervisor)
+            if self.decides and world.trades:
                 self.side = await self._decide(nursery, supervisor, rng)
-            await shared.run(self.stop, lambda held, over: self._trade(held, over, supervisor, rng))
+            if world.trades:
+                await shared.run(self.stop, lambda held, over: self._trade(held, over, supervisor, rng))
+            else:
+                await self.stop.wait()
+            with trio.move_on_after(world.config.limits.drain_s):
+                await lanes_ended.wait()
             nursery.cancel_scope.cancel()
+
+    def _lanes(self, nursery: trio.Nursery, desk: Any, supervisor: Supervisor) -> trio.Event:
+        """Runs both ends of the edge; the event is set when they have ended by themselves, the reading one last."""
+        ingest, host = lane_ends(self, desk, supervisor, self.world.rng(f"{self.owner} lanes"))
+        nursery.start_soon(ingest.run)
+        nursery.start_soon(host.run)
+        return host.ended
 
     def _member(self, rng: Random) -> ClusterMember:
         roles = frozenset({Role.EXECUTE, Role.DECIDE}) if self.decides else frozenset({Role.EXECUTE})
@@ -188,7 +206,7 @@ class Node:
             version="1",
             address=f"{self.owner}:80",
         )
-        store: Any = BehindLine(_AtOnce(self.world.database.members), self._line())
+        store: Any = BehindLine(_AtOnce(self.world.database.members), self.line())
         return ClusterMember(
             member_id=self.owner,
             working=lambda: roles,
@@ -200,8 +218,8 @@ class Node:
         )
 
     async def _decide(self, nursery: trio.Nursery, supervisor: Supervisor, rng: Random) -> LiveSide:
-        table: Any = BehindLine(self.world.table, self._line())
-        held: Any = BehindLine(self.world.copies, self._line())
+        table: Any = BehindLine(self.world.table, self.line())
+        held: Any = BehindLine(self.world.copies, self.line())
         side = traded_elsewhere(self.world.config, MirrorPorts(strategies=table, held=held), rng=rng)
         await nursery.start(supervisor.run_group, "deciding", side.services)
         return side
@@ -211,7 +229,7 @@ class Node:
         accounts = [name.removeprefix(LIVE) for name in held.names]
         self.note(f"trades {accounts}")
         live = live_trading(world.config, node_ports(self, held, accounts, rng), clock=self.clock(), rng=rng)
-        work: Any = BehindLine(world.open_work(accounts), self._line())
+        work: Any = BehindLine(world.open_work(accounts), self.line())
         watch = claim_watch(live, work, rng=rng)
         graph = Graph(
             services=self._mortal(live.services),
@@ -232,8 +250,15 @@ class Node:
         return NodeClock(self.world, self.ahead_ms)
 
     def _mortal(self, children: Sequence[Child]) -> tuple[Child, ...]:
+        return self._made_mortal(children, self.mortals)
+
+    def mortal_lanes(self, children: Sequence[Child]) -> tuple[Child, ...]:
+        """The same for what runs at an end of the edge."""
+        return self._made_mortal(children, self.lanes)
+
+    def _made_mortal(self, children: Sequence[Child], among: list[Mortal]) -> tuple[Child, ...]:
         made = [Mortal(one) for one in children]
-        self.mortals += made
+        among += made
         return tuple(
             Child(name=one.child.name, run=one.run, reads=one.child.reads, writes=one.child.writes) for one in made
         )

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import trio
 from simulation.cluster_sim.cluster_node import Node
 from simulation.cluster_sim.cluster_world import ClusterWorld
+from simulation.cluster_sim.lane_node import WRITE
+from simulation.cluster_sim.redis_swarm import REDIS_KINDS, RedisSwarm, calm_redis
 from simulation.live_sim.sim_people import Traders
 from simulation.live_sim.sim_weather import Swarm
 
@@ -21,6 +23,8 @@ class ClusterSwarm(Swarm):
         super().__init__(world)
         self.cluster_rng = world.rng("cluster swarm")
         self.cluster_has = {name: self.cluster_rng.random() < LIKELY for name in KINDS}
+        self.redis_rng = world.rng("redis swarm")
+        self.cluster_has |= {name: self.redis_rng.random() < LIKELY for name in REDIS_KINDS}
         world.note(f"cluster swarm {[name for name, there in self.cluster_has.items() if there]}")
 
     async def blow(self) -> None:
@@ -44,6 +48,7 @@ class ClusterSwarm(Swarm):
                 nursery.start_soon(self._stops)
             if has["failover"]:
                 nursery.start_soon(self._failovers)
+            nursery.start_soon(RedisSwarm(world, self.redis_rng, has).blow)
 
     def calm(self) -> None:
         super().calm()
@@ -54,6 +59,7 @@ class ClusterSwarm(Swarm):
             node.thaw()
             _join_store(node)
             _join_venue(node)
+        calm_redis(self.world)
 
     async def _some(self, begin: Callable[[Node], None], end: Callable[[Node], None]) -> None:
         """Shorter than a lease, or about as long, or much longer."""
@@ -70,8 +76,8 @@ class ClusterSwarm(Swarm):
                 end(node)
 
     def _stop_some_at_an_order(self, name: str, owner: str) -> None:
-        """The worst moment: the order is journaled, and who is to send it has not heard of that."""
-        if name == "journal" and self.cluster_rng.random() < 0.1:
+        """The worst moment: the order is journaled, or the trade written, and who goes on from there has not heard of that."""
+        if self.cluster_rng.random() < {"journal": 0.1, WRITE: 0.01}.get(name, 0.0):
             [node] = [one for one in self.world.nodes if one.number == int(owner[5])]
             if node.owner == owner:
                 self.world.database.nursery.start_soon(self._stop_for_long, node, owner)

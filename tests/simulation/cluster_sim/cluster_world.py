@@ -8,6 +8,8 @@ import trio
 from simulation.cluster_sim.cluster_database import ClusterDatabase
 from simulation.cluster_sim.cluster_node import Node
 from simulation.cluster_sim.freezer import Freezer
+from simulation.cluster_sim.lane_world import LaneWorld
+from simulation.cluster_sim.redis_model import RedisServer
 from simulation.live_sim.sim_world import Mortal, SimWorld
 
 from engine.adapters.memory.live_ledger import MemoryLiveLedger
@@ -36,6 +38,10 @@ class Build:
     """Who extends a lease that he lost is told so."""
     asks_at_the_wire: bool = True
     """That is asked once more when the connection is there, and not only before it is made."""
+    rereads: bool = True
+    """What lay in a stream that is lost is read again from history."""
+    trades: bool = True
+    """Accounts are traded. Without: trades of lanes 1 and 2 only, which is many times as fast."""
 
 
 class ClusterWorld(SimWorld):
@@ -58,6 +64,8 @@ class ClusterWorld(SimWorld):
         self.bells_lost = 0.0
         self.takeovers_s: list[float] = []
         self.submits_seen = 0
+        self.trades = build.trades
+        self.lanes = self._lanes(build)
         self.copies, self.auditors = _Copies(self), list[Any]()
         self.nodes = [
             Node(
@@ -70,6 +78,26 @@ class ClusterWorld(SimWorld):
             for number in range(NODES)
         ]
 
+    def _lanes(self, build: Build) -> LaneWorld:
+        rng = self.rng("lanes")
+        edge = attrs.evolve(self.config.redis, stream_items_max=rng.choice((100, 20_000)))
+        self.lane_config = attrs.evolve(self.config, redis=edge)
+        redis = RedisServer(
+            rng=self.rng("redis"),
+            note=self.note,
+            items_max=edge.stream_items_max,
+            take_over_idle_s=edge.take_over_idle_ms / 1000,
+            timeout_s=edge.timeout_s,
+        )
+        return LaneWorld(
+            rng=rng,
+            clock=self.clock,
+            redis=redis,
+            note=self.note,
+            stream=self.config.stream,
+            rereads=build.rereads,
+        )
+
     def account_names(self, rng: Random) -> Sequence[str]:
         return ACCOUNTS
 
@@ -79,7 +107,7 @@ class ClusterWorld(SimWorld):
     @property
     def mortals(self) -> Sequence[Mortal]:  # type: ignore[override]
         """Actors of nodes that are awake."""
-        return [one for node in self.nodes if not node.is_frozen for one in node.mortals]
+        return [one for node in self.nodes if not node.is_frozen for one in (*node.mortals, *node.lanes)]
 
     @mortals.setter
     def mortals(self, _: object) -> None: ...
