@@ -69,6 +69,8 @@ class EdgeSender(Generic[T]):
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Passes on until the channel ends; a batch is acknowledged there when the store, or the fallback, has it."""
         task_status.started()
+        # The store remembers the last number of this process, also of a sender before: whoever ingests again begins above it.
+        self._number = max(self._number, round(trio.current_time() * 1_000_000))
         try:
             while batch := await self.items.batch(self.batch_max):
                 await self._pass_on(batch)

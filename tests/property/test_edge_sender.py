@@ -198,3 +198,33 @@ def test_a_store_that_began_anew_is_noticed_once():
         assert world.sender.lost_at_most == 5
 
     run(world, main)
+
+
+def test_the_first_batch_of_a_sender_is_not_taken_for_the_last_one_of_the_sender_before():
+    """One process ingests, loses the lease after a single batch, and has it again: its store knows it by the same name."""
+
+    @attrs.define(eq=False)
+    class Remembering(Store):
+        last: tuple = ()
+
+        async def append(self, number, bodies):
+            if self.last and self.last[0] == number:
+                return self.last[1]
+            answer = await super().append(number, bodies)
+            self.last = (number, answer)
+            return answer
+
+    store = Remembering()
+
+    async def main():
+        for item in (1, 2, 3):
+            front = Channel("edge", 10)
+            sender = EdgeSender(name="edge", items=front.inbox, store=store, codec=Codec(), rng=random.Random(1))
+            outbox = front.outbox()
+            await outbox.send(item)
+            outbox.close()
+            await sender.run()
+            await trio.sleep(1)
+
+    run_jumping(main)
+    assert store.items == [1, 2, 3]
