@@ -27,6 +27,7 @@ from protocols.trades import LanedTrade
 
 _log = logging.getLogger(__name__)
 GOODBYE_S = 2.0
+LOOK_S = 1.0
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -34,7 +35,7 @@ class LaneHost:
     """The reading end of one process: one lease after another until `stop` is set.
 
     The consumer is named after the lease, so that whoever has it next finds at once what the one before had in hand. One that
-    the store does not answer for a lease's time leaves the lease to others, and does not ask for it for as long again.
+    the store does not answer for a lease's time leaves the lease to others, and asks for it again when the store answers.
     """
 
     config: EngineConfig
@@ -76,7 +77,16 @@ class LaneHost:
                 await give_back(self.office, (hold,))
             if is_cut:
                 _log.warning("the store does not answer, another engine may read", extra={"lease": LANES})
-                with trio.move_on_after(self.office.ttl_s):
+                await self._until_answered()
+
+    async def _until_answered(self) -> None:
+        """Returns when the store answers, or when stopping."""
+        while not self.stop.is_set():
+            try:
+                await self.edge.figures()
+                return
+            except TransientError:
+                with trio.move_on_after(LOOK_S):
                     await self.stop.wait()
 
     async def _lease(self) -> LeaseHold | None:
