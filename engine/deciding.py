@@ -12,13 +12,12 @@ import trio
 
 from engine.adapters.assembly import background
 from engine.adapters.database_source import keep_listening
-from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.market_catalog import open_catalog
 from engine.adapters.paper_adapters import open_paper_adapters
 from engine.adapters.postgres.copied_trade_store import COPIED_CHANNEL, PostgresCopiedTrades
 from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.trade_store import PostgresTradeStore
-from engine.adapters.upstream import open_upstream
 from engine.apart import HostContext, work_under_share
 from engine.decide_wiring import DecidePorts, Deciding, deciding
 from engine.forward_wiring import PaperPorts
@@ -65,16 +64,7 @@ class DecideHost:
         context = self.context
         config, options, traffic = context.config, context.options, context.engine.traffic
         async with AsyncExitStack() as stack:
-            gamma = await stack.enter_async_context(
-                open_upstream(
-                    "gamma",
-                    config.venue.gamma_url,
-                    config.venue,
-                    rate_per_s=GAMMA_RATE_PER_S,
-                    traffic=traffic,
-                    user="registry",
-                )
-            )
+            catalog = await stack.enter_async_context(open_catalog(config.venue, traffic, rate_per_s=GAMMA_RATE_PER_S))
             reads, writes, markets = [
                 await stack.enter_async_context(open_connection(options, name))
                 for name in ("copied trades", "writer", "markets")
@@ -90,7 +80,7 @@ class DecideHost:
                 )
             )
             mirrors = await open_mirrors(options, stack) if context.trades_live else None
-            copied, catalog = PostgresCopiedTrades(reads), GammaCatalog(api=gamma)
+            copied = PostgresCopiedTrades(reads)
             found = deciding(
                 config,
                 DecidePorts(

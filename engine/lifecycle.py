@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 import trio
@@ -39,7 +39,6 @@ from engine.places import postgres_dir
 from engine.reload import Reloader
 from engine.roles import Parts, parts_of
 from engine.running import Engine
-from engine.runtime.channel import Channel
 from engine.runtime.host import DrainReport
 from engine.runtime.latency import LatencyRecorder
 from engine.runtime.loop_lag import LoopLag
@@ -96,9 +95,9 @@ class EngineHost:
         gauges = RuntimeGauges(
             loop_lag=self._loop_lag,
             memory_mb=self.config.limits.memory_mb,
-            channels_of=self._channels,
+            channels_of=lambda: self._engine.channels,
         )
-        self.reloader.subscribers.append(lambda config: resize_channels(self._channels(), config.channels))
+        self.reloader.subscribers.append(lambda config: resize_channels(self._engine.channels, config.channels))
         roles = roles_of(self.config.cluster.roles)
         self._parts = parts_of(roles)
         self._engine = Engine(
@@ -114,9 +113,6 @@ class EngineHost:
         self._price_age = price_age_histogram(self._registry)
         self.latency = LatencyRecorder(trade_to_row_histogram(self._registry))
         self.order_latency = LatencyRecorder(trade_to_order_histogram(self._registry))
-
-    def _channels(self) -> tuple[Channel[Any], ...]:
-        return self._engine.channels
 
     async def run(self, *, task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED) -> DrainReport | None:
         """Runs until `stop` is set; returns what stopping left behind, or None when ingest had never started.

@@ -10,13 +10,12 @@ import attrs
 
 from engine.adapters.assembly import GAMMA_RATE_PER_S, TARGETS_CHANNEL, background
 from engine.adapters.database_source import keep_listening
-from engine.adapters.market_catalog import GammaCatalog
+from engine.adapters.market_catalog import open_catalog
 from engine.adapters.poll_adapters import open_poll_adapters
 from engine.adapters.postgres.database import open_connection
 from engine.adapters.postgres.edge_store import PostgresEdgeStore
 from engine.adapters.postgres.market_store import PostgresMarketStore
 from engine.adapters.postgres.target_store import PostgresTargetStore
-from engine.adapters.upstream import open_upstream
 from engine.apart import HostContext, working_at
 from engine.poll_wiring import PollApartPorts, PollingApart, PollPorts, polling_apart
 from engine.polled_edge import PAGES_MAX
@@ -58,16 +57,7 @@ class PollHost:
         context = self.context
         config, options, traffic = context.config, context.options, context.engine.traffic
         async with AsyncExitStack() as stack:
-            gamma = await stack.enter_async_context(
-                open_upstream(
-                    "gamma",
-                    config.venue.gamma_url,
-                    config.venue,
-                    rate_per_s=GAMMA_RATE_PER_S,
-                    traffic=traffic,
-                    user="registry",
-                )
-            )
+            catalog = await stack.enter_async_context(open_catalog(config.venue, traffic, rate_per_s=GAMMA_RATE_PER_S))
             wallets, markets, pages = [
                 await stack.enter_async_context(open_connection(options, name))
                 for name in ("targets", "markets", "polled")
@@ -84,7 +74,7 @@ class PollHost:
                     polls=PollPorts(**attrs.asdict(polls, recurse=False), membership=membership),
                     targets=targets,
                     markets=PostgresMarketStore(markets),
-                    catalog=GammaCatalog(api=gamma),
+                    catalog=catalog,
                     polled=PostgresEdgeStore(
                         connection=pages, edge=POLLED, who=context.office.owner, items_max=PAGES_MAX
                     ),

@@ -1,12 +1,15 @@
 """The venue's markets over HTTP: Gamma, its answers verified by id. Whoever can wait asks in calls of others first."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import attrs
 
-from engine.adapters.upstream import Upstream
+from config.schema import VenueConfig
+from engine.adapters.upstream import Upstream, open_upstream
 from engine.runtime.market_rides import MarketRides
+from engine.runtime.traffic import Traffic
 from protocols.errors import MalformedError
 from protocols.markets import Market
 from protocols.venue.gamma import MARKETS_PER_CALL_MAX, condition_id_spellings, decode_market, decode_markets
@@ -62,6 +65,15 @@ class GammaCatalog:
         params: list[tuple[str, str | int]] = [("order", "id"), ("ascending", "false"), ("closed", "false")]
         params += [("limit", min(markets_max, KEYSET_MARKETS_MAX)), ("include_tag", "true")]
         return _decoded(await self.api.get("/markets/keyset", params))
+
+
+@asynccontextmanager
+async def open_catalog(venue: VenueConfig, traffic: Traffic, *, rate_per_s: float) -> AsyncIterator[GammaCatalog]:
+    """Yields a catalogue over lines of its own, for a process in which no call of others is there to ride in."""
+    async with open_upstream(
+        "gamma", venue.gamma_url, venue, rate_per_s=rate_per_s, traffic=traffic, user="registry"
+    ) as gamma:
+        yield GammaCatalog(api=gamma)
 
 
 def _brought(told: Mapping[str, bytes | None]) -> list[Market]:
