@@ -13,7 +13,7 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engine_postgres.server_fixtures import DatabaseServer, database_server
-from file_order import in_turn
+from file_order import chain_of, in_turn
 from property.examples import examples
 
 from engine.adapters.postgres.database import DatabaseOptions, database_loop
@@ -24,7 +24,6 @@ WORKERS_MAX = 4
 # Of properties that say nothing else: a busy machine is no failure of theirs either.
 settings.register_profile("polycopy", examples(settings().max_examples))
 settings.load_profile("polycopy")
-BROWSER = "tests/browser/"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -39,13 +38,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file at a time, but all that need a browser together: they share one demo and its browser."""
+    """A file at a time, or a chain of files: what needs a browser shares one demo, and what is killed waits for its turn."""
     from xdist.scheduler import LoadFileScheduling
 
     class Files(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file: str = super()._split_scope(nodeid)
-            return BROWSER if file.startswith(BROWSER) else file
+            return chain_of(super()._split_scope(nodeid))
 
     return Files(config, log) if config.getvalue("dist") == "loadfile" else None
 

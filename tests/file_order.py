@@ -12,8 +12,20 @@ LONGEST = (
     "tests/crash/test_notify_kill.py",
 )
 """Each takes a worker a good part of a minute or more: begun last, one of them would run alone."""
+ONE_AT_A_TIME = (
+    "tests/browser/",
+    "tests/crash/test_live_kill.py",
+    "tests/crash/test_kill.py",
+    "tests/crash/test_notify_kill.py",
+)
+"""What these start has to come somewhere within a time, beside two others that compute: a single worker takes all of them."""
 WAITING = ("tests/crash/", "tests/simulation/", "tests/engine_cli/")
 """Their tests start processes and wait for them, most of the time."""
+
+
+def chain_of(file: str) -> str:
+    """Returns the name of what a worker takes as a whole: a file, or all that are to run one at a time."""
+    return "one at a time" if file.startswith(ONE_AT_A_TIME) else file
 
 
 def in_turn(files: Iterable[str]) -> list[str]:

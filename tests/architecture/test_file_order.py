@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from file_order import LONGEST, WAITING, in_turn
+from file_order import LONGEST, ONE_AT_A_TIME, WAITING, chain_of, in_turn
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py"))
@@ -18,6 +18,15 @@ def test_the_long_ones_are_begun_first_and_all_exist():
         assert any(name.startswith(begin) for name in FILES), begin
     count = sum(name.startswith(LONGEST) for name in FILES)
     assert all(name.startswith(LONGEST) for name in order[:count])
+
+
+def test_what_runs_one_at_a_time_is_one_chain_that_is_begun_first():
+    chained = [name for name in FILES if name.startswith(ONE_AT_A_TIME)]
+    assert all(any(name.startswith(begin) for name in FILES) for begin in ONE_AT_A_TIME)
+    assert len({chain_of(name) for name in chained}) == 1
+    assert in_turn(FILES)[0] in chained
+    others = [name for name in FILES if name not in chained]
+    assert [chain_of(name) for name in others] == others
 
 
 def test_files_that_wait_are_spread():

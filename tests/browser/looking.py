@@ -21,7 +21,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES: dict[str, Any] = {"resultTypes": ["violations"]}
 BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 """For what takes milliseconds on a machine that has nothing else to do."""
 BOXES = """() => Object.fromEntries([...document.querySelectorAll(
   "h1, h2, main section, main .stats > div, main table, main tbody tr, main form, [data-trade]"

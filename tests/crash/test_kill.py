@@ -91,7 +91,8 @@ async def kills(count: int, seed: int) -> None:
                 await make_bots(options)
                 began_s = await first_life(world)
                 journals, orders = [], [0]
-                for _ in range(count):
+                # A slow machine needs more lives until the bots have bought.
+                while len(journals) < count or (orders[-1] <= 20 and len(journals) < 3 * count):
                     journals.append(await one_life(world, server, rng, home / "spill"))
                     orders.append(await audit(options))
                 assert any(journals), "no kill ever found a journal: this test lost its teeth"
@@ -139,7 +140,7 @@ async def before(world: IngestWorld, wallets: list[str], began_s: int) -> set[Fi
     return {(f["transaction_hash"], f["wallet"], f["token_id"], f["side"], f["size_micro"]) for f in fills}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_kills_lose_and_double_nothing():
     await kills(10, seed=11)
 

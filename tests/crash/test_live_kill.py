@@ -8,13 +8,16 @@ from decimal import Decimal
 
 import pytest
 import trio
+from crash.engine_process import EngineProcess
 from crash.killed_engine import POINTS
 from crash.live_audit import audit, audit_end, audit_venue
 from crash.live_world import START_USD, LiveWorld, armed_engine, live_world
 
 from protocols.clock import Random
 
+START_MAX_S = 30.0
 LIFE_MAX_S = 6.0
+"""From when the engine is ready: on a slow machine it may take as long to start."""
 REST_S = 60.0
 STOP_S = 15.0
 FAULTS = (
@@ -32,6 +35,7 @@ async def one_life(live: LiveWorld, point: str, rng: Random, *, resend: bool = F
     """Runs an engine until it kills itself, or is killed; returns whether it was the point that killed it."""
     passes = 1 if point.startswith(("start", "settlement", "exit", "decline")) else rng.randint(1, 12)
     async with armed_engine(live.world.settings, point, passes, resend=resend) as engine:
+        await started(engine)
         with trio.move_on_after(LIFE_MAX_S):
             while engine.process.poll() is None:
                 await trio.sleep(0.02)
@@ -40,6 +44,13 @@ async def one_life(live: LiveWorld, point: str, rng: Random, *, resend: bool = F
         engine.process.kill()
         engine.process.wait()
         return False
+
+
+async def started(engine: EngineProcess) -> None:
+    """Returns when an engine is ready, or dead."""
+    with trio.move_on_after(START_MAX_S):
+        while engine.process.poll() is None and ((answer := await engine.readyz()) is None or answer[0] != 200):
+            await trio.sleep(0.05)
 
 
 async def kills(seed: int, points: list[str], *, resend: bool = False) -> int:
@@ -92,13 +103,13 @@ async def unrest(live: LiveWorld) -> int:
     return int(rows[0]["open"])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_kills_at_the_points_of_the_order_path_lose_and_double_nothing():
     points = list(POINTS)
     assert await kills(7, points[:20]) >= 10, "the points were hardly ever reached: this test lost its teeth"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_blind_resend_is_seen():
     points = ["journal-after-commit", "post-during-send", "post-after-answer", "answer-before-event"] * 4
     with pytest.raises(BaseExceptionGroup) as raised:
