@@ -44,6 +44,7 @@ class GapFiller:
     readings: Counter[str] = attrs.field(init=False, factory=Counter)
     """Finished readings by reason."""
     _recalled: bool = attrs.field(init=False, default=False)
+    _held: GapRequest | None = attrs.field(init=False, default=None)
     _last_trade_ms: int | None = attrs.field(init=False, default=None)
     """Time of the last trade of the run before."""
     _stored: frozenset[GapRequest] = attrs.field(init=False, factory=frozenset)
@@ -79,6 +80,15 @@ class GapFiller:
     def rows_malformed(self) -> Counter[str]:
         """Rows that were not understood, by reason."""
         return self._reading.rows_malformed
+
+    def hold(self, gap: GapRequest | None) -> None:
+        """Has the database keep what the next run would have to read if this process ended now. This one does not read it.
+
+        Never waits. The next call replaces it; None: nothing would be missing.
+        """
+        if gap != self._held:
+            self._held = gap
+            self._changed.set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fills gaps until the stream of requests ends and all of them are read, or until it is cancelled.
@@ -154,16 +164,16 @@ class GapFiller:
             self._changed.set()
 
     async def _keep_unread(self) -> None:
-        """Keeps the database's list of unread gaps like the plan's; while the database is down the plan is all there is."""
+        """Keeps the database's list of unread gaps like ours; while the database is down ours is all there is."""
         backoff = Backoff(first_s=0.5, max_s=5, rng=self.rng)
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
-            if self._plan.unread() < self._stored:
+            if self._unread() < self._stored:
                 # What was read last may still be on its way to the database.
                 with trio.move_on_after(FORGET_AFTER_S):
                     await self._changed.wait()
-            unread = self._plan.unread()
+            unread = self._unread()
             if unread == self._stored:
                 continue
             try:
@@ -175,6 +185,9 @@ class GapFiller:
                 continue
             backoff.reset()
             self._stored = unread
+
+    def _unread(self) -> frozenset[GapRequest]:
+        return self._plan.unread() | ({self._held} if self._held else set())
 
     async def _read(self, request: GapRequest) -> None:
         at_start = request.reason is GapReason.START

@@ -132,7 +132,10 @@ def build(config: EngineConfig, io: Adapters, gauges: RuntimeGauges) -> tuple[Gr
 
     registry = TargetRegistry(store=io.targets, config=config.filter, rng=io.rng)
     stream_reader, gap_filler, late_trades, sources = _sources(config, io, registry, raw_trades, gap_requests)
-    lanes = lane_sending(io.lanes, config, writer, gap_requests, lambda ids: trade_filter.forget(ids), io.rng)
+    lanes = lane_sending(
+        io.lanes, config, writer, gap_requests, forget=lambda trade_ids: trade_filter.forget(trade_ids),
+        hold=gap_filler.hold, clock=io.clock, rng=io.rng,
+    )  # fmt: skip
     # Where others decide, trades of lane 0 are stored like all others: that is where they read them.
     to_tester = writer.outbox() if io.paper is None else copy_trades.outbox()
     filtered = (to_tester, lanes.outbox if lanes else writer.outbox(), market_requests.outbox())

@@ -35,6 +35,8 @@ class EdgeSender(Generic[T]):
     rng: Random
     batch_max: int = 500
     patience_s: float = 1.0
+    look_s: float | None = None
+    """After so long without anything to send the store is asked whether it still has what lay in it; None: never."""
     retry_first_s: float = 0.05
     """First pause after a failure of the store; in between it doubles, up to 2 s."""
     fallback: Outbox[T] | None = None
@@ -72,11 +74,30 @@ class EdgeSender(Generic[T]):
         # The store remembers the last number of this process, also of a sender before: whoever ingests again begins above it.
         self._number = max(self._number, round(trio.current_time() * 1_000_000))
         try:
-            while batch := await self.items.batch(self.batch_max):
+            while batch := await self._next():
                 await self._pass_on(batch)
         finally:
             # Nobody sends here any more: what was said of the store would be said for ever.
             self.is_open(True, "")
+
+    async def _next(self) -> Sequence[T]:
+        while self.look_s is not None and self._length:
+            with trio.move_on_after(self.look_s):
+                return await self.items.batch(self.batch_max)
+            await self._look()
+        return await self.items.batch(self.batch_max)
+
+    async def _look(self) -> None:
+        """Offers nothing, for the answer: a store that is lost while nobody sends would be noticed with the next item only."""
+        self._number += 1
+        try:
+            answer = await self.store.append(self._number, [])
+        except TransientError:
+            # Whether that is trouble shows when there is something to send.
+            self.failures += 1
+            return
+        self._note(answer)
+        self.kept([], answer)
 
     async def _pass_on(self, batch: Sequence[T]) -> None:
         pairs = [pair for item in batch if (pair := self._encoded(item)) is not None]

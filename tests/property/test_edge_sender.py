@@ -228,3 +228,27 @@ def test_the_first_batch_of_a_sender_is_not_taken_for_the_last_one_of_the_sender
 
     run_jumping(main)
     assert store.items == [1, 2, 3]
+
+
+def test_a_store_that_began_anew_while_nobody_sent_is_noticed_too():
+    world = World()
+    world.sender.look_s = 10
+
+    async def main():
+        await world.outbox.send_many(range(5))
+        await trio.sleep(35)
+        assert (world.sender.restarts, world.store.calls) == (0, 4)
+        world.store.is_up = False
+        await trio.sleep(20)
+        world.store.items, world.store.origin, world.store.is_up = [], "second", True
+        await trio.sleep(10)
+        assert len(world.lost) == world.sender.restarts == 1
+        calls = world.store.calls
+        await trio.sleep(100)
+        assert world.store.calls == calls, "a store that is empty is not asked"
+        await world.outbox.send(7)
+        await trio.sleep(1)
+        assert world.store.items == [7]
+        assert world.told == [], "an unanswered look alone is no trouble"
+
+    run(world, main)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 WRITE = "write trades"
 
 
+def _nothing(_: object) -> None: ...
+
+
 class _Unseen:
     def observe(self, value: float) -> None: ...
 
@@ -177,7 +180,9 @@ class NodeIngest:
         writer = writer_channel(config.channels["writer"], forget=lambda _ids: None)
         gaps = Channel[GapRequest]("gap_requests", config.channels["gap_requests"].capacity)
         edge = LaneEdge(store=self.edge, codec=world.codec(), is_open=lambda _is_open, _why: None)
-        sending = lane_sending(edge, config, writer, gaps, lambda _ids: None, self.rng)
+        sending = lane_sending(
+            edge, config, writer, gaps, forget=_nothing, hold=_nothing, clock=node.clock(), rng=self.rng
+        )
         assert sending is not None
         if not world.rereads:
             sending.sender.lost = lambda: None

@@ -91,14 +91,17 @@ class LaneWorld:
         """Shows trades to every ingest that listens, a sleeping one too: its socket is open."""
         while not self.is_over:
             await trio.sleep(self.rng.expovariate(1 / self._mean_s))
-            for _ in range(self.rng.randint(1, 4)):
-                self._numbers += 1
-                made = laned(self._numbers, self.rng.choice((Lane.FOLLOWED, Lane.KNOWN)), trade_ms=self.clock.now_ms())
-                # The stream says so, and then it may be shed.
-                trade = msgspec.structs.replace(made.trade, source=TradeSource.STREAM.value)
-                for shown in self.shown_to:
-                    shown.trades.append(LanedTrade(trade, made.lane))
-                    shown.arrived.set()
+            self._show_some()
+
+    def _show_some(self) -> None:
+        for _ in range(self.rng.randint(1, 4)):
+            self._numbers += 1
+            made = laned(self._numbers, self.rng.choice((Lane.FOLLOWED, Lane.KNOWN)), trade_ms=self.clock.now_ms())
+            # The stream says so, and then it may be shed.
+            trade = msgspec.structs.replace(made.trade, source=TradeSource.STREAM.value)
+            for shown in self.shown_to:
+                shown.trades.append(LanedTrade(trade, made.lane))
+                shown.arrived.set()
 
     def gave(self, trades: Sequence[LanedTrade]) -> None:
         """An ingest has them in its hands now."""
@@ -124,6 +127,8 @@ class LaneWorld:
         """Some more trades when all is well again, and then the time to write what is on its way."""
         await trio.sleep(SETTLE_S)
         self.is_calm = True
+        # The slowest source may have nothing to show in all of the calm.
+        self._show_some()
         await trio.sleep(CALM_TRADES_S)
         self.is_over = True
         with trio.move_on_after(DONE_S):
