@@ -23,6 +23,14 @@ FAST = {"limits.lease_ttl_s": "2", "stream.gap_reread_s": "1", "logging.format":
         "channels.lanes.transport": "redis", "channels.feed_events.transport": "redis"}  # fmt: skip
 VENUE = {"seed": 5, "rate_scale": 6, "wallets": 200, "lag_scale": 0.1, "cache_scale": 0}
 CATCH_UP_S = 100
+LANES_OF_NOBODY = """
+INSERT INTO engine_leases (name, owner, holder, epoch, expires_at)
+VALUES ('lanes', gen_random_uuid(), 'nobody', 1, now() + interval '1 hour')
+"""
+OLDER_THAN_A_START_READS = """
+SELECT 1 FROM ingest_gaps
+WHERE reason = 'overflow' AND since_at < (SELECT max(trade_timestamp) FROM trades_public) - interval '10 s'
+"""
 
 
 pytestmark = pytest.mark.timeout(400)
@@ -134,6 +142,32 @@ async def test_followed_trades_reach_the_database_without_redis_and_readyz_tells
         await engine.until_ready(timeout_s=CATCH_UP_S)
         await until(lambda: _at_least(redis, 10))
         await all_is_stored(world, wallets)
+
+
+async def test_what_nobody_had_read_when_redis_and_the_engine_died_is_read_again(database, tmp_path, redis):
+    async with world_of(database, tmp_path) as (world, wallets):
+        # A start reads 4 s before the last commit; what lies in the stream for 1 s has to be known by then.
+        world.settings |= {"stream.gap_start_overlap_s": "4"}
+        copied, wallets = wallets[:20], wallets[20:]
+        await world.follow(copied, target=True)
+        await world.fetch(LANES_OF_NOBODY)
+        async with engine_process(world.settings) as engine:
+            await engine.until_ready(timeout_s=CATCH_UP_S)
+            # Trades of lane 0 are committed meanwhile: the newest row says nothing of what lies in the stream.
+            await until(lambda: _has_row(world, OLDER_THAN_A_START_READS))
+            assert (await books(redis)).depth >= 10
+            engine.send(signal.SIGKILL)
+            await engine.wait()
+        redis.stop()
+        redis.start()
+        await world.fetch("DELETE FROM engine_leases WHERE name = 'lanes'")
+        async with engine_process(world.settings) as engine:
+            await engine.until_ready(timeout_s=CATCH_UP_S)
+            await all_is_stored(world, [*copied, *wallets])
+
+
+async def _has_row(world, sql):
+    return bool(await world.fetch(sql))
 
 
 async def _is(answer, wanted):

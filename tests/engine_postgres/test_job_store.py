@@ -119,6 +119,19 @@ async def test_a_lease_with_another_owner_or_epoch_is_refused(store):
     assert (await state(store)).held_by == "here"
 
 
+async def test_a_run_from_before_a_failover_neither_goes_on_nor_succeeds_and_is_made_again(store):
+    lease = await claimed(store)
+    await store.connection.run(lambda raw: raw.execute("UPDATE engine_leases SET timeline = timeline - 1"))
+    with pytest.raises(FencedError):
+        await store.extend(lease, ttl_s=30, figures={})
+    with pytest.raises(FencedError):
+        await store.finish(lease, DONE)
+    assert await claim(store) is ClaimRefused.HELD
+    await expire(store)
+    await store.finish(await claimed(store), DONE)
+    assert await history(store) == [(SLOT_MS, 2, "succeeded"), (SLOT_MS, 1, "abandoned")]
+
+
 async def test_an_expired_lease_that_nobody_took_is_still_ours(store):
     lease = await claimed(store)
     await expire(store)

@@ -34,3 +34,21 @@ async def test_engines_stand_with_roles_leases_and_shares(world):
     assert "stands by for ingest, decide, execute, poll, jobs" in page.text
     assert "lost" in page.text
     assert "88 / 88 / 88 %" in page.text
+    assert "timeline 1 for" in page.text
+    assert "commits wait for no standby" in page.text
+    assert "may be missing" not in page.text
+
+
+async def test_a_failover_that_may_have_lost_commits_is_told(world):
+    admin, connection = await world.visitor("ann", Scope.READ, Scope.ADMIN), world.rows.connection
+    await LeaseOffice(connection=connection, owner="a", holder="host a", ttl_s=90).acquire("ingest")
+    await connection.run(lambda raw: raw.execute("UPDATE database_histories SET timeline = timeline - 1"))
+    await LeaseOffice(connection=connection, owner="a", holder="host a", ttl_s=90).acquire("ingest")
+    page = await world.get("/engine", admin)
+    assert "The last commits of before may be missing: failover to timeline 1 from 0" in page.text
+    assert "Live entries are halted" not in page.text, "nobody trades live here"
+    halt = "UPDATE lt_control SET halted_by = 'failover', halted_at = now(), halted_reason = '<b>lost</b>'"
+    await connection.run(lambda raw: raw.execute(halt))
+    page = await world.get("/engine", admin)
+    assert "Live entries are halted: <b>lost</b> (failover)" in page.text
+    assert "<b>lost" not in page.html

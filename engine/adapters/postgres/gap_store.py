@@ -8,7 +8,7 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import Connection
-from engine.adapters.postgres.leases import LeaseHold
+from engine.adapters.postgres.leases import MINE, LeaseHold
 from protocols.errors import FencedError
 from protocols.ingest import GapReason, GapRequest
 from protocols.timestamps import utc_datetime
@@ -22,9 +22,9 @@ SELECT least(
 """
 UNREAD_GAPS = "SELECT reason, since_at, until_at FROM ingest_gaps ORDER BY until_at, since_at"
 # One statement, so that a crash leaves either the old list or the new one.
-KEEP_UNREAD_GAPS = """
+KEEP_UNREAD_GAPS = f"""
 WITH fence AS MATERIALIZED (
-    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR UPDATE
+    SELECT 1 FROM engine_leases WHERE {MINE} FOR UPDATE
 ), wanted AS (
     SELECT reason, since_at, until_at FROM fence CROSS JOIN unnest($4::text[], $5::timestamptz[], $6::timestamptz[])
         AS gap (reason, since_at, until_at)
@@ -36,7 +36,7 @@ WITH fence AS MATERIALIZED (
     ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM fence
-"""
+"""  # noqa: S608 - constants only
 
 
 @attrs.define(eq=False)

@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from engine.adapters.postgres.leases import MINE
 from protocols.errors import FencedError
 from protocols.jobs import JobLease
 
 # The lease's row is locked, so nobody takes the job over before the transaction ends.
-FENCE = "SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE"
+FENCE = f"SELECT 1 FROM engine_leases WHERE {MINE} FOR SHARE"  # noqa: S608 - constants only
 
 
 @asynccontextmanager

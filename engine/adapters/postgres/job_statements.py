@@ -1,5 +1,7 @@
 """SQL of the jobs: leases, runs, requests. A lease is taken by `leases.ACQUIRE` under an owner of its own for each run."""
 
+from engine.adapters.postgres.leases import MINE
+
 STATES = """
 SELECT wanted.job,
     last.slot AS last_slot, last.attempt AS last_attempt, last.status AS last_status,
@@ -49,17 +51,17 @@ VALUES ($1, $2, $3, 'running', $4, $5, $6) RETURNING run_id
 """
 TAKE_REQUEST = "UPDATE job_requests SET run_id = $2, attempts = attempts + 1 WHERE request_id = $1"
 # The epoch goes on as well, so that an extension that is still on its way finds nothing.
-FREE = """
+FREE = f"""
 UPDATE engine_leases SET expires_at = now(), epoch = epoch + 1
-WHERE name = $1 AND owner = $2 AND epoch = $3 RETURNING 1
-"""
-EXTEND = """
+WHERE {MINE} RETURNING 1
+"""  # noqa: S608 - constants only
+EXTEND = f"""
 WITH extended AS (
     UPDATE engine_leases SET expires_at = now() + $5 * interval '1 second'
-    WHERE name = $1 AND owner = $2 AND epoch = $3 RETURNING 1
+    WHERE {MINE} RETURNING 1
 )
 UPDATE job_runs SET figures = $6::jsonb FROM extended WHERE run_id = $4 AND status = 'running' RETURNING 1
-"""
+"""  # noqa: S608 - constants only
 END_RUN = """
 UPDATE job_runs SET status = $2, ended_at = clock_timestamp(), error = $3, figures = $4::jsonb
 WHERE run_id = $1 AND status = 'running' RETURNING job

@@ -14,6 +14,8 @@ from engine.adapters.postgres.database import Connection
 from engine.adapters.postgres.database_history import HistoryWatch
 from protocols.errors import FencedError
 
+# $1 to $3: name, owner, epoch. What was taken on a timeline that has ended is nobody's.
+MINE = "name = $1 AND owner = $2 AND epoch = $3 AND timeline = database_timeline()"
 # Free, expired, or ours already. Each time with a new epoch, which fences off all that is under the old one: what another
 # writes, and a release of ours that was held up on its way: it must not end what we have taken again since.
 ACQUIRE = """
@@ -29,18 +31,18 @@ WHERE held.owner = excluded.owner OR held.expires_at <= now()
 RETURNING epoch
 """
 WHO_HOLDS = "SELECT holder, extract(epoch FROM expires_at - now())::float8 AS left_s FROM engine_leases WHERE name = $1"
-EXTEND = """
+EXTEND = f"""
 UPDATE engine_leases SET expires_at = now() + $4 * interval '1 second'
-WHERE name = $1 AND owner = $2 AND epoch = $3 AND timeline = database_timeline()
+WHERE {MINE}
 RETURNING 1
-"""
+"""  # noqa: S608 - constants only
 # Those of others, by the same clock that decides who may take one.
 TAKEN = "SELECT name FROM engine_leases WHERE name = ANY ($1::text[]) AND owner <> $2 AND expires_at > now()"
 # After a failover it stays with its holder, who takes it anew: only he remembers what the database may have lost.
-RELEASE = """
+RELEASE = f"""
 UPDATE engine_leases SET expires_at = now()
-WHERE name = $1 AND owner = $2 AND epoch = $3 AND timeline = database_timeline()
-"""
+WHERE {MINE}
+"""  # noqa: S608 - constants only
 
 
 @attrs.frozen(kw_only=True)

@@ -6,6 +6,7 @@ import asyncpg
 import attrs
 
 from engine.adapters.postgres.database import RunsWork
+from engine.adapters.postgres.leases import MINE
 from protocols.errors import FencedError
 from protocols.housekeeping import Batch
 from protocols.jobs import JobLease
@@ -16,9 +17,9 @@ MARKETS_PER_BATCH = 1_000
 # The lease's row is locked, so nobody takes the job over in the middle. Lane and time stand in the DELETE once more: a row
 # that another transaction has just made a target's is looked at again before it goes. Through an array the planner counts
 # on few rows and looks each up; joined, it would rather read the whole table.
-DELETE_OLD = """
+DELETE_OLD = f"""
 WITH fence AS MATERIALIZED (
-    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+    SELECT 1 FROM engine_leases WHERE {MINE} FOR SHARE
 ), gone AS (
     DELETE FROM trades_public WHERE trade_id = ANY (ARRAY (
         SELECT due.trade_id FROM fence CROSS JOIN LATERAL (
@@ -30,10 +31,10 @@ WITH fence AS MATERIALIZED (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM gone) AS deleted
-"""
-DELETE_RESOLVED = """
+"""  # noqa: S608 - constants only
+DELETE_RESOLVED = f"""
 WITH fence AS MATERIALIZED (
-    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+    SELECT 1 FROM engine_leases WHERE {MINE} FOR SHARE
 ), looked_at AS MATERIALIZED (
     SELECT condition_id FROM markets WHERE is_resolved AND condition_id > $6 ORDER BY condition_id LIMIT $7
 ), gone AS (
@@ -49,20 +50,20 @@ WITH fence AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM fence) AS fences, (SELECT count(*) FROM gone) AS deleted,
     (SELECT count(*) FROM looked_at) AS markets, (SELECT max(condition_id) FROM looked_at) AS last_market
-"""
+"""  # noqa: S608 - constants only
 # A day goes when its last moment is too old. The fence comes first: without it nothing is dropped.
-DROP_DECISIONS = """
+DROP_DECISIONS = f"""
 WITH fence AS MATERIALIZED (
-    SELECT 1 FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+    SELECT 1 FROM engine_leases WHERE {MINE} FOR SHARE
 )
 SELECT count(*) AS fences, coalesce(sum(drop_decisions_before(
     ((least($4::timestamptz, now()) - $5 * interval '24 hours') AT TIME ZONE 'UTC')::date
 )), 0) AS deleted FROM fence
-"""
-DELETE_DECISIONS = """
+"""  # noqa: S608 - constants only
+DELETE_DECISIONS = f"""
 WITH fence AS MATERIALIZED (
     SELECT ((least($4::timestamptz, now()) - $5 * interval '24 hours') AT TIME ZONE 'UTC')::date AS cutoff
-    FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+    FROM engine_leases WHERE {MINE} FOR SHARE
 ), members AS (
     DELETE FROM decision_members WHERE (trade_id, part) IN (
         SELECT due.trade_id, due.part FROM fence CROSS JOIN LATERAL (
@@ -79,11 +80,11 @@ WITH fence AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM fence) AS fences,
     greatest((SELECT count(*) FROM members), (SELECT count(*) FROM others)) AS deleted
-"""
-DROP_LOGS = """
+"""  # noqa: S608 - constants only
+DROP_LOGS = f"""
 WITH fence AS MATERIALIZED (
     SELECT ((least($4::timestamptz, now()) - $5 * interval '24 hours') AT TIME ZONE 'UTC')::date AS cutoff
-    FROM engine_leases WHERE name = $1 AND owner = $2 AND epoch = $3 FOR SHARE
+    FROM engine_leases WHERE {MINE} FOR SHARE
 ), others AS (
     DELETE FROM lt_execute_logs_other WHERE (log_day, id) IN (
         SELECT due.log_day, due.id FROM fence CROSS JOIN LATERAL (
@@ -92,7 +93,7 @@ WITH fence AS MATERIALIZED (
     ) RETURNING 1
 )
 SELECT count(*) AS fences, coalesce(sum(drop_lt_logs_before(cutoff)), 0) + (SELECT count(*) FROM others) AS deleted FROM fence
-"""
+"""  # noqa: S608 - constants only
 # Whoever reads decisions meanwhile makes it wait, and everybody else behind it: rather try again another time.
 DROP_PATIENCE = "SET LOCAL lock_timeout = '1s'"
 
