@@ -19,8 +19,8 @@ from engine.lane_edge import LANES
 from protocols.decide_shards import every_lease
 
 OTHER = {
-    "ingest1": "ingest2", "ingest2": "ingest1", "decide1": "decide2", "execute1": "execute2", "api1": "api2",
-}  # fmt: skip
+    f"{role}{number}": f"{role}{3 - number}" for role in ("ingest", "decide", "execute", "api") for number in (1, 2)
+}
 LEASES = ("ingest", LANES, *every_lease(), *(f"live:{account}" for account in ACCOUNTS))
 HALTED_S = 3
 SENT = "SELECT order_hash FROM lt_orders WHERE order_hash IS NOT NULL"
@@ -150,6 +150,21 @@ def of_broker(fault: Callable[[SeveralHosts], Awaitable[float]]) -> Fault:
     return run
 
 
+async def rolling_restart(hosts: SeveralHosts) -> Outcome:
+    """Every engine is stopped in order and started anew, one after the other, as for an upgrade.
+
+    Who stands by for the ingest is the first, who ingests the last. Measured are the longest of the take-overs, and the whole.
+    """
+    ingests, began_s, longest_s = (await hosts.holders())["ingest"], trio.current_time(), 0.0
+    for host in (OTHER[ingests], *(host for host in hosts.engines if not host.startswith("ingest")), ingests):
+        hosts.engines[host].send(signal.SIGTERM)
+        longest_s = max(longest_s, await _taken_over(hosts, host))
+        assert await hosts.engines[host].wait() == 0, f"{host}: {hosts.engines[host].log_text()[-4000:]}"
+        await hosts.start(host)
+        await _back(hosts, host)
+    return Outcome(taken_over_s=longest_s, goes_on_s=trio.current_time() - began_s)
+
+
 async def failover(hosts: SeveralHosts) -> Outcome:
     """kill -9 of the primary; the standby is promoted, as whoever watches over servers does it. Engines find it themselves."""
     return await _failed_over(hosts)
@@ -239,4 +254,5 @@ FAULTS: dict[str, Fault] = {
     **{name: of_broker(fault) for name, fault in BROKER_FAULTS.items()},
     "failover of PostgreSQL, kill -9": failover,
     "failover of PostgreSQL, machine gone": failover_of_a_machine,
+    "rolling restart of every engine": rolling_restart,
 }
