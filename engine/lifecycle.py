@@ -19,7 +19,7 @@ from config.cluster import roles_of
 from config.schema import EngineConfig
 from engine.adapters.database_source import open_database
 from engine.adapters.postgres.database import Connection, DatabaseOptions, once, open_connection
-from engine.adapters.postgres.leases import LeaseOffice
+from engine.adapters.postgres.leases import LeaseOffice, lease_options
 from engine.adapters.postgres.member_store import PostgresMemberStore
 from engine.adapters.postgres.migrate import migrate
 from engine.adapters.system_clock import process_owner_id, secret_random
@@ -155,12 +155,13 @@ class EngineHost:
             # There is no moment without an open condition before all is there that this engine runs.
             self._engine.readiness.wait_for("services", "not started")
             self._engine.readiness.reached("database")
-            lease_connection = Connection(options, "lease")
+            ttl_s = self.config.limits.lease_ttl_s
+            lease_connection = Connection(lease_options(options, ttl_s), "lease")
             office = LeaseOffice(
                 connection=lease_connection,
                 owner=process_owner_id(),
                 holder=f"{socket.gethostname()} process {os.getpid()}",
-                ttl_s=self.config.limits.lease_ttl_s,
+                ttl_s=ttl_s,
             )
             hosts = Hosts(self._host_context(options, office, database_id), self._parts)
             try:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import attrs
 
-from engine.adapters.postgres.database import Connection
+from engine.adapters.postgres.database import Connection, DatabaseOptions
 from engine.adapters.postgres.database_history import HistoryWatch
 from protocols.errors import FencedError
 
@@ -90,6 +90,7 @@ held_leases AS MATERIALIZED (
 # Who is cut off, or put to sleep, in the middle of a transaction holds these rows, and with them off whoever takes over, until
 # the server finds out: by its own means after two hours.
 IDLE_MAX_MS = 1_500
+PATIENCE_MIN_S = 1.0
 LOCK_HELD = f"""
 WITH {HELD} SELECT count(*) FROM fence CROSS JOIN set_config('idle_in_transaction_session_timeout', '{IDLE_MAX_MS}', true)
 """  # noqa: S608 - constants only
@@ -102,6 +103,18 @@ class LeaseRefused:
     name: str
     holder: str
     left_s: float
+
+
+def lease_options(options: DatabaseOptions, ttl_s: float) -> DatabaseOptions:
+    """Returns the same database with less patience: a server that is gone without a word has to be given up, and the one in its
+    place asked, while the lease lasts.
+    """
+    patience_s = max(PATIENCE_MIN_S, ttl_s / 4)
+    return attrs.evolve(
+        options,
+        connect_timeout_s=min(options.connect_timeout_s, patience_s),
+        statement_timeout_s=min(options.statement_timeout_s, patience_s),
+    )
 
 
 @attrs.define(eq=False, kw_only=True)
