@@ -21,6 +21,8 @@ from protocols.errors import RejectedError, TransientError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+GOODBYE_S = 0.3
+"""A server that is there answers in a millisecond; of one that is gone, every connection of what ends is waited for in turn."""
 GENERIC_PLANS = "SET plan_cache_mode = force_generic_plan"
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
 
@@ -89,7 +91,7 @@ class Connection:
         """Closes the connection; bounded in time, never raises for a server that is gone."""
         if self._raw is not None:
             with trio.move_on_after(2), suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await run_in_loop(self._raw.close(timeout=1), self._drop)
+                await run_in_loop(self._raw.close(timeout=GOODBYE_S), self._drop)
             self._drop()
 
     async def _run(self, work: Work[T]) -> T:
