@@ -1,6 +1,7 @@
 """What has to be true of real money, whatever happened: looked up in the tables and at the venue, without the engine's code."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +41,13 @@ GROUP BY strategy_id, cause HAVING count(*) > 1
 SOLD = """
 SELECT lot_order_id, sum(shares) AS shares FROM lt_lot_sales WHERE NOT unwound GROUP BY lot_order_id
 """
+# Each strategy and each purchase of whom it copies: how many decisions speak of both.
+DECIDED = """
+SELECT trades.trade_id, trades.source, trades.ingested_at, wallets.number, (
+    SELECT count(*) FROM decisions WHERE decisions.trade_id = trades.trade_id AND wallets.number = ANY (strategies)
+) AS times
+FROM trades_public AS trades CROSS JOIN ft_wallets AS wallets WHERE trades.lane = 0 AND trades.side = 'BUY'
+"""
 
 
 async def audit(options: DatabaseOptions) -> list[asyncpg.Record]:
@@ -78,6 +86,13 @@ def _check_order(order: Any, fills: Any, sold: Decimal) -> None:
     assert order["fee_usd"] == (fills["fee"] if fills else 0)
     if order["side"] == "BUY" and order["outcome"] in ("NONE", "OPEN", "SOLD"):
         assert order["shares_open"] == order["filled_shares"] - sold, order
+
+
+async def undecided(fetch: Callable[[str], Awaitable[list[Any]]]) -> list[Any]:
+    """Returns strategies and purchases of which nothing was decided. Raises when something was decided twice."""
+    rows = await fetch(DECIDED)
+    assert all(row["times"] <= 1 for row in rows), "a strategy has decided twice about a trade"
+    return [row for row in rows if not row["times"]]
 
 
 def audit_venue(orders: list[asyncpg.Record], account: dict[str, Any]) -> Counter[str]:

@@ -8,6 +8,7 @@ The same once more with an engine that ingests and nothing else, and others that
 """
 
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
@@ -17,9 +18,11 @@ import attrs
 import pytest
 import trio
 from crash.engine_process import EngineProcess
-from crash.live_audit import audit, audit_end, audit_venue
+from crash.live_audit import audit, audit_end, audit_venue, undecided
 from crash.live_world import START_USD, LiveWorld, armed_engine, live_world
+from crash.test_kill import ledger
 from crash.test_live_kill import unrest
+from simulation.ingest_world import Fill
 
 ACCOUNTS = ("main", "second", "third")
 SHAPES = {
@@ -102,9 +105,14 @@ async def audited(live: LiveWorld) -> list[Any]:
     return orders
 
 
-async def at_rest(live: LiveWorld, traders: Traders) -> None:
+async def at_rest(live: LiveWorld, traders: Traders, before: Counter[Fill]) -> None:
     """Nobody trades any more at the venue; what is on its way ends, and everything is compared."""
     await live.world.post("/play", action="pause")
+    owed = await ledger(live.world, live.targets) - before
+    with trio.move_on_after(60):
+        while owed - await live.world.stored() or await undecided(live.world.fetch):
+            await trio.sleep(0.3)
+    # What was decided last becomes orders only then.
     with trio.move_on_after(60):
         while await unrest(live):
             await trio.sleep(0.3)
@@ -124,6 +132,7 @@ async def at_rest(live: LiveWorld, traders: Traders) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_executors_that_die_and_sleep_lose_and_double_nothing(shape: str) -> None:
     async with apart(21, traders=2, shape=shape) as (live, deciding, traders):
+        before = await ledger(live.world, live.targets)
         await until_traded(live, 2)
         first, second = traders.running
         # Killed: what it held is traded by the other in the time of a lease and two seconds.
@@ -155,4 +164,4 @@ async def test_executors_that_die_and_sleep_lose_and_double_nothing(shape: str) 
         async with armed_engine(deciding_settings(live, SHAPES[shape][0])) as again:
             await again.until_ready(30)
             await until_traded(live, 1)
-            await at_rest(live, traders)
+            await at_rest(live, traders, before)

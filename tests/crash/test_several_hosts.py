@@ -13,7 +13,7 @@ import attrs
 import pytest
 import trio
 from crash.host_faults import FAULTS, Fault, Outcome, failover_without_the_last_commits
-from crash.live_audit import audit, audit_end, audit_venue
+from crash.live_audit import audit, audit_end, audit_venue, undecided
 from crash.live_world import START_USD
 from crash.several_hosts import ACCOUNTS, TTL_S, SeveralHosts, several_hosts
 from crash.test_kill import ledger
@@ -22,13 +22,6 @@ from simulation.ingest_world import Fill
 
 REST_S = 60
 AUDIT_S = 30
-# Each strategy and each purchase of whom it copies: how many decisions speak of both.
-DECIDED = """
-SELECT trades.trade_id, trades.source, trades.ingested_at, wallets.number, (
-    SELECT count(*) FROM decisions WHERE decisions.trade_id = trades.trade_id AND wallets.number = ANY (strategies)
-) AS times
-FROM trades_public AS trades CROSS JOIN ft_wallets AS wallets WHERE trades.lane = 0 AND trades.side = 'BUY'
-"""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +43,7 @@ async def at_rest(hosts: SeveralHosts, before: Counter[Fill]) -> Audited:
     played = await ledger(live.world, hosts.watched)
     owed = played - before
     with trio.move_on_after(REST_S):
-        while owed - await live.world.stored() or await undecided(hosts):
+        while owed - await live.world.stored() or await undecided(hosts.fetch):
             await trio.sleep(0.3)
     # What was decided last becomes orders only then.
     with trio.move_on_after(REST_S):
@@ -71,13 +64,6 @@ async def at_rest(hosts: SeveralHosts, before: Counter[Fill]) -> Audited:
     return Audited(orders=len(orders), filled=filled, trades=copied, others=owed.total() - copied)
 
 
-async def undecided(hosts: SeveralHosts) -> list[Any]:
-    """Returns strategies and purchases of which nothing was decided. Raises when something was decided twice."""
-    rows = await hosts.fetch(DECIDED)
-    assert all(row["times"] <= 1 for row in rows), "a strategy has decided twice about a trade"
-    return [row for row in rows if not row["times"]]
-
-
 async def audit_trades(hosts: SeveralHosts, played: Counter[Fill], owed: Counter[Fill]) -> None:
     """Compares the table with what the venue has played, of everybody who is watched."""
     stored, lanes = await hosts.live.world.stored(), dict.fromkeys(hosts.live.targets, 0)
@@ -86,7 +72,7 @@ async def audit_trades(hosts: SeveralHosts, played: Counter[Fill], owed: Counter
     assert not lost, f"trades that are not in the table, by lane: {dict(lost)}"
     doubled = Counter(lanes[fill[1]] for fill in (stored - played).elements() if fill[1] in lanes)
     assert not doubled, f"trades that nobody made, by lane: {dict(doubled)}"
-    left = await undecided(hosts)
+    left = await undecided(hosts.fetch)
     assert not left, f"{len(left)} purchases were never decided: {[dict(row) for row in left[:5]]}"
 
 
