@@ -1,41 +1,9 @@
 """Runs seeds one after the other: `PYTHONPATH=tests python -m simulation.live_sim --first 0 --count 500`."""
 
-import argparse
 import sys
-import time
-from collections import Counter
 
 from simulation.live_sim.sim_run import run_seed
-
-
-def main() -> int:
-    """Returns 0 when no seed failed."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--step", type=int, default=1)
-    parser.add_argument("--log", action="store_true", help="print what happened")
-    parser.add_argument("--digests", action="store_true")
-    options = parser.parse_args()
-    began_s, failed, figures = time.monotonic(), 0, Counter[str]()
-    for done, seed in enumerate(range(options.first, options.first + options.count * options.step, options.step)):
-        if done and not done % 100:
-            print(f"{done} seeds, {failed} failed", flush=True)
-        result = run_seed(seed)
-        figures.update(result.figures)
-        if options.log:
-            print("\n".join(result.log))
-        if options.digests:
-            print(seed, result.digest)
-        if result.violations:
-            failed += 1
-            print(result.told(), flush=True)
-    took_s = time.monotonic() - began_s
-    print(f"{options.count} seeds, {failed} failed, {options.count / took_s:.2f} seeds/s")
-    if not options.digests:
-        print(", ".join(f"{name} {count}" for name, count in sorted(figures.items())))
-    return 1 if failed else 0
-
+from simulation.seed_runs import run_seeds, seed_parser
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_seeds(seed_parser().parse_args(), run_seed))
