@@ -84,7 +84,8 @@ class DatabaseServer:
     def create_database(self, template: str = "template0") -> str:
         """A new database as a copy of `template` (which must have no session); returns its DSN."""
         name = f"polycopy_test_{os.getpid()}_{next(_database_numbers)}"
-        fetch(self.admin_dsn, f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
+        # Without fsync a copy of files takes half of the time of one that goes through the log.
+        fetch(self.admin_dsn, f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' STRATEGY FILE_COPY")
         return self.dsn_of(name)
 
     def drop_database(self, dsn: str) -> None:

@@ -43,7 +43,12 @@ class ClusterAuditor:
             )
 
     def begins(self, node: Node, accounts: Sequence[str]) -> None:
-        """A node begins to trade: at that moment nobody else may be about to send."""
+        """A node begins to trade: at that moment nobody else may be about to send.
+
+        Unless it slept since it asked for the leases, and finds by its own clock that it may send nothing.
+        """
+        if node.held is None or not node.held.is_safe():
+            return
         for other in self.world.nodes:
             if other is not node and other.held is not None and other.held.is_safe():
                 for account in set(accounts) & set(other.trades):
