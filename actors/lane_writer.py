@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import trio
 
+from actors.refused_writes import commit_instead
 from actors.rules.backoff import Backoff
 from actors.rules.log_limit import LogLimit
 from config.schema import WriterConfig
@@ -14,8 +15,8 @@ from protocols.clock import Random
 from protocols.errors import RejectedError, TransientError
 from protocols.ingest import TradeStore
 from protocols.instruments import Observer
-from protocols.receipts import Receipt, decisions_of, refused, without_decisions
-from protocols.trades import LanedTrade, without_description
+from protocols.receipts import Receipt
+from protocols.trades import LanedTrade
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,9 @@ class LaneWriter:
                 await trio.sleep(backoff.next_s())
                 continue
             except RejectedError as error:
-                await self._without_the_refused(batch, error)
+                # Parts of it count for themselves meanwhile.
+                left_out = await commit_instead(batch, error, self._commit, self.decided)
+                self.rejected += left_out
                 return
             self.stored = True
             self.inserted += result.inserted
@@ -75,27 +78,6 @@ class LaneWriter:
             for laned in batch:
                 self.latency.observe(now_s - laned.trade.seen_s)
             return
-
-    async def _without_the_refused(self, batch: Sequence[LanedTrade], error: RejectedError) -> None:
-        if len(batch) > 1:
-            middle = len(batch) // 2
-            await self._commit(batch[:middle])
-            await self._commit(batch[middle:])
-            return
-        if decisions_of(batch[0]):
-            fields = {"trade_id": batch[0].trade.trade_id, "error": str(error)}
-            _log.error("the database will never take the decisions about this trade", extra=fields)
-            await self._commit((without_decisions(batch[0]),))
-            self.decided(refused(batch))
-            return
-        bare = without_description(batch[0])
-        if bare != batch[0]:
-            # What describes a trade must not cost it.
-            await self._commit((bare,))
-            return
-        self.rejected += 1
-        fields = {"trade_id": batch[0].trade.trade_id, "error": str(error)}
-        _log.error("the database will never take this trade", extra=fields)
 
     def _failed(self, error: TransientError) -> None:
         self.failures += 1

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import trio
 
+from actors.refused_writes import commit_instead
 from actors.rules.backoff import Backoff
 from actors.rules.gaps import merged
 from actors.rules.log_limit import LogLimit
@@ -15,8 +16,8 @@ from protocols.clock import Random
 from protocols.errors import RejectedError, StorageFullError, TransientError
 from protocols.ingest import GapReason, GapRequest, SpillStore, TradeStore, WriteResult
 from protocols.instruments import Observer
-from protocols.receipts import Receipt, decisions_of, refused, without_decisions
-from protocols.trades import LanedTrade, without_description
+from protocols.receipts import Receipt, refused
+from protocols.trades import LanedTrade
 
 _log = logging.getLogger(__name__)
 NEARLY_EMPTY_BYTES = 64 << 10
@@ -119,31 +120,11 @@ class SyncWriter:
             result = await self.store.write(batch)
         except RejectedError as error:
             self._answered()
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                await self._commit(batch[:middle])
-                await self._commit(batch[middle:])
-                return
-            await self._give_up_some(batch[0], error)
+            # Parts of it count for themselves meanwhile.
+            left_out = await commit_instead(batch, error, self._commit, self.decided)
+            self.rejected += left_out
             return
         self._count(batch, result)
-
-    async def _give_up_some(self, laned: LanedTrade, error: RejectedError) -> None:
-        """Commits as much of a refused trade as the database takes: without decisions, then without description."""
-        fields = {"trade_id": laned.trade.trade_id, "error": str(error)}
-        if decisions_of(laned):
-            _log.error("the database will never take the decisions about this trade", extra=fields)
-            await self._commit((without_decisions(laned),))
-            # Only now: had the trade to be written again, its decisions would be refused again.
-            self.decided(refused((laned,)))
-            return
-        bare = without_description(laned)
-        if bare != laned:
-            # What describes a trade must not cost it.
-            await self._commit((bare,))
-            return
-        self.rejected += 1
-        _log.error("the database will never take this trade", extra=fields)
 
     def _count(self, batch: Sequence[LanedTrade], result: WriteResult) -> None:
         self.commits += 1
