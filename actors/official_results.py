@@ -36,7 +36,8 @@ class OfficialResults:
             if due is None:
                 continue
             try:
-                figures["official"] += await self._read(lease, account, wallet, due)
+                official = await self._read(lease, account, wallet, due)
+                figures["official"] += official
                 figures["accounts_read"] += 1
             except UnreadError as error:
                 _log.warning("official results of an account not read", extra={"account": account, "error": str(error)})

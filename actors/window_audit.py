@@ -62,7 +62,8 @@ class WindowAudit:
         unknown = comparison.add(response.api, found)
         missing = comparison.looked_up(unknown, await self.store.sources(unknown) if unknown else {})
         if misses := comparison.misses(found):
-            self.missed[response.api.value] += await self.store.keep_misses(lease, misses)
+            kept = await self.store.keep_misses(lease, misses)
+            self.missed[response.api.value] += kept
         await self._hand_over(response, comparison.wallet, missing)
 
     async def _hand_over(self, response: Response, wallet: str, trade_ids: Collection[str]) -> None:

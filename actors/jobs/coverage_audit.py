@@ -178,7 +178,8 @@ class _Run:
         """Gives the ingest a moment to record what it was handed; who is late is found by the next run."""
         until_s = trio.current_time() + CONFIRM_S
         while self.recorded < self.open_misses and trio.current_time() < until_s:
-            self.recorded += await self.job.store.mark_recorded(self.running.lease, rows_max=ROWS_MAX)
+            recorded = await self.job.store.mark_recorded(self.running.lease, rows_max=ROWS_MAX)
+            self.recorded += recorded
             if self.recorded < self.open_misses:
                 await trio.sleep(0.2)
         self._report()

@@ -222,7 +222,8 @@ class TradeReading:
         raise VenueFailure("rejected", f"more than {PAGES_MAX} pages")
 
     async def _send(self, rows: Sequence[PageRow], source: TradeList, outlets: PollOutlets) -> None:
-        self.venue.figures.trades += await outlets.trades(rows, f"poll-{source.value}")
+        sent = await outlets.trades(rows, f"poll-{source.value}")
+        self.venue.figures.trades += sent
 
     def _note(self, page: TradesRead, found: Found) -> None:
         # Rewards and the like are understood, and are no trades.

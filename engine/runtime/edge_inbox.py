@@ -188,7 +188,8 @@ class EdgeInbox(Generic[T]):
             self._is_known = True
         if trio.current_time() >= self._next_look_s:
             self._is_known = self._is_unseen = False
-            self.taken_over += self._find(await self.store.take_over(), is_new=False)
+            found = self._find(await self.store.take_over(), is_new=False)
+            self.taken_over += found
             self._is_known = True
             self._next_look_s = trio.current_time() + self.take_over_interval_s
 

@@ -96,6 +96,14 @@ def asyncio_stays_behind_one_module(path):
     assert not names & {"asyncio", "trio_asyncio"}
 
 
+def what_is_counted_over_a_wait_is_counted_once(path):
+    """`self.rows += await …` reads the count before it waits, and forgets what others have added when it writes it."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute | ast.Subscript):
+            waits = [inner for inner in ast.walk(node.value) if isinstance(inner, ast.Await)]
+            assert not waits, f"line {node.lineno}"
+
+
 def public_things_say_what_they_are(path):
     tree = tree_of(path)
     assert ast.get_docstring(tree), "the file"
@@ -117,6 +125,7 @@ RULES_OF_OURS = (
     sql_is_never_formatted,
     nobody_prints,
     asyncio_stays_behind_one_module,
+    what_is_counted_over_a_wait_is_counted_once,
     public_things_say_what_they_are,
 )
 """One test a file, so that it is read once."""
