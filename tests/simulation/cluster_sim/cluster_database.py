@@ -12,7 +12,8 @@ import trio
 from property.memory_members import MemoryMembers
 from simulation.live_sim.sim_store import Database, at_once
 
-from engine.adapters.postgres.leases import Leases
+from engine.adapters.postgres.database import DatabaseOptions
+from engine.adapters.postgres.leases import Leases, lease_options
 from protocols.errors import TransientError
 
 
@@ -71,7 +72,11 @@ class ClusterDatabase(Database):
         return trio.current_time() + self.skew_s
 
     def line(self, way: Way) -> "Line":
-        return Line(self, way)
+        return Line(self, way, self.statement_timeout_s)
+
+    def lease_line(self, way: Way, ttl_s: float) -> "Line":
+        options = DatabaseOptions(dsn="model", statement_timeout_s=self.statement_timeout_s)
+        return Line(self, way, lease_options(options, ttl_s).statement_timeout_s)
 
     def break_all(self) -> None:
         """Every connection is lost, with what is on its way there and back."""
@@ -108,6 +113,7 @@ class Line:
 
     database: ClusterDatabase
     way: Way
+    timeout_s: float
     _lock: trio.Lock = attrs.field(init=False, factory=trio.Lock)
 
     async def run(self, name: str, work: Callable[[], Awaitable[Any]], fence: Leases | None = None) -> Any:
@@ -118,7 +124,7 @@ class Line:
                 raise TransientError("nobody asks")
             question = _Question(name, work, fence)
             database.nursery.start_soon(self._travel, question)
-            with trio.move_on_after(database.statement_timeout_s):
+            with trio.move_on_after(self.timeout_s):
                 await question.answered.wait()
                 if question.error is not None:
                     raise question.error

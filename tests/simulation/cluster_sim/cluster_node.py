@@ -167,7 +167,9 @@ class Node:
 
     async def _process(self) -> None:
         world, rng = self.world, self.world.rng(self.owner)
-        desk: Any = LeaseDesk(line=self.line(), owner=self.owner, ttl_s=world.ttl_s, drift=self.drift)
+        desk: Any = LeaseDesk(
+            line=world.database.lease_line(self.way, world.ttl_s), owner=self.owner, ttl_s=world.ttl_s, drift=self.drift
+        )
         supervisor = Supervisor(rng=rng, policy=TIRELESS, on_crash=self._crashed)
         member = self._member(rng)
         shared = SharedLeases(
