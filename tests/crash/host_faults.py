@@ -38,7 +38,7 @@ class Outcome:
     taken_over_s: float | None
     """None: nobody had to take over."""
     goes_on_s: float
-    """Until every account has traded anew: since the fault, or since the end of it where a host was cut off from the venue.
+    """Until every account has traded anew: since the fault, or since the end of it where nobody could have taken over.
 
     With a fault of Redis also until trades of both lanes that go over it are in the table; with one of who polls, until the
     other has polled everybody.
@@ -139,6 +139,16 @@ def apart_from_venue(role: str) -> Fault:
         return Outcome(taken_over_s=None, goes_on_s=trio.current_time() - began_s)
 
     return fault
+
+
+async def standby_away(hosts: SeveralHosts) -> Outcome:
+    """The servers do not hear each other for longer than a lease lasts: no commit is answered, so that all leases run out."""
+    hosts.network.cut(PRIMARY, STANDBY)
+    await trio.sleep(CUT_S)
+    hosts.network.heal(PRIMARY, STANDBY)
+    began_s = trio.current_time()
+    await hosts.until_traded()
+    return Outcome(taken_over_s=None, goes_on_s=trio.current_time() - began_s)
 
 
 def of_broker(fault: Callable[[SeveralHosts], Awaitable[float]]) -> Fault:
@@ -255,4 +265,6 @@ FAULTS: dict[str, Fault] = {
     "failover of PostgreSQL, kill -9": failover,
     "failover of PostgreSQL, machine gone": failover_of_a_machine,
     "rolling restart of every engine": rolling_restart,
+    "cut primary - standby": standby_away,
+    "cut decide and poll - venue": apart_from_venue("decide"),
 }
