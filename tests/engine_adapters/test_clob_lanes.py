@@ -142,7 +142,7 @@ async def test_a_connection_that_the_other_side_closed_meanwhile_is_not_used():
     async with lanes_to(server) as (lanes, _):
         assert isinstance(await post(lanes), Answered)
         # The server has no more answers and hangs up.
-        with trio.fail_after(2):
+        with trio.fail_after(10):
             while not lanes.lines.lines[0]._socket.is_readable():
                 await trio.sleep(0.001)
         server.answers = [OK]

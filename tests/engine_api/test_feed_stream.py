@@ -85,7 +85,7 @@ async def test_streams_end_when_the_server_drains():
         client = await connect()
         await until(lambda: hub.clients)
         shutdown.set()
-        with trio.fail_after(2):
+        with trio.fail_after(10):
             data = b"".join([part async for part in client])
         assert data.endswith(b"0\r\n\r\n")
         await client.aclose()
@@ -94,7 +94,7 @@ async def test_streams_end_when_the_server_drains():
 async def test_a_stream_ends_after_its_life_so_that_the_token_is_asked_again():
     async with serving(a_store(), life_s=0.0) as (_, connect, _):
         client = await connect()
-        with trio.fail_after(2):
+        with trio.fail_after(10):
             while not (await client.receive_some()).endswith(b"0\r\n\r\n"):
                 pass
         await client.aclose()

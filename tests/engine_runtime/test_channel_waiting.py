@@ -160,7 +160,7 @@ async def test_a_sender_that_waits_for_room_is_told_of_the_end(autojump_clock, c
         nursery.start_soon(send)
         await trio.testing.wait_all_tasks_blocked()
         channel.close() if close_all else outbox.close()
-        with trio.fail_after(1):
+        with trio.fail_after(10):
             await told.wait()
     assert channel.statistics().depth == 1
 
@@ -183,7 +183,7 @@ async def test_an_iterable_that_fails_halfway_does_not_leave_the_reader_asleep(a
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(CrashError):
             await outbox.send_many(failing())
-        with trio.fail_after(1):
+        with trio.fail_after(10):
             await trio.testing.wait_all_tasks_blocked()
         assert got == [1]
 
