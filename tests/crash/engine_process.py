@@ -57,9 +57,13 @@ class EngineProcess:
 
     async def until_not_ready_because(self, text: str, timeout_s: float = 60) -> None:
         with trio.fail_after(timeout_s):
-            while (answer := await self.readyz()) is None or text not in json.dumps(answer[1]["waiting_for"]):
-                assert self.process.poll() is None, self.log_text()
-                await trio.sleep(0.05)
+            try:
+                while (answer := await self.readyz()) is None or text not in json.dumps(answer[1]["waiting_for"]):
+                    assert self.process.poll() is None, self.log_text()
+                    await trio.sleep(0.05)
+            except trio.Cancelled:
+                print(f"the last answer of /readyz: {answer}\n{self.log_text()[-3000:]}")
+                raise
 
     def log_text(self) -> str:
         self.log.seek(0)

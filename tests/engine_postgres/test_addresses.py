@@ -1,13 +1,13 @@
 """Addresses of several servers: how they are read, and that a silent one costs a moment and not the connection."""
 
 import socket
+import socketserver
+import threading
 import time
 from contextlib import contextmanager, suppress
-from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import trio
 from engine_postgres.server_fixtures import database_name
 
 from engine.adapters.postgres.addresses import HEAD_START_S, places
@@ -36,27 +36,36 @@ def test_hosts_are_read_from_where_they_may_stand(dsn, found):
 
 
 @pytest.fixture
-async def tcp_server(database, nursery):
+def tcp_server(database):
     """The port on loopback, and the name, of a database that itself listens on a Unix socket only."""
     query = {name: values[0] for name, values in parse_qs(urlsplit(database.dsn).query).items()}
     if "host" not in query:
         pytest.skip("the server of POLYCOPY_TEST_POSTGRES is not on a Unix socket")
+    path = f"{query['host']}/.s.PGSQL.{query['port']}"
 
-    async def relay(client):
-        path = f"{query['host']}/.s.PGSQL.{query['port']}"
-        async with await trio.open_unix_socket(path) as server, trio.open_nursery() as copying:
-            copying.start_soon(copy, client, server, copying.cancel_scope)
-            copying.start_soon(copy, server, client, copying.cancel_scope)
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.socket(socket.AF_UNIX) as server:
+                server.connect(path)
+                back = threading.Thread(target=copy, args=(server, self.request), daemon=True)
+                back.start()
+                copy(self.request, server)
+                back.join(timeout=5)
 
-    [listener] = await nursery.start(partial(trio.serve_tcp, relay, 0, host="127.0.0.1"))
-    return listener.socket.getsockname()[1], database_name(database.dsn)
+    # In threads: what is tried here runs in the loop of the test.
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        relay.daemon_threads = True
+        threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield relay.server_address[1], database_name(database.dsn)
+        relay.shutdown()
 
 
-async def copy(source, sink, over):
-    with suppress(trio.BrokenResourceError):
-        async for data in source:
-            await sink.send_all(data)
-    over.cancel()
+def copy(source, sink):
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from simulation.test_wallet_polling import CALM, LIVELY, QUICK_POLLS, WALLET, tr
 
 INGESTS = {"cluster.roles": "ingest,decide", "limits.lease_ttl_s": "3"}
 POLLS = {**QUICK_POLLS, "cluster.roles": "poll", "limits.lease_ttl_s": "3", "poller.hot.trades_interval_s": "1"}
+PATIENT = {"stream.stall_timeout_s": "30", "stream.stall_timeout_max_s": "60"}
 BOOKS = "SELECT sum(sent) AS sent, sum(acknowledged) AS ended, sum(dead) AS dead FROM edge_books WHERE edge = 'polled'"
 
 
@@ -23,7 +24,8 @@ async def until_passed_on(world):
 async def test_what_a_poller_apart_finds_is_stored_by_whoever_ingests(database, tmp_path):
     async with ingest_world(database, tmp_path / "spill", **CALM) as world:
         await world.follow([WALLET])
-        async with world.engine(**INGESTS) as ingest, world.engine(**POLLS) as poller:
+        # A gap of the stream is not read before the poller has found what it missed.
+        async with world.engine(**INGESTS, **PATIENT) as ingest, world.engine(**POLLS) as poller:
             assert ingest.engine.polls.hot is None
             await eventually(lambda: poller.engine.polls.hot.wallet_poll.figures.polls > 0)
             await world.fault("drop")
@@ -41,9 +43,8 @@ async def test_what_a_poller_apart_finds_is_stored_by_whoever_ingests(database, 
 async def test_the_stream_saves_pollers_apart_the_calls_for_trades(database, tmp_path):
     async with ingest_world(database, tmp_path / "spill", **LIVELY) as world:
         await world.follow([WALLET])
-        patient = {"stream.stall_timeout_s": "30", "stream.stall_timeout_max_s": "60"}
         settings = {**POLLS, "poller.hot.trades_interval_s": "3600"}
-        async with world.engine(**INGESTS, **patient) as ingest, world.engine(**settings) as poller:
+        async with world.engine(**INGESTS, **PATIENT) as ingest, world.engine(**settings) as poller:
             figures = poller.engine.polls.hot.wallet_poll.figures
             await eventually(lambda: figures.saved["trades"] > 3)
             assert ingest.engine.stream_covered_s(trio.current_time()) is not None
