@@ -17,6 +17,7 @@ ONE_AT_A_TIME = (
     "tests/crash/test_live_kill.py",
     "tests/crash/test_kill.py",
     "tests/crash/test_notify_kill.py",
+    "tests/crash/test_two_engines.py",
 )
 """What these start has to come somewhere within a time, beside two others that compute: a single worker takes all of them."""
 WAITING = ("tests/crash/", "tests/simulation/", "tests/engine_cli/")

@@ -17,7 +17,7 @@ async def test_the_second_engine_names_the_lease_it_lacks_and_takes_over_when_th
                 assert sockets == 1, "the standby must not read the stream"
                 first.send(signal.SIGTERM)
                 assert await first.wait() == 0
-                await second.until_ready(timeout_s=10)
+                await second.until_ready(timeout_s=60)
 
 
 async def test_a_killed_engines_lease_runs_out(database, tmp_path):
@@ -28,7 +28,7 @@ async def test_a_killed_engines_lease_runs_out(database, tmp_path):
             first.send(signal.SIGKILL)
             await first.wait()
         async with engine_process(settings) as second:
-            await second.until_ready(timeout_s=8)
+            await second.until_ready(timeout_s=60)
 
 
 async def test_an_engine_that_slept_past_its_lease_is_fenced_off(database, tmp_path):
@@ -40,7 +40,7 @@ async def test_an_engine_that_slept_past_its_lease_is_fenced_off(database, tmp_p
             await first.until_ready()
             first.send(signal.SIGSTOP)
             async with engine_process(second_settings) as second:
-                await second.until_ready(timeout_s=10)
+                await second.until_ready(timeout_s=60)
                 epochs = await world.fetch("SELECT epoch FROM engine_leases WHERE name = 'ingest'")
                 first.send(signal.SIGCONT)
                 await first.until_not_ready_because("lease ingest is held by")
@@ -58,4 +58,4 @@ async def test_a_journal_that_a_stalled_engine_still_holds_is_waited_for(databas
             async with engine_process(settings) as second:
                 await second.until_not_ready_because("is used by another process")
                 first.send(signal.SIGKILL)
-                await second.until_ready(timeout_s=10)
+                await second.until_ready(timeout_s=60)
