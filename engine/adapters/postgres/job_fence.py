@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from engine.adapters.postgres.leases import PROVE
+from engine.adapters.postgres.leases import proof_of_lease
 from protocols.errors import FencedError
 from protocols.jobs import JobLease
 
 IDLE_MAX_MS = 10_000
 """A job may think between two statements; one that was put to sleep keeps nobody from the job for longer."""
 # The lease's row is locked, so nobody takes the job over before the transaction ends.
-FENCE = PROVE.format(idle_max_ms=IDLE_MAX_MS)
+FENCE = proof_of_lease(IDLE_MAX_MS)
 
 
 @asynccontextmanager

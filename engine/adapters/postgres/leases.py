@@ -90,15 +90,21 @@ held_leases AS MATERIALIZED (
 # Who is cut off, or put to sleep, in the middle of a transaction holds these rows, and with them off whoever takes over, until
 # the server finds out: by its own means after two hours.
 IDLE_MAX_MS = 1_500
-# The same for one lease: row and, once it is locked, an end for whoever falls asleep before the commit.
-PROVE = f"""
-SELECT 1 FROM engine_leases CROSS JOIN set_config('idle_in_transaction_session_timeout', '{{idle_max_ms}}', true)
-WHERE {MINE} FOR SHARE OF engine_leases
-"""  # noqa: S608 - constants only
-PATIENCE_MIN_S = 2.0
 LOCK_HELD = f"""
 WITH {HELD} SELECT count(*) FROM fence CROSS JOIN set_config('idle_in_transaction_session_timeout', '{IDLE_MAX_MS}', true)
 """  # noqa: S608 - constants only
+
+
+def proof_of_lease(idle_max_ms: int) -> str:
+    """Returns `LOCK_HELD` for one lease: it locks the row, and ends whoever then falls asleep for so long before the commit."""
+    return f"""
+    SELECT 1 FROM engine_leases CROSS JOIN set_config('idle_in_transaction_session_timeout', '{idle_max_ms}', true)
+    WHERE {MINE} FOR SHARE OF engine_leases
+    """  # noqa: S608 - constants only
+
+
+PATIENCE_MIN_S = 2.0
+"""However short a lease is: an answer over a busy machine takes its time."""
 
 
 @attrs.frozen(kw_only=True)

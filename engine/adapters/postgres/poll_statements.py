@@ -1,10 +1,10 @@
 """SQL of the wallet pollers: how far polling has come, what is held, what was closed."""
 
-from engine.adapters.postgres.leases import IDLE_MAX_MS, PROVE
+from engine.adapters.postgres.leases import IDLE_MAX_MS, proof_of_lease
 
 # The lease's row is locked until the transaction ends. It comes last, so that nobody who writes trades under the same lease
 # waits longer than for a commit.
-FENCE = PROVE.format(idle_max_ms=IDLE_MAX_MS)
+FENCE = proof_of_lease(IDLE_MAX_MS)
 STATE = """
 SELECT snapshots, extract(epoch FROM last_trade_time_seen)::bigint AS activity_s,
     extract(epoch FROM last_history_time_seen)::bigint AS trades_s, last_position_check_at
