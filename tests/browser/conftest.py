@@ -15,7 +15,7 @@ from browser.looking import CHOICE, FLAGS, LOOKS, Eyes, chromium_path
 from playwright.sync_api import Browser, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     path = chromium_path()
     if path is None:
@@ -39,7 +39,7 @@ def plain_loops() -> Iterator[None]:
         asyncio.set_event_loop_policy(before)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo() -> Iterator[DemoSite]:
     running = os.environ.get("POLYCOPY_TEST_DEMO")
     if running:
@@ -49,7 +49,7 @@ def demo() -> Iterator[DemoSite]:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def windows(chromium: Browser, demo: DemoSite) -> Iterator[Callable[[str, int], Eyes]]:
     """Windows of a logged-in user, one for each look, kept between tests."""
     with ExitStack() as stack:

@@ -94,7 +94,9 @@ async def test_it_ends_on_an_interrupt_without_a_traceback(database):
     asked = trio.Event()
 
     async def never(scope, receive, send):
-        asked.set()
+        # A port may have been somebody else's before, who is still asked for there.
+        if scope["path"] == "/public-search":
+            asked.set()
         await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
