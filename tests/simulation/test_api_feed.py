@@ -65,7 +65,8 @@ async def until_all_shown(world, engine, token, wallets, count):
             await trio.sleep(0.1)
         while True:
             shown, stored = await whole_feed(engine, token), await world.fetch(ROWS, wallets)
-            if len(shown) == len(stored) >= count:
+            # The engine knows of a market, and of its prices, a moment after the row is there.
+            if len(shown) == len(stored) >= count and all(row["outcomePrices"] for row in shown):
                 return shown, stored
             await trio.sleep(0.1)
 
