@@ -91,6 +91,21 @@ async def test_what_describes_a_trade_does_not_cost_it(database, aio):
     await connection.aclose()
 
 
+async def test_payloads_of_two_lists_are_laid_over_each_other_and_rewrite_nothing_for_ever(database, aio):
+    connection, _, store = await opened(database)
+    lists = ['{"type": "TRADE", "name": "a"}', '{"bio": "", "name": "b"}', "{}"]
+    for raw in lists:
+        await store.write([laned(raw=raw)])
+    [row] = await rows_of(connection)
+    assert msgspec.json.decode(row["raw"]) == {"type": "TRADE", "bio": "", "name": "b"}
+    version = "SELECT xmin::text FROM trades_public"
+    before = await connection.run(lambda raw: raw.fetchval(version))
+    for raw in lists[1:]:
+        await store.write([laned(raw=raw)])
+    assert await connection.run(lambda raw: raw.fetchval(version)) == before
+    await connection.aclose()
+
+
 async def test_a_database_that_does_not_answer_in_time_is_weather(database, aio):
     slow = DatabaseOptions(dsn=database.dsn, statement_timeout_s=0.2)
     connection = Connection(slow, "test")

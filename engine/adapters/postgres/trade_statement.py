@@ -8,7 +8,8 @@ from protocols.trades import LanedTrade
 
 # The rows of the leases are locked first: that proves that we may write, and orders commits of several writers, so that
 # `ingest_seq` rises in commit order. A repeated row replaces descriptive columns only, and only where something differs;
-# `source` stays who brought it first.
+# `source` stays who brought it first. Payloads are laid over each other: each list of the venue has fields that the other
+# lacks, and whoever reads them in turn would otherwise rewrite a row for ever.
 TRADES_CTE = (
     "WITH "
     + HELD.strip()
@@ -41,9 +42,10 @@ TRADES_CTE = (
         market_image = coalesce(excluded.market_image, old.market_image),
         trader_name = coalesce(excluded.trader_name, old.trader_name),
         trader_image = coalesce(excluded.trader_image, old.trader_image),
-        raw = excluded.raw
+        raw = coalesce(old.raw || excluded.raw, excluded.raw, old.raw)
     WHERE (old.raw, old.lane, old.market_title, old.outcome, old.trader_name) IS DISTINCT FROM (
-        excluded.raw, least(old.lane, excluded.lane), coalesce(excluded.market_title, old.market_title),
+        coalesce(old.raw || excluded.raw, excluded.raw, old.raw), least(old.lane, excluded.lane),
+        coalesce(excluded.market_title, old.market_title),
         coalesce(excluded.outcome, old.outcome), coalesce(excluded.trader_name, old.trader_name)
     )
     RETURNING xmax = 0 AS is_new

@@ -34,8 +34,7 @@ class DayAfter:
 
     async def read_all(self) -> None:
         """Every wallet is polled, both lists of its trades are read, and what it earned is counted."""
-        # One of the lists may have been refused just before, and has its turn later than the other.
-        for _ in range(3):
+        for _ in range(2):
             await trio.sleep(DUE_S)
             await self.asked("cold-poll")
         for job in DISCOVERY:

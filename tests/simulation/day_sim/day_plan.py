@@ -21,8 +21,6 @@ class DayPlan:
     wallets: int = 200
     fills_per_h: float = 1_500
     cooldown_s: float = 180.0
-    pause_s: tuple[float, float] = (120, 700)
-    """Between one thing that goes wrong and the next."""
     only: Sequence[str] = ()
     """Nothing but this weather, beside the pages that always fail; all of it when empty."""
     reads_on: bool = True

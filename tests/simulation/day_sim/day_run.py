@@ -104,7 +104,6 @@ class _Life:
             works=self.works,
             operator=operator,
             rng=self._rng(),
-            pause_s=self.plan.pause_s,
             only=self.plan.only,
         )
         for engine in engines:

@@ -21,6 +21,7 @@ ALWAYS = (
     ("http_5xx", {"api": "gamma", "probability": 0.05}),
 )
 """Five of a hundred pages fail."""
+PAUSE_S = (120, 700)
 LONG = ("cold-poll", "backfill-wallet-pnl", "coverage-audit")
 """Jobs that last for a minute or more."""
 
@@ -33,7 +34,6 @@ class DayWeather:
     works: Works
     operator: PostgresJobStore
     rng: Random
-    pause_s: tuple[float, float]
     only: Sequence[str] = ()
     """Nothing but this; all of it when empty."""
     happened: Counter[str] = attrs.field(factory=Counter)
@@ -56,7 +56,7 @@ class DayWeather:
         ]  # fmt: skip
 
     async def _later(self, kind: Callable[[], Awaitable[None]]) -> None:
-        await trio.sleep(self.rng.uniform(*self.pause_s))
+        await trio.sleep(self.rng.uniform(*PAUSE_S))
         self.happened[_name(kind)] += 1
         await kind()
 
