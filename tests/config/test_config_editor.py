@@ -128,7 +128,11 @@ def test_what_changes_nothing_touches_nothing(file):
     before = file.stat()
     assert editor_of(file).change({"prices.ttl_ms": 300, "prices.markets_max": None}, by="ann").changes == ()
     after = file.stat()
-    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (before.st_ino, before.st_mtime_ns, before.st_ctime_ns)
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
 
 
 def test_a_file_that_is_not_there_is_made_where_it_was_named(tmp_path):
