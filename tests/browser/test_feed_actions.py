@@ -78,9 +78,9 @@ def test_why_says_what_every_strategy_made_of_it(hands):
 
 def test_a_card_is_pinned_and_stays_on_top(hands):
     page = live(hands)
-    card = page.locator(CARD).first
-    trade = card.get_attribute("data-trade")
-    hands.acts(card.locator("[data-pin]"))
+    # The first card is another one as soon as a trade arrives.
+    trade = page.locator(CARD).first.get_attribute("data-trade")
+    hands.acts(page.locator(f"[data-feed] [data-trade='{trade}'] [data-pin]"))
     pinned = page.locator(f"[data-pinned-cards] [data-trade='{trade}']")
     expect(pinned).to_be_visible(timeout=PATIENCE_MS)
     page.reload()

@@ -112,7 +112,9 @@ def test_the_page_that_is_shown_is_in_sight_in_the_navigation(hands):
 
 def test_drawers_close_by_escape_and_give_the_focus_back(hands):
     page = hands.go("/v2/feed")
-    opener = page.locator("[data-drawer]:visible").first
+    # The first one is another as soon as a trade arrives.
+    address = page.locator("[data-drawer]:visible").first.get_attribute("data-drawer")
+    opener = page.locator(f"[data-drawer='{address}']:visible").first
     opener.focus()
     page.keyboard.press("Enter")
     drawer = page.locator("dialog.drawer[open]")
