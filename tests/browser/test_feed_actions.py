@@ -44,13 +44,12 @@ def test_prices_tick_without_moving_anything_else(hands):
     page = live(hands)
     prices = "() => [...document.querySelectorAll('[data-now-price]')].slice(0, 12).map((one) => one.textContent)"
     assert hands.comes(lambda: any("¢" in one for one in page.evaluate(prices)))
-    card = page.locator(CARD).nth(1)
-    trade = card.get_attribute("data-trade")
+    trade = page.locator(CARD).nth(1).get_attribute("data-trade")
+    card = page.locator(f"{CARD}[data-trade='{trade}']")
     sizes = card.evaluate(FACTS)
     before = page.evaluate(prices)
     assert hands.comes(lambda: page.evaluate(prices) != before)
-    same = page.locator(f"{CARD}[data-trade='{trade}']")
-    assert same.evaluate(FACTS) == sizes
+    assert card.evaluate(FACTS) == sizes
 
 
 def test_filters_are_in_the_address_and_back_works(hands):
@@ -149,7 +148,8 @@ def test_a_quick_copy_is_checked_then_placed_once(hands):
 
 def test_a_copy_made_elsewhere_is_recorded(hands):
     page = live(hands)
-    card = page.locator(CARD).first
+    trade = page.locator(CARD).first.get_attribute("data-trade")
+    card = page.locator(f"{CARD}[data-trade='{trade}']")
     condition = card.get_attribute("data-condition")
     outcome = card.locator(".trade-side bdi").first.inner_text()
     hands.go("/portfolio/record")
