@@ -93,14 +93,14 @@ async def test_what_describes_a_trade_does_not_cost_it(database, aio):
 
 async def test_payloads_of_two_lists_are_laid_over_each_other_and_rewrite_nothing_for_ever(database, aio):
     connection, _, store = await opened(database)
-    lists = ['{"type": "TRADE", "name": "a"}', '{"bio": "", "name": "b"}', "{}"]
+    lists = ["[7]", '{"type": "TRADE", "name": "a"}', '{"bio": "", "name": "b"}', "{}"]
     for raw in lists:
         await store.write([laned(raw=raw)])
     [row] = await rows_of(connection)
     assert msgspec.json.decode(row["raw"]) == {"type": "TRADE", "bio": "", "name": "b"}
     version = "SELECT xmin::text FROM trades_public"
     before = await connection.run(lambda raw: raw.fetchval(version))
-    for raw in lists[1:]:
+    for raw in lists[2:]:
         await store.write([laned(raw=raw)])
     assert await connection.run(lambda raw: raw.fetchval(version)) == before
     await connection.aclose()

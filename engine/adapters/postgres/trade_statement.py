@@ -9,11 +9,12 @@ from protocols.trades import LanedTrade
 # The rows of the leases are locked first: that proves that we may write, and orders commits of several writers, so that
 # `ingest_seq` rises in commit order. A repeated row replaces descriptive columns only, and only where something differs;
 # `source` stays who brought it first. Payloads are laid over each other: each list of the venue has fields that the other
-# lacks, and whoever reads them in turn would otherwise rewrite a row for ever.
+# lacks, and whoever reads them in turn would otherwise rewrite a row for ever. What is no object is replaced: it would grow.
+PAYLOAD = "CASE WHEN jsonb_typeof(old.raw) = 'object' THEN old.raw || excluded.raw ELSE excluded.raw END"
 TRADES_CTE = (
     "WITH "
     + HELD.strip()
-    + """, written AS (
+    + f""", written AS (
     INSERT INTO trades_public AS old (
         trade_id, lane, trader_wallet, transaction_hash, asset, condition_id, side, size, price, trade_timestamp,
         outcome, outcome_index, market_slug, event_slug, market_title, market_image, trader_name, trader_image, raw,
@@ -42,15 +43,14 @@ TRADES_CTE = (
         market_image = coalesce(excluded.market_image, old.market_image),
         trader_name = coalesce(excluded.trader_name, old.trader_name),
         trader_image = coalesce(excluded.trader_image, old.trader_image),
-        raw = coalesce(old.raw || excluded.raw, excluded.raw, old.raw)
+        raw = {PAYLOAD}
     WHERE (old.raw, old.lane, old.market_title, old.outcome, old.trader_name) IS DISTINCT FROM (
-        coalesce(old.raw || excluded.raw, excluded.raw, old.raw), least(old.lane, excluded.lane),
-        coalesce(excluded.market_title, old.market_title),
+        {PAYLOAD}, least(old.lane, excluded.lane), coalesce(excluded.market_title, old.market_title),
         coalesce(excluded.outcome, old.outcome), coalesce(excluded.trader_name, old.trader_name)
     )
     RETURNING xmax = 0 AS is_new
 )
-"""
+"""  # noqa: S608 - constants only
 )
 WRITE_TRADES = (
     TRADES_CTE  # noqa: S608 - constants only
