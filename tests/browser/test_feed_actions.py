@@ -40,12 +40,17 @@ def test_trades_come_by_themselves_and_what_is_read_stays_where_it_is(hands):
     assert count > 0
 
 
+def card_at(page, place):
+    """The card that stands there now, by its trade: as soon as a trade arrives another one does."""
+    trade = page.locator(CARD).nth(place).get_attribute("data-trade")
+    return page.locator(f"{CARD}[data-trade='{trade}']")
+
+
 def test_prices_tick_without_moving_anything_else(hands):
     page = live(hands)
     prices = "() => [...document.querySelectorAll('[data-now-price]')].slice(0, 12).map((one) => one.textContent)"
     assert hands.comes(lambda: any("¢" in one for one in page.evaluate(prices)))
-    trade = page.locator(CARD).nth(1).get_attribute("data-trade")
-    card = page.locator(f"{CARD}[data-trade='{trade}']")
+    card = card_at(page, 1)
     sizes = card.evaluate(FACTS)
     before = page.evaluate(prices)
     assert hands.comes(lambda: page.evaluate(prices) != before)
@@ -77,9 +82,9 @@ def test_why_says_what_every_strategy_made_of_it(hands):
 
 def test_a_card_is_pinned_and_stays_on_top(hands):
     page = live(hands)
-    # The first card is another one as soon as a trade arrives.
-    trade = page.locator(CARD).first.get_attribute("data-trade")
-    hands.acts(page.locator(f"[data-feed] [data-trade='{trade}'] [data-pin]"))
+    card = card_at(page, 0)
+    trade = card.get_attribute("data-trade")
+    hands.acts(card.locator("[data-pin]"))
     pinned = page.locator(f"[data-pinned-cards] [data-trade='{trade}']")
     expect(pinned).to_be_visible(timeout=PATIENCE_MS)
     page.reload()
@@ -148,8 +153,7 @@ def test_a_quick_copy_is_checked_then_placed_once(hands):
 
 def test_a_copy_made_elsewhere_is_recorded(hands):
     page = live(hands)
-    trade = page.locator(CARD).first.get_attribute("data-trade")
-    card = page.locator(f"{CARD}[data-trade='{trade}']")
+    card = card_at(page, 0)
     condition = card.get_attribute("data-condition")
     outcome = card.locator(".trade-side bdi").first.inner_text()
     hands.go("/portfolio/record")
